@@ -1,0 +1,3 @@
+from keystall.platform.cli import main
+
+main()
