@@ -1,0 +1,162 @@
+"""What an installation is told from outside: one frozen object, read once from `KEYSTALL_*`.
+
+`Settings` refuses to exist half-configured. In production it also refuses secrets that are short
+or copied from an example, and a public address without https. Messages name the field and the
+reason and never repeat a value, which may be a secret.
+"""
+
+from functools import lru_cache
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIN_SECRET_LENGTH = 32
+"""Characters; 32 of base64 carry 192 bits."""
+
+PLACEHOLDER_WORDS = (
+    "change", "example", "placeholder", "password", "secret", "insecure", "default", "replace",
+    "sample", "1234567", "your-", "your_", "keystall",
+)  # fmt: skip
+"""A secret that contains one of these was typed from a document, not generated."""
+
+
+class Settings(BaseSettings):
+    """All settings of one installation, web and worker alike."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KEYSTALL_", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    environment: Literal["demo", "production", "test"] = "production"
+    public_url: str
+    """The installation's own address (console, sign-up, operator), without a final slash."""
+    shops_suffix: str
+    """Shops answer at `<slug>.<shops_suffix>`."""
+    shops_scheme: Literal["http", "https"] = "https"
+    shops_port: int | None = Field(default=None, ge=1, le=65535)
+    """Appended to shop addresses; None where the scheme's own port serves."""
+
+    database_url: str = Field(repr=False)
+    """PostgreSQL as the role of requests and jobs (no BYPASSRLS)."""
+    system_database_url: str = Field(repr=False)
+    """PostgreSQL as the role of the relay and the sweeps."""
+    owner_database_url: str = Field(default="", repr=False)
+    """PostgreSQL as the owner, a direct address; only migrations need it."""
+    database_pool_size: int = Field(default=10, ge=1, le=200)
+    """Connections per process and role."""
+    redis_url: str = Field(repr=False)
+
+    key_ring: str = Field(repr=False)
+    """Path of the key ring file, or the ring itself."""
+    secret_key: str = Field(repr=False)
+    """Signs cookies."""
+    files_url: str
+    """`file:///folder` or `s3://bucket/prefix`."""
+
+    mail_url: str = Field(repr=False)
+    """`smtp://user:password@host:587`, `smtps://…` or `folder:///path`."""
+    mail_from: str
+
+    sandbox_url: str = ""
+    """Public address of the sandbox payment gateway; empty switches the provider off."""
+    sandbox_secret: str = Field(default="", repr=False)
+    """Callback secret of the sandbox gateway; each payment account's is derived from it."""
+    sandbox_connect: str = ""
+    """`address:port` to dial for `sandbox_url` instead of resolving its host."""
+
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Port on the loopback address where metrics of all processes are read; None: none."""
+    metrics_folder: str = ""
+    """Folder that processes of one machine share for their metrics."""
+    forwarded_allow_ips: str = ""
+    """Addresses of proxies whose X-Forwarded-* are believed, comma-separated; empty: nobody's."""
+
+    postgres_bin: str = ""
+    """Folder of PostgreSQL's programs for `keystall demo`; empty: PATH, then the bundled ones."""
+    valkey_server: str = ""
+    """Server program for `keystall demo`; empty: PATH, then the bundled one."""
+
+    @field_validator("public_url", "sandbox_url")
+    @classmethod
+    def _bare_origin(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("must be an http or https address")
+        if parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError("must be an address without a path")
+        return url.rstrip("/")
+
+    @field_validator("shops_suffix")
+    @classmethod
+    def _bare_suffix(cls, suffix: str) -> str:
+        bare = suffix.strip().strip(".").lower()
+        if not bare or any(character in bare for character in "/: "):
+            raise ValueError("must be a domain such as shops.example.org")
+        return bare
+
+    @model_validator(mode="after")
+    def _console_apart_from_shops(self) -> Self:
+        if self.public_host.endswith("." + self.shops_suffix):
+            raise ValueError("public_url must not lie under shops_suffix: a shop could take it")
+        if self.sandbox_url and not self.sandbox_secret:
+            raise ValueError("sandbox_secret is required where sandbox_url is set")
+        return self
+
+    @model_validator(mode="after")
+    def _fit_for_production(self) -> Self:
+        if self.environment != "production":
+            return self
+        for field, value in self._secrets():
+            if reason := weakness(value):
+                raise ValueError(f"{field} {reason}")
+        if not self.public_url.startswith("https://") and self.public_host != "localhost":
+            raise ValueError("public_url must be https in production")
+        return self
+
+    def _secrets(self) -> list[tuple[str, str]]:
+        secrets = [("secret_key", self.secret_key)]
+        if self.sandbox_url:
+            secrets.append(("sandbox_secret", self.sandbox_secret))
+        return secrets
+
+    @property
+    def public_host(self) -> str:
+        """Host of `public_url`, lower case, without its port."""
+        return urlsplit(self.public_url).hostname or ""
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether cookies are `Secure` and carry the `__Host-` prefix."""
+        return self.public_url.startswith("https://")
+
+    def shop_host(self, slug: str) -> str:
+        """The host a shop always answers at, without a port."""
+        return f"{slug}.{self.shops_suffix}"
+
+    def shop_url(self, slug: str) -> str:
+        """The address a shop always answers at, without a final slash."""
+        port = f":{self.shops_port}" if self.shops_port else ""
+        return f"{self.shops_scheme}://{self.shop_host(slug)}{port}"
+
+
+def weakness(secret: str) -> str | None:
+    """Why `secret` must not guard production, or None."""
+    if len(secret) < MIN_SECRET_LENGTH:
+        return f"must have at least {MIN_SECRET_LENGTH} characters"
+    lowered = secret.lower()
+    if len(set(lowered)) < 10 or any(word in lowered for word in PLACEHOLDER_WORDS):
+        return "looks like a placeholder; generate one with: openssl rand -base64 32"
+    return None
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """The process's settings, read from the environment the first time.
+
+    Raises pydantic's `ValidationError` naming every field that is missing or wrong.
+    """
+    return Settings()  # type: ignore[call-arg]  # pydantic reads them from the environment
