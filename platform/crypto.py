@@ -1,0 +1,194 @@
+"""Encryption of what must not be read from the database: keys of shops, codes, credentials.
+
+One installation has a key ring; each shop has a random data key, stored wrapped by the ring;
+codes are sealed with the data key. Everything is AES-256-GCM with a random 96-bit nonce
+(NIST SP 800-38D allows 2**32 sealings a key), bound to its place by associated data, so that
+a sealed value moved to another row no longer opens.
+"""
+
+import base64
+import binascii
+import hmac
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+KEY_BYTES = 32
+_NONCE_BYTES = 12
+_TAG_BYTES = 16
+_VERSION_BYTES = 4
+_MAX_VERSION = 2 ** (8 * _VERSION_BYTES) - 1
+_ENTRY = re.compile(r"[0-9]{1,10}:[A-Za-z0-9+/_-]+={0,2}", re.ASCII)
+# A random key has about 30 distinct bytes; one with so few was typed by hand.
+_FEWEST_DISTINCT_BYTES = 12
+
+
+class Unreadable(Exception):
+    """Sealed bytes that do not open: altered, moved, or sealed with another key."""
+
+
+class InvalidKeyRing(Exception):
+    """A key ring that cannot be used. The message never holds key material."""
+
+
+def new_key() -> bytes:
+    """A random 256-bit key."""
+    return secrets.token_bytes(KEY_BYTES)
+
+
+def seal(key: bytes, plaintext: bytes, aad: bytes) -> bytes:
+    """Nonce (12 bytes), ciphertext and tag (16 bytes). `key` is 32 bytes, else ValueError."""
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return nonce + _cipher(key).encrypt(nonce, plaintext, aad)
+
+
+def open_sealed(key: bytes, sealed: bytes, aad: bytes) -> bytes:
+    """The plaintext that `seal` was given, with the same key and associated data.
+
+    Raises Unreadable.
+    """
+    if len(sealed) < _NONCE_BYTES + _TAG_BYTES:
+        raise Unreadable("sealed bytes are cut short")
+    try:
+        return _cipher(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], aad)
+    except InvalidTag:
+        raise Unreadable("sealed bytes do not open with this key and place") from None
+
+
+def keyed_hash(key: bytes, data: bytes) -> bytes:
+    """HMAC-SHA256 (32 bytes): equal data is found without being readable."""
+    return hmac.digest(_checked(key), data, "sha256")
+
+
+def derive(key: bytes, purpose: str) -> bytes:
+    """A 32-byte key for one purpose (HKDF-SHA256, RFC 5869); one key never serves two ends."""
+    info = b"keystall:" + purpose.encode()
+    return HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=info).derive(_checked(key))
+
+
+class KeyRing:
+    """The installation's keys by version. The highest wraps; the others still unwrap.
+
+    Text form: entries `version:base64` of 32 bytes, apart by white space, `#` comments allowed:
+
+        1:q0bVdGF3…=
+        2:9hJx0mYk…=
+    """
+
+    __slots__ = ("_keys", "current")
+
+    def __init__(self, keys: Mapping[int, bytes]) -> None:
+        if not keys:
+            raise InvalidKeyRing("the key ring is empty")
+        for version, key in keys.items():
+            _check_entry(version, key)
+        self._keys = dict(keys)
+        self.current = max(keys)
+
+    def __repr__(self) -> str:
+        return f"KeyRing(versions={self.versions})"
+
+    @property
+    def versions(self) -> list[int]:
+        """Versions held, oldest first."""
+        return sorted(self._keys)
+
+    @classmethod
+    def generate(cls) -> Self:
+        """A ring with one random key, version 1."""
+        return cls({1: new_key()})
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A ring from its text form. Raises InvalidKeyRing."""
+        keys: dict[int, bytes] = {}
+        for number, entry in enumerate(_entries(text), start=1):
+            if not _ENTRY.fullmatch(entry):
+                raise InvalidKeyRing(f"entry {number} of the key ring is not version:base64")
+            version, encoded = entry.split(":")
+            if int(version) in keys:
+                raise InvalidKeyRing(f"version {int(version)} stands twice in the key ring")
+            keys[int(version)] = _decoded(int(version), encoded)
+        return cls(keys)
+
+    @classmethod
+    def load(cls, source: str | Path) -> Self:
+        """A ring from a file, or from the text form itself. Raises InvalidKeyRing."""
+        if isinstance(source, str) and any(map(_ENTRY.fullmatch, _entries(source)[:1])):
+            return cls.parse(source)
+        try:
+            text = Path(source).read_text("utf-8")
+        except (OSError, ValueError) as error:
+            # The source may be a mistyped inline key: neither it nor the cause is shown.
+            kind = type(error).__name__
+            raise InvalidKeyRing(f"the key ring file cannot be read ({kind})") from None
+        return cls.parse(text)
+
+    def rotated(self) -> Self:
+        """This ring with a new current key; the old ones stay so that nothing is lost."""
+        return type(self)({**self._keys, self.current + 1: new_key()})
+
+    def to_text(self) -> str:
+        """The secret text form, for writing to a file that only its owner reads."""
+        lines = (f"{v}:{base64.b64encode(self._keys[v]).decode()}\n" for v in self.versions)
+        return "".join(lines)
+
+    def key(self, version: int | None = None) -> bytes:
+        """The key of `version`, the current one by default: input for `derive`.
+
+        Raises Unreadable for a version that the ring does not hold.
+        """
+        try:
+            return self._keys[self.current if version is None else version]
+        except KeyError:
+            raise Unreadable(f"the key ring has no version {version}") from None
+
+    def wrap(self, data_key: bytes, aad: bytes) -> bytes:
+        """The data key sealed with the current key, the ring's version in front (4 bytes)."""
+        header = self.current.to_bytes(_VERSION_BYTES, "big")
+        return header + seal(self.key(), data_key, header + aad)
+
+    def unwrap(self, wrapped: bytes, aad: bytes) -> bytes:
+        """The data key that was wrapped by any version held. Raises Unreadable."""
+        header = wrapped[:_VERSION_BYTES]
+        key = self.key(int.from_bytes(header, "big"))
+        return open_sealed(key, wrapped[_VERSION_BYTES:], header + aad)
+
+
+def _cipher(key: bytes) -> AESGCM:
+    return AESGCM(_checked(key))
+
+
+def _checked(key: bytes) -> bytes:
+    # AESGCM and HMAC would take shorter keys without a word.
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"a key is {KEY_BYTES} bytes, not {len(key)}")
+    return key
+
+
+def _entries(text: str) -> list[str]:
+    return re.sub(r"#[^\n]*", "", text.removeprefix("\ufeff")).split()
+
+
+def _decoded(version: int, encoded: str) -> bytes:
+    standard = encoded.replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    except binascii.Error:
+        raise InvalidKeyRing(f"version {version} of the key ring is not base64") from None
+
+
+def _check_entry(version: int, key: bytes) -> None:
+    if not 1 <= version <= _MAX_VERSION:
+        raise InvalidKeyRing(f"version {version} of the key ring is out of range")
+    if len(key) != KEY_BYTES:
+        raise InvalidKeyRing(f"version {version} of the key ring is not {KEY_BYTES} bytes")
+    if len(set(key)) < _FEWEST_DISTINCT_BYTES:
+        raise InvalidKeyRing(f"version {version} of the key ring is a placeholder, not random")
