@@ -1,7 +1,8 @@
 """The payment port: what the domain asks of a provider, and what it may be told.
 
-Amounts are integers in the currency's minor units; times are aware UTC. An adapter never touches the
-database and never decides what a notice means for an order: it speaks the wire, verifies, translates.
+Amounts are integers in the currency's minor units; times are aware UTC. An adapter never touches
+the database and never decides what a notice means for an order: it speaks the wire, verifies and
+translates.
 """
 
 from collections.abc import Mapping
@@ -38,7 +39,10 @@ class MalformedNotice(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What a buyer is to pay. `reference` is ours, unique per merchant; `locale` is "zh-CN" or "en"."""
+    """What a buyer is to pay.
+
+    `reference` is ours, unique per merchant; `locale` is "zh-CN" or "en".
+    """
 
     reference: str
     amount: int
@@ -88,7 +92,8 @@ class RefundOutcome:
 class PaymentProvider(Protocol):
     """One merchant account at one provider.
 
-    `start`, `query` and `refund` raise `ProviderUnavailable` (ask again) or `ProviderRefused` (final).
+    `start`, `query` and `refund` raise `ProviderUnavailable` (ask again) or `ProviderRefused`
+    (final).
     """
 
     @property
