@@ -1,0 +1,287 @@
+"""PostgreSQL, a transaction at a time, each bound to one shop.
+
+Three ways in. `transaction(shop)` writes as the request role; `reader(shop)` reads as it, opened by
+the first statement; `system()` is for the relay, which sees only which work is due. Inside any of
+them statements go through `rows`, `row`, `value` and `execute`, and Tortoise's models find the same
+connection by themselves. Row-level security sees the shop named here, so a statement that forgets
+its filter still meets no other shop's rows.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+import asyncpg
+from tortoise import Tortoise
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.connection import get_connections
+from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+
+from keystall.platform.settings import Settings
+
+Row: TypeAlias = Mapping[str, Any]
+
+_APP_LABEL = "keystall"
+_MIGRATION_LOCK = 0x6B657973  # one migrating process at a time
+
+
+class Reads(Protocol):
+    """What a query needs: a transaction and a request's reader both have it.
+
+    Parameters are `$1`-style; jsonb arrives decoded; rows are mappings by column name.
+    """
+
+    async def rows(self, sql: str, *args: object) -> Sequence[Row]: ...
+
+    async def row(self, sql: str, *args: object) -> Row | None: ...
+
+    async def value(self, sql: str, *args: object) -> Any: ...
+
+
+class Transaction(Reads, Protocol):
+    """A transaction that may write."""
+
+    async def execute(self, sql: str, *args: object) -> int:
+        """Runs one statement; answers how many rows it touched."""
+        ...
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg ships no types
+    """Every transaction leaves nothing behind, so the round trip of a reset is not needed."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+async def _prepare(connection: asyncpg.Connection) -> None:
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name, schema="pg_catalog", encoder=_encode_json, decoder=json.loads
+        )
+
+
+def _encode_json(value: object) -> str:
+    # Tortoise hands over text it has encoded itself; our own statements hand over data.
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+class _Statements:
+    """`Transaction` over one connection, its statements in turn."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+        self._turn = asyncio.Lock()
+
+    async def rows(self, sql: str, *args: object) -> Sequence[Row]:
+        async with self._turn:
+            rows: Sequence[Row] = await self._connection.fetch(sql, *args)
+            return rows
+
+    async def row(self, sql: str, *args: object) -> Row | None:
+        async with self._turn:
+            row: Row | None = await self._connection.fetchrow(sql, *args)
+            return row
+
+    async def value(self, sql: str, *args: object) -> Any:
+        async with self._turn:
+            return await self._connection.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: object) -> int:
+        async with self._turn:
+            status: str = await self._connection.execute(sql, *args)
+            count = status.rpartition(" ")[2]
+            return int(count) if count.isdigit() else 0
+
+
+class _Joined(TransactionWrapper):
+    """Tortoise's view of a transaction that is already open: it opens none of its own."""
+
+    def _in_transaction(self) -> Any:
+        @asynccontextmanager
+        async def joined() -> AsyncIterator["_Joined"]:
+            yield self
+
+        return joined()
+
+
+def _client(alias: str) -> AsyncpgDBClient:
+    client = get_connections().get(alias)
+    if not isinstance(client, AsyncpgDBClient) or isinstance(client, TransactionWrapper):
+        raise RuntimeError("a service opened a transaction inside another one")
+    return client
+
+
+def _begin(shop: UUID | None, mode: str) -> str:
+    shop_text = str(shop) if shop is not None else ""
+    return f"begin {mode}; select set_config('app.shop', '{shop_text}', true)"
+
+
+async def _end(pool: asyncpg.Pool, connection: asyncpg.Connection, statement: str | None) -> None:
+    """Ends the transaction and gives the connection back, whatever happens to the caller."""
+
+    async def end() -> None:
+        try:
+            if statement is not None and not connection.is_closed():
+                await connection.execute(statement)
+        finally:
+            await pool.release(connection)
+
+    # A cancelled request must not take the connection with it.
+    await asyncio.shield(asyncio.ensure_future(end()))
+
+
+@asynccontextmanager
+async def _transact(alias: str, shop: UUID | None) -> AsyncIterator[Transaction]:
+    client = _client(alias)
+    pool: asyncpg.Pool = client._pool
+    connection = await pool.acquire()
+    token = None
+    try:
+        await connection.execute(_begin(shop, "read write"))
+        joined = _Joined(client)
+        joined._connection = connection
+        token = get_connections().set(alias, joined)
+        yield _Statements(connection)
+        get_connections().reset(token)
+        token = None
+    except BaseException:
+        if token is not None:
+            get_connections().reset(token)
+        await _end(pool, connection, "rollback")
+        raise
+    await _end(pool, connection, "commit")
+
+
+def transaction(shop: UUID | None) -> AbstractAsyncContextManager[Transaction]:
+    """One unit of work as the request role: commits at the end, rolls back on any exception.
+
+    `shop` None reaches no shop's rows, only the identity functions.
+    """
+    return _transact("app", shop)
+
+
+def system() -> AbstractAsyncContextManager[Transaction]:
+    """One unit of work as the system role, which sees due work of every shop and nothing else."""
+    return _transact("system", None)
+
+
+class Reader:
+    """The reads of one request: a read-only transaction, opened by its first statement.
+
+    All its statements see one moment of the database. `close` ends it and must be called; a
+    statement after that opens another one.
+    """
+
+    def __init__(self, shop: UUID | None) -> None:
+        self._shop = shop
+        self._connection: asyncpg.Connection | None = None
+        self._turn = asyncio.Lock()
+
+    async def _opened(self) -> asyncpg.Connection:
+        if self._connection is None:
+            pool: asyncpg.Pool = _client("app")._pool
+            connection = await pool.acquire()
+            try:
+                await connection.execute(
+                    _begin(self._shop, "isolation level repeatable read read only")
+                )
+            except BaseException:
+                await _end(pool, connection, "rollback")
+                raise
+            self._connection = connection
+        return self._connection
+
+    async def rows(self, sql: str, *args: object) -> Sequence[Row]:
+        async with self._turn:
+            rows: Sequence[Row] = await (await self._opened()).fetch(sql, *args)
+            return rows
+
+    async def row(self, sql: str, *args: object) -> Row | None:
+        async with self._turn:
+            row: Row | None = await (await self._opened()).fetchrow(sql, *args)
+            return row
+
+    async def value(self, sql: str, *args: object) -> Any:
+        async with self._turn:
+            return await (await self._opened()).fetchval(sql, *args)
+
+    async def close(self) -> None:
+        """Gives the connection back. Harmless when nothing was read."""
+        async with self._turn:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                await _end(_client("app")._pool, connection, "rollback")
+
+
+def reader(shop: UUID | None) -> Reader:
+    """A reader of `shop`'s rows for one request."""
+    return Reader(shop)
+
+
+async def connect(settings: Settings, models: Sequence[str]) -> None:
+    """Opens the pools of both runtime roles. `models`: modules of Tortoise models."""
+    await Tortoise.init(
+        config={
+            "connections": {
+                "app": _credentials(settings.database_url, settings.database_pool_size),
+                "system": _credentials(settings.system_database_url, 2),
+            },
+            "apps": {_APP_LABEL: {"models": list(models), "default_connection": "app"}},
+            "use_tz": True,
+            "timezone": "UTC",
+        },
+        # Requests run in tasks of the server's own making, not in children of start-up.
+        _enable_global_fallback=True,
+    )
+    for alias in ("app", "system"):
+        await _client(alias).create_connection(with_db=True)
+
+
+async def disconnect() -> None:
+    """Closes the pools."""
+    await Tortoise.close_connections()
+
+
+async def migrate(owner_url: str, models: Sequence[str], migrations: str) -> None:
+    """Brings the schema up to date as the owner; a second process waits for the first.
+
+    `owner_url` is a direct address: the lock belongs to a connection, not to a transaction.
+    """
+    guard = await asyncpg.connect(owner_url)
+    try:
+        await guard.execute("select pg_advisory_lock($1)", _MIGRATION_LOCK)
+        app = {"models": list(models), "default_connection": "owner", "migrations": migrations}
+        config = {
+            "connections": {"owner": _credentials(owner_url, 2)},
+            "apps": {_APP_LABEL: app},
+        }
+        context = await Tortoise.init(config=config, init_connections=False)
+        async with context:
+            executor = MigrationExecutor(get_connections().get("owner"), {_APP_LABEL: app})
+            await executor.migrate([MigrationTarget(app_label=_APP_LABEL, name="__latest__")])
+            await Tortoise.close_connections()
+    finally:
+        await guard.close()
+
+
+def _credentials(url: str, pool_size: int) -> dict[str, Any]:
+    parts = urlsplit(url)
+    return {
+        "engine": "tortoise.backends.asyncpg",
+        "credentials": {
+            "host": parts.hostname,
+            "port": parts.port or 5432,
+            "user": unquote(parts.username or ""),
+            "password": unquote(parts.password or ""),
+            "database": parts.path.removeprefix("/"),
+            "minsize": min(2, pool_size),
+            "maxsize": pool_size,
+            "connection_class": _Connection,
+            "init": _prepare,
+            "command_timeout": 30,
+        },
+    }

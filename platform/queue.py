@@ -1,0 +1,112 @@
+"""Redis: waking the relay, handing jobs to arq, telling pages that something changed.
+
+Nothing here is the only record of anything. A signal that is lost costs a second (the relay sweeps
+the outbox), a lost job is handed out again when its lease ends, a lost message is made up for by
+polling. So none of the telling functions raises when Redis is away; `enqueue` does, because the
+relay must know that it did not hand the work over.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Self
+from uuid import UUID
+
+import structlog
+from arq.connections import ArqRedis, RedisSettings
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+_WAKE = "keystall:wake"
+_WAKE_BACKLOG = 64  # one token wakes one relay; a full list says no more than a short one
+_LIVE = "keystall:live:"
+_log = structlog.get_logger()
+
+
+def encode_job(job: Any) -> bytes:
+    """Jobs travel as JSON: reading one can run no code, unlike arq's pickles."""
+    return json.dumps(job, default=str).encode()
+
+
+def decode_job(raw: bytes) -> Any:
+    """What `encode_job` wrote."""
+    return json.loads(raw)
+
+
+class Queue:
+    """One process's line to Redis."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._redis = Redis.from_url(
+            redis_url, socket_connect_timeout=2, socket_timeout=5, health_check_interval=30
+        )
+        self._arq = ArqRedis(
+            self._redis.connection_pool, job_serializer=encode_job, job_deserializer=decode_job
+        )
+
+    @classmethod
+    def arq_settings(cls, redis_url: str) -> RedisSettings:
+        """The same server, in arq's own words."""
+        return RedisSettings.from_dsn(redis_url)
+
+    @property
+    def redis(self) -> Redis:
+        """The client itself, for throttles and health checks."""
+        return self._redis
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def enqueue(self, kind: str, shop: UUID, item: UUID, *, attempt: int) -> None:
+        """Hands one outbox row to arq; the same row and attempt twice is one job.
+
+        Raises RedisError when Redis is away.
+        """
+        await self._arq.enqueue_job(kind, str(shop), str(item), _job_id=f"{item}:{attempt}")
+
+    async def signal(self) -> None:
+        """Wakes a relay: there is work in the outbox."""
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.lpush(_WAKE, 1).ltrim(_WAKE, 0, _WAKE_BACKLOG - 1)
+                await pipe.execute()
+        except (RedisError, OSError) as error:
+            _log.warning("wake signal lost", error=type(error).__name__)
+
+    async def wait(self, seconds: float) -> None:
+        """Returns on the next signal, or after `seconds` without one.
+
+        Raises RedisError when Redis is away.
+        """
+        await self._redis.blpop([_WAKE], timeout=seconds)
+        await self._redis.delete(_WAKE)
+
+    async def publish(self, topic: str) -> None:
+        """Says that whatever `topic` stands for has changed, and nothing more."""
+        try:
+            await self._redis.publish(_LIVE + topic, b"changed")
+        except (RedisError, OSError) as error:
+            _log.warning("live message lost", error=type(error).__name__)
+
+    @asynccontextmanager
+    async def subscribe(self) -> AsyncIterator[AsyncIterator[str]]:
+        """The topics that change, of all shops, while inside.
+
+        Raises RedisError when Redis is away or goes away.
+        """
+        async with self._redis.pubsub() as pubsub:
+            await pubsub.psubscribe(_LIVE + "*")
+
+            async def topics() -> AsyncIterator[str]:
+                while True:
+                    message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=2.0)
+                    if message is not None and message["type"] == "pmessage":
+                        yield message["channel"].decode().removeprefix(_LIVE)
+
+            yield topics()

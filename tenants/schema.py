@@ -1,0 +1,40 @@
+"""Which tables there are, and how they come to be.
+
+Every table is a shop's (its primary key starts with the shop, its rows stand behind the wall of
+`0001_walls.sql`) or stands in `TABLES_WITHOUT_SHOP`, which the request role cannot touch but
+through the functions of `0001_functions.sql`. Tests hold both lists closed.
+"""
+
+from keystall.platform import database
+from keystall.platform.settings import Settings
+
+TABLES_WITHOUT_SHOP = frozenset(
+    {"accounts", "operators", "sessions", "account_tokens", "hosts", "memberships"}
+)
+
+MODELS = (
+    "keystall.tenants.catalog.models",
+    "keystall.tenants.checkout.models",
+    "keystall.tenants.delivery.models",
+    "keystall.tenants.files.models",
+    "keystall.tenants.jobs.models",
+    "keystall.tenants.ledger.models",
+    "keystall.tenants.orders.models",
+    "keystall.tenants.outbox.models",
+    "keystall.tenants.payments.models",
+    "keystall.tenants.search.models",
+    "keystall.tenants.shops.models",
+    "keystall.tenants.stock.models",
+)
+
+MIGRATIONS = "keystall.tenants.migrations"
+
+
+async def connect(settings: Settings) -> None:
+    """Opens this process's database pools. `database.disconnect` closes them."""
+    await database.connect(settings, MODELS)
+
+
+async def migrate(owner_url: str) -> None:
+    """Brings the schema up to date; safe to run from many processes at once."""
+    await database.migrate(owner_url, MODELS, MIGRATIONS)

@@ -1,0 +1,1 @@
+"""Shops: what a merchant opens, what a host leads to."""

@@ -1,0 +1,46 @@
+"""The shop as everything else sees it: one frozen value, made from its row."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from keystall.platform.database import Row
+
+ShopStatus = Literal["open", "closed", "suspended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """One shop. `translations` is `{locale: {"notice": …, "policies": …}}` beside the defaults."""
+
+    id: UUID
+    slug: str
+    name: str
+    status: ShopStatus
+    status_reason: str
+    locales: tuple[str, ...]
+    default_locale: str
+    currencies: tuple[str, ...]
+    default_currency: str
+    contact: str
+    notice: str
+    policies: str
+    icp_number: str
+    translations: dict[str, dict[str, str]]
+    theme: str
+    theme_settings: dict[str, Any]
+    logo_file_id: UUID | None
+    hold_minutes: int
+
+
+def shop_from(row: Row) -> Shop:
+    """A shop from a row of `shops`."""
+    return Shop(
+        **{
+            name: row[name]
+            for name in Shop.__slots__
+            if name not in ("locales", "currencies")
+        },
+        locales=tuple(row["locales"]),
+        currencies=tuple(row["currencies"]),
+    )

@@ -1,0 +1,74 @@
+"""The write path: one service call, one transaction, its consequences in the outbox.
+
+    async with writing(installation, shop.id) as tx:
+        ...decide, write rows...
+        await tx.post("order.expire", order_id, due_at=expires_at)
+        tx.announce(f"order:{order_id}")
+
+Whatever was posted commits or vanishes with the rows; only after the commit is the relay woken and
+are the announced topics published. No network inside.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from keystall.platform import clock, database
+from keystall.platform.database import Row, Transaction
+from keystall.platform.ids import new_id
+from keystall.tenants.installation import Installation
+
+INSTALLATION = UUID(int=0)
+"""Stands for the shop where the installation itself has work: mail to accounts, say."""
+
+
+class Writing:
+    """A transaction of one shop that can post work and announce changes."""
+
+    def __init__(self, tx: Transaction, shop: UUID) -> None:
+        self._tx = tx
+        self._shop = shop
+        self._posted = False
+        self._topics: list[str] = []
+
+    async def rows(self, sql: str, *args: object) -> Sequence[Row]:
+        return await self._tx.rows(sql, *args)
+
+    async def row(self, sql: str, *args: object) -> Row | None:
+        return await self._tx.row(sql, *args)
+
+    async def value(self, sql: str, *args: object) -> Any:
+        return await self._tx.value(sql, *args)
+
+    async def execute(self, sql: str, *args: object) -> int:
+        return await self._tx.execute(sql, *args)
+
+    async def post(self, kind: str, subject: UUID, *, due_at: datetime | None = None) -> None:
+        """Leaves work of `kind` about the row `subject`, due now or at `due_at`."""
+        await self._tx.execute(
+            "insert into outbox (shop_id, id, kind, subject_id, due_at) values ($1, $2, $3, $4, $5)",
+            self._shop, new_id(), kind, subject, due_at or clock.now(),
+        )  # fmt: skip
+        self._posted = self._posted or due_at is None
+
+    def announce(self, topic: str) -> None:
+        """Tells open pages, after the commit, that what `topic` stands for has changed."""
+        self._topics.append(topic)
+
+    async def tell(self, installation: Installation) -> None:
+        """After the commit: wakes whoever waits for it. Losing this loses nothing but time."""
+        if self._posted:
+            await installation.queue.signal()
+        for topic in self._topics:
+            await installation.queue.publish(f"{self._shop}:{topic}")
+
+
+@asynccontextmanager
+async def writing(installation: Installation, shop: UUID) -> AsyncIterator[Writing]:
+    """One unit of work on the rows of `shop`."""
+    async with database.transaction(shop) as tx:
+        work = Writing(tx, shop)
+        yield work
+    await work.tell(installation)
