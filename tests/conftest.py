@@ -1,0 +1,198 @@
+"""Real engines for the tests: one PostgreSQL and one Valkey a run, a database a worker.
+
+Nothing starts until a test asks for it. Under xdist the controller owns the engines, so that they
+end with it; each worker clones its database from one that was migrated once.
+"""
+
+import asyncio
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from keystall.platform import database as pools
+from keystall.platform.crypto import KeyRing
+from keystall.platform.engines.ports import free_port
+from keystall.platform.engines.postgres import Postgres
+from keystall.platform.engines.roles import (
+    APP,
+    DATABASE,
+    OWNER,
+    SYSTEM,
+    RolePasswords,
+    bootstrap_roles,
+    close_to_strangers,
+    with_database,
+)
+from keystall.platform.engines.supervisor import Supervisor
+from keystall.platform.engines.valkey import Valkey, find_valkey
+from keystall.platform.settings import Settings
+from keystall.tenants.schema import connect, migrate
+
+PASSWORDS = RolePasswords(owner="owner", app="app", system="system")
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Addresses of the run's engines; `*_url` name the migrated template database."""
+
+    superuser_url: str
+    owner_url: str
+    app_url: str
+    system_url: str
+    redis_url: str
+    folder: str
+
+
+class RunningEngines:
+    """Starts the engines when first asked for them; `stop` leaves nothing behind."""
+
+    def __init__(self) -> None:
+        self._supervisor = Supervisor()
+        self._folder: Path | None = None
+        self._engines: Engines | None = None
+
+    def addresses(self) -> Engines:
+        if self._engines is None:
+            self._engines = self._start()
+        return self._engines
+
+    def _start(self) -> Engines:
+        self._folder = Path(tempfile.mkdtemp(prefix="keystall-tests-"))
+        postgres = Postgres(
+            self._folder / "postgres", port=free_port(), password="postgres", durable=False
+        )
+        postgres.initialise()
+        valkey = Valkey(self._folder / "valkey", free_port(), "valkey", find_valkey())
+        server, store = self._supervisor.start_stage(postgres.program(), valkey.program())
+        postgres.wait_until_ready(server)
+        valkey.wait_until_ready(store)
+        asyncio.run(bootstrap_roles(postgres.url("postgres"), PASSWORDS))
+        engines = Engines(
+            superuser_url=postgres.url(DATABASE),
+            owner_url=postgres.url(DATABASE, OWNER, PASSWORDS.owner),
+            app_url=postgres.url(DATABASE, APP, PASSWORDS.app),
+            system_url=postgres.url(DATABASE, SYSTEM, PASSWORDS.system),
+            redis_url=valkey.url,
+            folder=str(self._folder),
+        )
+        asyncio.run(migrate(engines.owner_url))
+        return engines
+
+    def stop(self) -> None:
+        self._supervisor.stop()
+        if self._folder:
+            shutil.rmtree(self._folder)
+
+
+RUNNING = pytest.StashKey[RunningEngines]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[RUNNING] = RunningEngines()
+    for name in [name for name in os.environ if name.startswith("KEYSTALL_")]:
+        del os.environ[name]  # an installation's settings are none of the tests' business
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[RUNNING].stop()
+
+
+class _Xdist:
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: pytest.Item) -> None:
+        addresses = node.config.stash[RUNNING].addresses()
+        node.workerinput["engines"] = asdict(addresses)  # type: ignore[attr-defined]
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    if pluginmanager.hasplugin("xdist"):
+        pluginmanager.register(_Xdist())
+
+
+@pytest.fixture(scope="session")
+def engines(pytestconfig: pytest.Config) -> Engines:
+    """The run's engines, with the template database migrated."""
+    given = getattr(pytestconfig, "workerinput", None)
+    if given is not None:
+        return Engines(**given["engines"])
+    return pytestconfig.stash[RUNNING].addresses()
+
+
+async def _clone(superuser_url: str, name: str) -> None:
+    connection = await asyncpg.connect(with_database(superuser_url, "postgres"))
+    try:
+        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{DATABASE}" OWNER "{OWNER}"')
+        await close_to_strangers(connection, name)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def database_name(engines: Engines) -> str:
+    """This worker's own migrated database."""
+    name = f"{DATABASE}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    asyncio.run(_clone(engines.superuser_url, name))
+    return name
+
+
+@pytest.fixture(scope="session")
+def superuser_url(engines: Engines, database_name: str) -> str:
+    """This worker's database as a superuser, whom no policy binds: for judging, not for acting."""
+    return with_database(engines.superuser_url, database_name)
+
+
+@pytest.fixture(scope="session")
+def owner_url(engines: Engines, database_name: str) -> str:
+    """This worker's database as the owner of its tables."""
+    return with_database(engines.owner_url, database_name)
+
+
+@pytest.fixture(scope="session")
+def redis_url(engines: Engines) -> str:
+    """A numbered database of the run's Valkey that no other worker uses."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
+    return engines.redis_url.removesuffix("/0") + f"/{number}"
+
+
+@pytest.fixture(scope="session")
+def settings(
+    engines: Engines, database_name: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    """Settings of an installation for this worker: files and mails in a folder of its own."""
+    folder = tmp_path_factory.mktemp("installation")
+    (folder / "files").mkdir()
+    (folder / "mails").mkdir()
+    return Settings(
+        environment="test",
+        public_url="http://localhost:8000",
+        shops_suffix="localhost",
+        shops_scheme="http",
+        shops_port=8000,
+        database_url=with_database(engines.app_url, database_name),
+        system_database_url=with_database(engines.system_url, database_name),
+        owner_database_url=with_database(engines.owner_url, database_name),
+        redis_url=redis_url,
+        key_ring=KeyRing.generate().to_text(),
+        secret_key=secrets.token_urlsafe(32),
+        files_url=f"file://{folder / 'files'}",
+        mail_url=f"folder://{folder / 'mails'}",
+        mail_from="Keystall <no-reply@localhost>",
+        sandbox_url="http://pay.localhost:8100",
+        sandbox_secret=secrets.token_urlsafe(32),
+        log_format="console",
+    )
+
+
+@pytest.fixture(scope="session")
+async def database(settings: Settings) -> AsyncIterator[None]:
+    """The pools of both runtime roles, open for this worker's whole run."""
+    await connect(settings)
+    yield
+    await pools.disconnect()
