@@ -1,0 +1,199 @@
+"""Mail: what is sent, and two ways to send it.
+
+A mail becomes a message before anything leaves: 7-bit, headers by RFC 2047, dates in UTC. Whatever
+could start a header of its own is refused, so a shop's name or a buyer's address never adds one.
+"""
+
+import asyncio
+import os
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import make_msgid
+from pathlib import Path
+from typing import Literal, Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import aiosmtplib
+
+from keystall.platform import clock
+from keystall.platform.ids import new_id
+from keystall.platform.settings import Settings
+
+_POLICY = SMTP.clone(cte_type="7bit")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
+_OURS = frozenset({"from", "to", "cc", "bcc", "subject", "date", "message-id", "mime-version"})
+_TIMEOUT_SECONDS = 10
+_MAILBOX = re.compile(
+    r"(?:(?P<name>[^<>@,;]*)<)?(?P<local>[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64})"
+    r"@(?P<domain>[^\s@<>,;:\"()\[\]\\]{1,190})(?(name)>)"
+)
+"""One address, with or without a name before it: never two, never a comment or a route."""
+
+
+class UnmailableMail(ValueError):
+    """A mail that no mailer will send; `field` names what is wrong with it."""
+
+    def __init__(self, field_name: str) -> None:
+        super().__init__(f"this mail cannot be sent: {field_name}")
+        self.field = field_name
+
+
+class MailUnavailable(Exception):
+    """The mail server could not be reached or said "later": try again."""
+
+
+class MailRefused(Exception):
+    """The mail server said no for good: the address, or our sign-in, is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail to one address. `html` may be empty; `headers` are further ones, without To etc."""
+
+    to: str
+    subject: str
+    text: str
+    html: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Mailer(Protocol):
+    async def send(self, mail: Mail) -> None:
+        """Hands `mail` on. Raises `UnmailableMail`, `MailUnavailable` or `MailRefused`."""
+        ...
+
+
+def compose(mail: Mail, sender: str) -> EmailMessage:
+    """The message as it goes out. Raises `UnmailableMail`."""
+    message = EmailMessage(policy=_POLICY)
+    message["From"] = _address(sender, "from")
+    message["To"] = _address(mail.to, "to")
+    message["Subject"] = _one_line(mail.subject, "subject")
+    message["Date"] = clock.now()
+    message["Message-ID"] = make_msgid(domain=_address(sender, "from").domain)
+    for name, value in mail.headers.items():
+        if not _HEADER_NAME.fullmatch(name) or name.lower() in _OURS:
+            raise UnmailableMail(f"headers.{_CONTROLS.sub('?', name)}")
+        message[name] = _one_line(value, f"headers.{name}")
+    message.set_content(mail.text)
+    if mail.html:
+        message.add_alternative(mail.html, subtype="html")
+    return message
+
+
+@dataclass(frozen=True, slots=True)
+class FolderMailer:
+    """Writes each mail as one `.eml` file into `folder`, made if missing; names sort by time."""
+
+    folder: Path
+    sender: str
+
+    async def send(self, mail: Mail) -> None:
+        message = compose(mail, self.sender)
+        await asyncio.to_thread(self._write, message.as_bytes())
+
+    def _write(self, content: bytes) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        name = f"{clock.now():%Y%m%dT%H%M%S.%fZ}-{new_id().hex}"
+        unfinished = self.folder / f".{name}.part"
+        unfinished.write_bytes(content)
+        # A reader of the folder sees a whole mail or none.
+        os.replace(unfinished, self.folder / f"{name}.eml")
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpMailer:
+    """Sends over SMTP, a connection a mail.
+
+    `security`: "tls" from the first byte; "starttls" required; "opportunistic", TLS where offered.
+    """
+
+    host: str
+    port: int
+    sender: str
+    security: Literal["tls", "starttls", "opportunistic"] = "opportunistic"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls_context: ssl.SSLContext | None = field(default=None, repr=False)
+
+    async def send(self, mail: Mail) -> None:
+        message = compose(mail, self.sender)
+        try:
+            await aiosmtplib.send(
+                message,
+                hostname=self.host,
+                port=self.port,
+                username=self.username,
+                password=self.password,
+                use_tls=self.security == "tls",
+                start_tls={"tls": False, "starttls": True, "opportunistic": None}[self.security],
+                tls_context=self.tls_context,
+                timeout=_TIMEOUT_SECONDS,
+            )
+        except aiosmtplib.SMTPException as error:
+            raise _failure(error) from error
+        except OSError as error:
+            raise MailUnavailable(type(error).__name__) from error
+
+
+def mailer_from(settings: Settings) -> Mailer:
+    """The mailer that `settings.mail_url` asks for. Raises `ValueError` for an unknown scheme.
+
+    `folder:///path`; `smtps://user:password@host:465`; `smtp://user:password@host:587`, where a
+    password is only ever told after STARTTLS, unless the URL ends in `?starttls=never`.
+    """
+    url = urlsplit(settings.mail_url)
+    if url.scheme == "folder" and url.path:
+        return FolderMailer(Path(unquote(url.path)), settings.mail_from)
+    if url.scheme not in {"smtp", "smtps"} or not url.hostname:
+        raise ValueError("mail_url must be smtp://, smtps:// or folder:///path")
+    relaxed = parse_qs(url.query).get("starttls") == ["never"]
+    security: Literal["tls", "starttls", "opportunistic"] = "opportunistic"
+    if url.scheme == "smtps":
+        security = "tls"
+    elif url.username and not relaxed:
+        security = "starttls"
+    return SmtpMailer(
+        host=url.hostname,
+        port=url.port or (465 if security == "tls" else 587 if url.username else 25),
+        sender=settings.mail_from,
+        security=security,
+        username=unquote(url.username) if url.username else None,
+        password=unquote(url.password) if url.password else None,
+    )
+
+
+def _failure(error: aiosmtplib.SMTPException) -> Exception:
+    """Replies 5xx are final; anything else, lost connections above all, may pass."""
+    replies = [error]
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        replies = list(error.recipients)
+    codes = [reply.code for reply in replies if isinstance(reply, aiosmtplib.SMTPResponseException)]
+    if codes and all(500 <= code < 600 for code in codes):
+        return MailRefused(f"{type(error).__name__} {codes[0]}")
+    return MailUnavailable(type(error).__name__)
+
+
+def _one_line(value: str, field_name: str) -> str:
+    if _CONTROLS.search(value):
+        raise UnmailableMail(field_name)
+    return value
+
+
+def _address(value: str, field_name: str) -> Address:
+    """`mailbox@domain` or `Name <mailbox@domain>`; the domain goes out in its ASCII form."""
+    found = _MAILBOX.fullmatch(_one_line(value, field_name).strip())
+    if found is None:
+        raise UnmailableMail(field_name)
+    try:
+        domain = found["domain"].encode("idna").decode("ascii")
+        return Address((found["name"] or "").strip(' "'), addr_spec=f"{found['local']}@{domain}")
+    except (HeaderParseError, ValueError, IndexError):
+        raise UnmailableMail(field_name) from None
