@@ -1,0 +1,64 @@
+# make demo   the whole product on this machine; ARGS="--port 9000 --fresh" are handed on
+# make test   every test on real engines
+# make check  every lint, type and contract
+# make bench  benchmarks
+# Each sets itself up in .venv; nothing but make and Python 3.11, 3.12 or 3.13 is needed.
+# PYTHON=/path/to/python3.12 chooses one.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WORKERS ?= 2
+
+.PHONY: help demo test check bench environment environment-dev lock clean
+
+help:
+	@sed -n '1,6s/^# //p' Makefile
+
+demo: environment
+	@exec $(BIN)/python -m keystall demo $(ARGS)
+
+test: environment-dev
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+check: environment-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+	$(BIN)/lint-imports
+	$(BIN)/python -m keystall schema export --check
+
+bench: environment
+	@$(BIN)/python -m bench $(ARGS)
+
+environment: $(VENV)/.ready
+environment-dev: $(VENV)/.ready-dev
+
+$(VENV)/bin/python:
+	@.ci/create-environment $(VENV) $(PYTHON)
+
+# The stamp files make a second run cost nothing until a requirement changes.
+$(VENV)/.ready: $(VENV)/bin/python requirements.txt pyproject.toml
+	@echo "Installing Keystall into $(VENV) (a minute, the first time)"
+	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
+	@echo "Installing what tests and checks need"
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# For maintainers: pins again after a change of pyproject.toml; needs uv.
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --extra demo --group build
+lock:
+	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) dist build
