@@ -26,7 +26,7 @@ p br hr h2 h3 h4 h5 h6 ul ol li blockquote pre code strong em s a table thead tb
         ("- a\n- b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n"),
         ("3. c", '<ol start="3">\n<li>c</li>\n</ol>\n'),
         ("使用说明：**立即发货**", "<p>使用说明：<strong>立即发货</strong></p>\n"),
-        ("[x](http://x.example/?b&c)", f'<p><a href="http://x.example/?b&amp;c" {LINK}>x</a></p>\n'),
+        ("[x](http://x.test/?b&c)", f'<p><a href="http://x.test/?b&amp;c" {LINK}>x</a></p>\n'),
         ("<a@x.example>", f'<p><a href="mailto:a@x.example" {LINK}>a@x.example</a></p>\n'),
         ("[policies](/zh/policies)", f'<p><a href="/zh/policies" {LINK}>policies</a></p>\n'),
         ("![a <b> picture](https://example.com/p.png)", "<p>a &lt;b&gt; picture</p>\n"),
