@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 
 from keystall.platform import database as pools
@@ -34,6 +35,10 @@ from keystall.platform.engines.supervisor import Supervisor
 from keystall.platform.engines.valkey import Valkey, find_valkey
 from keystall.platform.settings import Settings
 from keystall.tenants.schema import connect, migrate
+
+# A slow machine is no failure: tests never time.
+hypothesis.settings.register_profile("keystall", deadline=None)
+hypothesis.settings.load_profile("keystall")
 
 PASSWORDS = RolePasswords(owner="owner", app="app", system="system")
 
