@@ -1,0 +1,126 @@
+"""What a resolver knows of the request it serves."""
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from uuid import UUID
+
+from strawberry.dataloader import DataLoader
+from strawberry.types import Info as StrawberryInfo
+
+from keystall.graphql.errors import ApiError, ErrorCode, unauthenticated
+from keystall.platform.database import Reads
+from keystall.tenants.identity.service import Viewer as Person
+from keystall.tenants.installation import Installation
+from keystall.tenants.shops.shop import Shop
+
+KeyT = TypeVar("KeyT", bound=Hashable)
+Found = TypeVar("Found")
+
+Batch: TypeAlias = Callable[["RequestContext", Sequence[KeyT]], Awaitable[Mapping[KeyT, Found]]]
+"""Reads many at once: what is missing from the mapping is None."""
+
+
+class RequestReader(Reads, Protocol):
+    """A reader that opens with its first statement, and again with the first after `close`."""
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that asks with an API token of the shop."""
+
+    token_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A cookie that a page's answer sets beside its result; `value` None clears it."""
+
+    name: Literal["session", "cart", "locale"]
+    value: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class RequestContext:
+    """One request. `shop` None: outside of any shop; `viewer` None: nobody known.
+
+    `locale` and `currency` are what the answer is worded and priced in.
+    `effects` None: over HTTP, where no cookies are set.
+    """
+
+    installation: Installation
+    reader: RequestReader
+    shop: Shop | None
+    viewer: Person | Program | None
+    locale: str
+    currency: str
+    request_id: str
+    address: str
+    user_agent: str = ""
+    effects: list[Any] | None = None
+    _loaders: dict[object, DataLoader[Any, Any]] = field(default_factory=dict)
+
+    def require_shop(self) -> Shop:
+        """The shop. Raises ApiError where the request is not bound to one."""
+        if self.shop is not None:
+            return self.shop
+        if self.viewer is None:
+            raise unauthenticated()
+        raise ApiError(ErrorCode.FORBIDDEN, "This request is not bound to a shop.")
+
+    def require_viewer(self) -> Person | Program:
+        """Who asks. Raises ApiError for nobody known."""
+        if self.viewer is None:
+            raise unauthenticated()
+        return self.viewer
+
+    def require_person(self) -> Person:
+        """Who is signed in. Raises ApiError for anyone else."""
+        viewer = self.require_viewer()
+        if isinstance(viewer, Program):
+            raise ApiError(ErrorCode.FORBIDDEN, "Only a signed-in person can do this.")
+        return viewer
+
+    @property
+    def actor(self) -> str:
+        """The name under which what is done is recorded."""
+        match self.viewer:
+            case Program(token_id):
+                return f"token:{token_id}"
+            case None:
+                return "buyer"
+            case person:
+                return str(person.account_id)
+
+    def effect(self, name: Literal["session", "cart", "locale"], value: str | None) -> None:
+        """Asks the page to set a cookie. Raises ApiError over HTTP, where there is no page."""
+        if self.effects is None:
+            raise ApiError(ErrorCode.FORBIDDEN, "Only the pages of the installation can do this.")
+        self.effects.append(Effect(name, value))
+
+    async def load(self, batch: Batch[KeyT, Found], key: KeyT) -> Found | None:
+        """One of what `batch` reads, together with all others asked for in the same moment."""
+        loader = self._loaders.get(batch)
+        if loader is None:
+            loader = self._loaders[batch] = DataLoader(load_fn=self._in_order(batch))
+        found: Found | None = await loader.load(key)
+        return found
+
+    async def renew(self) -> None:
+        """Reads afresh from here on: after a mutation the old snapshot is no longer true."""
+        self._loaders.clear()
+        await self.reader.close()
+
+    def _in_order(
+        self, batch: Batch[KeyT, Found]
+    ) -> Callable[[list[KeyT]], Awaitable[list[Found | None]]]:
+        async def read(keys: list[KeyT]) -> list[Found | None]:
+            found = await batch(self, keys)
+            return [found.get(key) for key in keys]
+
+        return read
+
+
+Info: TypeAlias = StrawberryInfo[RequestContext, None]

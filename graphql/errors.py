@@ -1,0 +1,77 @@
+"""Errors at the top of an answer, their codes, and what is hidden of them.
+
+A business refusal is never one of these: it comes as `userErrors` (see `refusals`). What a client
+did wrong is told; anything unforeseen becomes INTERNAL with the request's id, and its cause goes
+to the log only.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from graphql import GraphQLError
+
+_log = structlog.get_logger(__name__)
+
+INTERNAL_MESSAGE = "Something went wrong on our side. Name the request id when you report it."
+
+
+class ErrorCode(StrEnum):
+    """`extensions.code` of a top-level error."""
+
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    THROTTLED = "THROTTLED"
+    QUERY_TOO_COSTLY = "QUERY_TOO_COSTLY"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    INTERNAL = "INTERNAL"
+
+
+class ApiError(GraphQLError):
+    """An error the client is meant to read. `message` is English, for developers."""
+
+    def __init__(self, code: ErrorCode, message: str, **where: Any) -> None:
+        super().__init__(message, extensions={"code": code.value}, **where)
+        self.code = code
+
+
+def unauthenticated() -> ApiError:
+    """Nobody is known to ask, and somebody must be."""
+    return ApiError(ErrorCode.UNAUTHENTICATED, "Sign in, or send an API token as a bearer.")
+
+
+def bad_input(message: str) -> ApiError:
+    """An argument that cannot mean anything."""
+    return ApiError(ErrorCode.BAD_USER_INPUT, message)
+
+
+def is_request_error(errors: Sequence[GraphQLError]) -> bool:
+    """Whether the request failed as a whole (syntax, validation, variables) and nothing ran.
+
+    An error of the execution has a path (GraphQL specification, 7.1.6).
+    """
+    return all(error.path is None for error in errors)
+
+
+def formatted(error: GraphQLError, request_id: str) -> dict[str, Any]:
+    """The error as an answer shows it; unforeseen ones are logged and masked."""
+    code, message = _told(error, request_id)
+    shown: dict[str, Any] = {"message": message}
+    if error.locations:
+        shown["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+    if error.path is not None:
+        shown["path"] = error.path
+    shown["extensions"] = {"code": code.value, "requestId": request_id}
+    return shown
+
+
+def _told(error: GraphQLError, request_id: str) -> tuple[ErrorCode, str]:
+    cause = error.original_error if error.original_error is not None else error
+    if isinstance(cause, ApiError):
+        return cause.code, cause.message
+    if isinstance(cause, GraphQLError) and error.path is None:
+        return ErrorCode.BAD_USER_INPUT, error.message
+    _log.error("graphql.internal", request_id=request_id, path=error.path, exc_info=cause)
+    return ErrorCode.INTERNAL, INTERNAL_MESSAGE

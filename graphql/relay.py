@@ -1,0 +1,117 @@
+"""Lists a page at a time: Relay connections with `nodes` and keyset cursors.
+
+A cursor is the sort key of an item in opaque form, so a page costs the same wherever it lies and
+nothing is skipped or doubled when rows come and go in between.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from typing import Annotated, Generic, TypeVar
+
+import orjson
+import strawberry
+
+from keystall.graphql.errors import bad_input
+
+DEFAULT_FIRST = 20
+MAX_FIRST = 100
+MAX_NODES = 100
+
+Key = tuple[str | int, ...]
+"""The sort key of an item: the values that its list is ordered by, its row id last."""
+
+First = Annotated[int | None, strawberry.argument(description="How many to answer, 100 at most.")]
+After = Annotated[str | None, strawberry.argument(description="Cursor to go on after.")]
+
+Item = TypeVar("Item")
+Row = TypeVar("Row")
+
+
+@strawberry.type(description="Where a page of a list ends, and how to go on.")
+class PageInfo:
+    """Relay's PageInfo."""
+
+    has_next_page: bool = strawberry.field(description="Whether more follows after `endCursor`.")
+    has_previous_page: bool = strawberry.field(
+        description="Whether something precedes `startCursor`."
+    )
+    start_cursor: str | None = strawberry.field(
+        description="Cursor of the first item here; null on an empty page."
+    )
+    end_cursor: str | None = strawberry.field(
+        description="Cursor of the last item here, to hand to `after`; null on an empty page."
+    )
+
+
+@strawberry.type(description="An item at its place in a list.")
+class Edge(Generic[Item]):
+    """Relay's edge."""
+
+    cursor: str = strawberry.field(description="Opaque place in the list.")
+    node: Item = strawberry.field(description="The item.")
+
+
+@strawberry.type(description="A page of a list.")
+class Connection(Generic[Item]):
+    """Relay's connection, with the items themselves beside the edges."""
+
+    nodes: list[Item] = strawberry.field(description="The items of this page.")
+    edges: list[Edge[Item]] = strawberry.field(
+        description="The items of this page, each with its cursor."
+    )
+    page_info: PageInfo = strawberry.field(description="Where this page ends.")
+
+
+def page_size(first: int | None) -> int:
+    """How many items to answer. Raises ApiError outside of 0 to MAX_FIRST."""
+    size = DEFAULT_FIRST if first is None else first
+    if not 0 <= size <= MAX_FIRST:
+        raise bad_input(f"`first` must be from 0 to {MAX_FIRST}.")
+    return size
+
+
+def encode_cursor(key: Key) -> str:
+    """The opaque form of a sort key."""
+    return base64.urlsafe_b64encode(orjson.dumps(key)).rstrip(b"=").decode()
+
+
+def decode_cursor(after: str | None, *shape: type) -> Key | None:
+    """The sort key in a cursor, of the value types given; None without one.
+
+    Raises ApiError for a text that is no cursor of such a list.
+    """
+    if after is None:
+        return None
+    try:
+        padded = after + "=" * (-len(after) % 4)
+        values = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError):
+        raise bad_input("`after` is no cursor of this list.") from None
+    if not isinstance(values, list) or [type(value) for value in values] != list(shape):
+        raise bad_input("`after` is no cursor of this list.")
+    return tuple(values)
+
+
+def connection(
+    rows: Sequence[Row],
+    first: int,
+    *,
+    after: str | None,
+    node: Callable[[Row], Item],
+    key: Callable[[Row], Key],
+) -> Connection[Item]:
+    """The page made of `rows`, of which one more than `first` was asked for."""
+    shown = rows[:first]
+    nodes = [node(row) for row in shown]
+    cursors = [encode_cursor(key(row)) for row in shown]
+    return Connection(
+        nodes=nodes,
+        edges=[Edge(cursor=cursor, node=item) for cursor, item in zip(cursors, nodes, strict=True)],
+        page_info=PageInfo(
+            has_next_page=len(rows) > first,
+            has_previous_page=after is not None,
+            start_cursor=cursors[0] if cursors else None,
+            end_cursor=cursors[-1] if cursors else None,
+        ),
+    )

@@ -1,0 +1,78 @@
+"""Scalars and money, the same in every schema."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NewType
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+from keystall.platform.money import decimal_text, format_money
+
+URL = NewType("URL", str)
+MinorUnits = NewType("MinorUnits", int)
+
+LARGEST_EXACT = 2**53
+"""JSON numbers above this lose digits in JavaScript."""
+
+
+def _instant(value: Any) -> str:
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise TypeError("a DateTime must be aware")
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _minor(value: Any) -> int:
+    if not isinstance(value, int) or abs(value) > LARGEST_EXACT:
+        raise TypeError("MinorUnits must be a whole number up to 2^53")
+    return value
+
+
+SCALARS: Mapping[object, ScalarDefinition] = {
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description=("A date and time in UTC, ISO 8601, such as 2026-11-22T21:45:00.123456Z."),
+        serialize=_instant,
+    ),
+    URL: strawberry.scalar(
+        name="URL",
+        description="An absolute address, or one that starts at the root of the host asked.",
+        serialize=str,
+    ),
+    MinorUnits: strawberry.scalar(
+        name="MinorUnits",
+        description=(
+            "A whole amount in a currency's smallest unit, as a JSON number; exact up to 2^53."
+        ),
+        serialize=_minor,
+    ),
+}
+
+
+@strawberry.type(description="An amount of money.")
+class Money:
+    """Worded for one reader: `formatted` depends on the request's locale."""
+
+    amount: str = strawberry.field(
+        description=(
+            "Decimal text with exactly as many digits after the point as the currency has, such"
+            ' as "9.90" or "500".'
+        )
+    )
+    currency_code: str = strawberry.field(description="ISO 4217 code, such as CNY.")
+    minor_units: MinorUnits = strawberry.field(
+        description="The same amount in the currency's smallest unit."
+    )
+    formatted: str = strawberry.field(
+        description="The amount as people write it in the language of the request, such as ¥9.90."
+    )
+
+
+def money(minor: int, currency: str, locale: str) -> Money:
+    """The amount as the API tells it to a reader of `locale`."""
+    return Money(
+        amount=decimal_text(minor, currency),
+        currency_code=currency,
+        minor_units=MinorUnits(minor),
+        formatted=format_money(minor, currency, locale),
+    )

@@ -1,0 +1,131 @@
+"""GraphQL over HTTP (the working draft's wire format): what a request says, how an answer looks.
+
+A client that accepts `application/graphql-response+json` gets statuses that mean what they say;
+one that accepts `application/json` only gets 200 for every well-formed request.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from keystall.graphql.executor import Answer
+
+RESPONSE = "application/graphql-response+json"
+JSON = "application/json"
+
+
+class Malformed(Exception):
+    """The request is no GraphQL request. `status` is what it is answered with."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One GraphQL request."""
+
+    document: str
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    operation_name: str | None = None
+
+
+def answer_type(request: Request) -> str:
+    """The media type to answer in. Raises Malformed (406) where the client accepts neither."""
+    accepted = request.headers.get("accept", "*/*")
+    types: dict[str, float] = {}
+    for part in accepted.split(","):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        types[name] = _quality(parameters)
+    if types.get(RESPONSE, 0) > 0 and types[RESPONSE] >= types.get(JSON, 0):
+        return RESPONSE
+    if any(types.get(name, 0) > 0 for name in (JSON, "application/*", "*/*")):
+        return JSON
+    raise Malformed(406, f"Accept {RESPONSE} or {JSON}.")
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+async def asked_by_post(request: Request, limit: int) -> Asked:
+    """The request in a body. Raises Malformed."""
+    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    if kind.strip().lower() != JSON:
+        raise Malformed(415, f"Send {JSON}.")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    if charset not in ("", "utf-8", "utf8"):
+        raise Malformed(415, "Send UTF-8.")
+    try:
+        body = orjson.loads(await _body(request, limit))
+    except orjson.JSONDecodeError:
+        raise Malformed(400, "The body is not JSON.") from None
+    if not isinstance(body, dict):
+        raise Malformed(400, "The body must be an object with `query`.")
+    return _asked(body)
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The whole body, refused as soon as it is known to be larger than `limit`."""
+    told = request.headers.get("content-length", "")
+    if told.isdigit() and int(told) > limit:
+        raise Malformed(413, f"The body is larger than {limit} bytes.")
+    chunks = bytearray()
+    async for chunk in request.stream():
+        chunks += chunk
+        if len(chunks) > limit:
+            raise Malformed(413, f"The body is larger than {limit} bytes.")
+    return bytes(chunks)
+
+
+def asked_by_get(parameters: QueryParams) -> Asked:
+    """The request in an address. Raises Malformed."""
+    body: dict[str, Any] = {"query": parameters.get("query")}
+    for name in ("variables", "extensions"):
+        if text := parameters.get(name):
+            try:
+                body[name] = orjson.loads(text)
+            except orjson.JSONDecodeError:
+                raise Malformed(400, f"`{name}` is not JSON.") from None
+    body["operationName"] = parameters.get("operationName") or None
+    return _asked(body)
+
+
+def _asked(body: Mapping[str, Any]) -> Asked:
+    document = body.get("query")
+    if not isinstance(document, str) or not document:
+        raise Malformed(400, "`query` must be the text of a document.")
+    variables = body.get("variables")
+    operation_name = body.get("operationName")
+    if not isinstance(variables, dict | None):
+        raise Malformed(400, "`variables` must be an object.")
+    if not isinstance(operation_name, str | None):
+        raise Malformed(400, "`operationName` must be a text.")
+    if not isinstance(body.get("extensions"), dict | None):
+        raise Malformed(400, "`extensions` must be an object.")
+    return Asked(document, variables or {}, operation_name)
+
+
+def respond(answer: Answer, media_type: str, status: int | None = None) -> Response:
+    """The answer on the wire; `status` where the request failed before it was GraphQL."""
+    if status is None:
+        status = 200 if answer.ran or media_type == JSON else 400
+    return Response(
+        orjson.dumps(answer.as_json()),
+        status,
+        {"cache-control": "no-store", "vary": "accept, authorization"},
+        media_type=f"{media_type}; charset=utf-8",
+    )
