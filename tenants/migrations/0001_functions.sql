@@ -166,11 +166,16 @@ begin
            (select accounts.email from memberships join accounts on accounts.id = account_id
             where memberships.shop_id = shops.id and role = 'owner'
             order by memberships.created_at limit 1),
-           (select count(*) from orders where orders.shop_id = shops.id)
+           (select count(*) from orders
+            where orders.shop_id = shops.id and orders.paid_at is not null)
     from shops
     where (p_after is null or shops.id < p_after)
       and (p_status is null or shops.status = p_status)
-      and (p_query is null or position(lower(p_query) in lower(shops.name || ' ' || shops.slug)) > 0)
+      and (p_query is null
+           or position(lower(p_query) in lower(shops.name || ' ' || shops.slug)) > 0
+           or exists (select from memberships join accounts on accounts.id = account_id
+                      where memberships.shop_id = shops.id
+                        and position(lower(p_query) in accounts.email) > 0))
     order by shops.id desc limit p_limit;
 end $$;
 
@@ -185,7 +190,8 @@ begin
            (select accounts.email from memberships join accounts on accounts.id = account_id
             where memberships.shop_id = shops.id and role = 'owner'
             order by memberships.created_at limit 1),
-           (select count(*) from orders where orders.shop_id = shops.id)
+           (select count(*) from orders
+            where orders.shop_id = shops.id and orders.paid_at is not null)
     from shops where shops.id = p_id;
 end $$;
 

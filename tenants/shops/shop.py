@@ -1,6 +1,7 @@
 """The shop as everything else sees it: one frozen value, made from its row."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -31,16 +32,13 @@ class Shop:
     theme_settings: dict[str, Any]
     logo_file_id: UUID | None
     hold_minutes: int
+    created_at: datetime
 
 
 def shop_from(row: Row) -> Shop:
     """A shop from a row of `shops`."""
     return Shop(
-        **{
-            name: row[name]
-            for name in Shop.__slots__
-            if name not in ("locales", "currencies")
-        },
+        **{name: row[name] for name in Shop.__slots__ if name not in ("locales", "currencies")},
         locales=tuple(row["locales"]),
         currencies=tuple(row["currencies"]),
     )

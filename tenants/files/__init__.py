@@ -1,0 +1,1 @@
+"""Files people upload: pictures, and text files of codes."""

@@ -1,0 +1,1 @@
+"""People's accounts: signing up, signing in, sessions, operators."""

@@ -1,0 +1,73 @@
+"""Tokens of mailed links, computed from the id of their row.
+
+The token must not stand in the database, nor travel through a queue: the row has its hash, and the
+job that mails it computes it again from the row's id with the installation's key ring.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from keystall.platform.crypto import KeyRing, derive, keyed_hash
+from keystall.platform.database import Reads
+from keystall.platform.tokens import secret_hash
+
+_ID_BYTES = 16
+_TOKEN_BYTES = _ID_BYTES + 32
+
+Purpose = Literal["confirm", "reset"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLink:
+    """A mailed link that still works: whose it is, what it does, and its token."""
+
+    email: str
+    locale: str
+    purpose: Purpose
+    token: str
+
+
+def account_token(keys: KeyRing, token_id: UUID, *, version: int | None = None) -> str:
+    """The token of the row `token_id` under one version of the ring, the current by default."""
+    mark = keyed_hash(derive(keys.key(version), "account-token"), token_id.bytes)
+    return base64.urlsafe_b64encode(token_id.bytes + mark).decode()
+
+
+async def account_link(db: Reads, token: str) -> AccountLink | None:
+    """What the link with `token` would do; None where it was used, is too old or never was."""
+    if not _has_form(token):
+        return None
+    row = await db.row("select * from account_token_recipient($1)", secret_hash(token))
+    if row is None:
+        return None
+    return AccountLink(
+        email=row["email"], locale=row["locale"], purpose=row["purpose"], token=token
+    )
+
+
+async def account_link_to_mail(db: Reads, keys: KeyRing, token_id: UUID) -> AccountLink | None:
+    """The link that a mail job is to send; None where it is not needed any more.
+
+    A ring that rotated between the request and the mail still finds it.
+    """
+    for token in _candidates(keys, token_id):
+        link = await account_link(db, token)
+        if link is not None:
+            return link
+    return None
+
+
+def _candidates(keys: KeyRing, token_id: UUID) -> Iterator[str]:
+    for version in reversed(keys.versions):
+        yield account_token(keys, token_id, version=version)
+
+
+def _has_form(token: str) -> bool:
+    try:
+        return len(base64.b64decode(token, altchars=b"-_", validate=True)) == _TOKEN_BYTES
+    except (binascii.Error, ValueError):
+        return False

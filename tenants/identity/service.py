@@ -1,0 +1,209 @@
+"""Accounts and their sessions.
+
+Nothing here tells a stranger whether an address has an account: signing up with a taken address
+and asking for a password reset always answer alike, and a sign-in that fails costs the same time
+and gives the same code whatever was wrong.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from keystall.platform import clock, database
+from keystall.platform.database import Reads
+from keystall.platform.ids import new_id
+from keystall.platform.passwords import (
+    hash_password,
+    password_problem,
+    verify_password,
+    verify_unknown,
+)
+from keystall.platform.tokens import new_secret, secret_hash
+from keystall.tenants.errors import Refused, UserError, refuse
+from keystall.tenants.identity.email import email_problem, normalised_email
+from keystall.tenants.identity.links import Purpose, account_token
+from keystall.tenants.installation import Installation
+from keystall.tenants.languages import known_locale
+from keystall.tenants.writing import INSTALLATION, Writing, writing
+
+SESSION_LIFE = timedelta(days=30)
+CONFIRM_LIFE = timedelta(days=7)
+RESET_LIFE = timedelta(hours=2)
+_LIVES: dict[Purpose, timedelta] = {"confirm": CONFIRM_LIFE, "reset": RESET_LIFE}
+_LONGEST_NOTE = 300  # of a browser's description of itself
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A signed-in person. `secret_hash` is the session's and opens what the session may open."""
+
+    account_id: UUID
+    session_id: UUID
+    email: str
+    locale: str
+    is_operator: bool
+    secret_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A new session: its secret, which is shown to the browser alone, and when it ends."""
+
+    secret: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Where a request came from, kept with the session so that a person can tell them apart."""
+
+    address: str = ""
+    user_agent: str = ""
+
+
+async def register(installation: Installation, email: str, password: str, *, locale: str) -> None:
+    """Signs up, and mails a link that confirms the address.
+
+    An address that has an account gets a link that sets a new password instead.
+    Refuses EMAIL_INVALID, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG and PASSWORD_TOO_COMMON.
+    """
+    address = normalised_email(email)
+    problems = {"email": email_problem(address), "password": password_problem(password)}
+    errors = [UserError(code, (field,)) for field, code in problems.items() if code is not None]
+    if errors:
+        raise Refused(*errors)
+    hashed = await hash_password(password)
+    async with writing(installation, INSTALLATION) as tx:
+        account = new_id()
+        if await tx.value(
+            "select account_create($1, $2, $3, $4)", account, address, hashed, known_locale(locale)
+        ):
+            await _mail_link(installation, tx, account, "confirm")
+        else:
+            known = await _account(tx, address)
+            await _mail_link(installation, tx, known.id, "reset")
+
+
+async def confirm(token: str) -> UUID:
+    """Confirms the address that the link was mailed to; answers the account's id.
+
+    Refuses LINK_INVALID for a link that was used, is too old or never was one.
+    """
+    async with database.transaction(None) as tx:
+        account: UUID | None = await tx.value("select account_confirm($1)", secret_hash(token))
+        if account is None:
+            raise refuse("LINK_INVALID", "token")
+        return account
+
+
+async def sign_in(
+    installation: Installation, email: str, password: str, *, visitor: Visitor
+) -> SignedIn:
+    """Opens a session for whoever knows the password.
+
+    Refuses CREDENTIALS_WRONG, and EMAIL_UNCONFIRMED (after the right password only) for an address
+    whose link was not followed yet, mailing another one.
+    """
+    async with database.transaction(None) as tx:
+        known = await _find_account(tx, _findable(email))
+    if known is None:
+        await verify_unknown(password)
+        raise refuse("CREDENTIALS_WRONG")
+    if not await verify_password(known.password_hash, password):
+        raise refuse("CREDENTIALS_WRONG")
+    if not known.confirmed:
+        async with writing(installation, INSTALLATION) as work:
+            await _mail_link(installation, work, known.id, "confirm")
+        raise refuse("EMAIL_UNCONFIRMED", "email")
+    signed_in = SignedIn(new_secret("ks_session_"), clock.now() + SESSION_LIFE)
+    async with database.transaction(None) as tx:
+        await tx.execute(
+            "select session_create($1, $2, $3, $4, $5, $6)",
+            secret_hash(signed_in.secret), new_id(), known.id, signed_in.expires_at,
+            visitor.address[:_LONGEST_NOTE], visitor.user_agent[:_LONGEST_NOTE],
+        )  # fmt: skip
+    return signed_in
+
+
+async def sign_out(session_secret_hash: bytes) -> None:
+    """Ends a session; one that has ended already is no matter."""
+    async with database.transaction(None) as tx:
+        await tx.execute("select session_end($1)", session_secret_hash)
+
+
+async def request_password_reset(installation: Installation, email: str) -> None:
+    """Mails a link that sets a new password, where the address has an account.
+
+    Refuses EMAIL_INVALID for what is no address.
+    """
+    address = normalised_email(email)
+    if email_problem(address):
+        raise refuse("EMAIL_INVALID", "email")
+    async with writing(installation, INSTALLATION) as tx:
+        known = await _find_account(tx, address)
+        if known is not None:
+            await _mail_link(installation, tx, known.id, "reset")
+
+
+async def reset_password(token: str, password: str) -> UUID:
+    """Sets a new password, ends every session of the account and answers its id.
+
+    Refuses PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_TOO_COMMON; LINK_INVALID.
+    """
+    problem = password_problem(password)
+    if problem is not None:
+        raise refuse(problem, "password")
+    hashed = await hash_password(password)
+    async with database.transaction(None) as tx:
+        account: UUID | None = await tx.value(
+            "select account_reset($1, $2)", secret_hash(token), hashed
+        )
+        if account is None:
+            raise refuse("LINK_INVALID", "token")
+        return account
+
+
+async def viewer(db: Reads, session_secret: str) -> Viewer | None:
+    """Who holds the session; None where it ended or never was."""
+    hashed = secret_hash(session_secret)
+    row = await db.row("select * from session_account($1)", hashed)
+    return None if row is None else Viewer(**row, secret_hash=hashed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    id: UUID
+    password_hash: str
+    confirmed: bool
+
+
+def _findable(email: str) -> str:
+    # What is no address may hold bytes that the database would not even take as a question.
+    address = normalised_email(email)
+    return "" if email_problem(address) else address
+
+
+async def _find_account(db: Reads, email: str) -> _Known | None:
+    row = await db.row("select * from account_for_sign_in($1)", email)
+    if row is None:
+        return None
+    return _Known(row["id"], row["password_hash"], row["confirmed_at"] is not None)
+
+
+async def _account(db: Reads, email: str) -> _Known:
+    known = await _find_account(db, email)
+    if known is None:
+        raise LookupError("an account went away in between; accounts are never deleted")
+    return known
+
+
+async def _mail_link(
+    installation: Installation, tx: Writing, account: UUID, purpose: Purpose
+) -> None:
+    token_id = new_id()
+    await tx.execute(
+        "select account_token_create($1, $2, $3, $4, $5)",
+        secret_hash(account_token(installation.keys, token_id)), token_id, account, purpose,
+        clock.now() + _LIVES[purpose],
+    )  # fmt: skip
+    await tx.post(f"mail.account_{purpose}", token_id)

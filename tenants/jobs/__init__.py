@@ -1,0 +1,1 @@
+"""Longer work with its progress."""

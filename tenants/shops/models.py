@@ -1,0 +1,68 @@
+"""Rows of shops, of their API tokens and of their wrapped data keys."""
+
+from tortoise import fields
+from tortoise.contrib.postgres.fields import ArrayField
+from tortoise.models import Model
+
+from keystall.platform import clock
+
+
+class ShopRow(Model):
+    """A shop. `slug`, `status` and `status_reason` change through database functions alone.
+
+    `translations` is `{locale: {"notice": …, "policies": …}}`, Markdown like the defaults.
+    """
+
+    id = fields.UUIDField(primary_key=True)
+    slug = fields.TextField()
+    name = fields.TextField()
+    status = fields.TextField()
+    status_reason = fields.TextField(default="")
+    locales: ArrayField = ArrayField(element_type="text")
+    default_locale = fields.TextField()
+    currencies: ArrayField = ArrayField(element_type="text")
+    default_currency = fields.TextField()
+    contact = fields.TextField(default="")
+    notice = fields.TextField(default="")
+    policies = fields.TextField(default="")
+    icp_number = fields.TextField(default="")
+    translations: fields.JSONField[dict[str, dict[str, str]]] = fields.JSONField(default=dict)
+    theme = fields.TextField(default="default")
+    theme_settings: fields.JSONField[dict[str, object]] = fields.JSONField(default=dict)
+    logo_file_id = fields.UUIDField(null=True)
+    hold_minutes = fields.IntField(default=15)
+    created_at = fields.DatetimeField(default=clock.now)
+
+    class Meta:
+        table = "shops"
+
+
+class ApiToken(Model):
+    """A key with which a program works for its shop; the secret itself is kept nowhere."""
+
+    id = fields.UUIDField(primary_key=True)
+    shop_id = fields.UUIDField()
+    secret_hash = fields.BinaryField()
+    name = fields.TextField()
+    hint = fields.TextField()
+    created_at = fields.DatetimeField(default=clock.now)
+    expires_at = fields.DatetimeField(null=True)
+    revoked_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "api_tokens"
+
+
+class ShopKey(Model):
+    """A version of a shop's data key, wrapped by the installation's key ring.
+
+    The key in the database is (shop_id, version); the ORM knows single columns only.
+    """
+
+    shop_id = fields.UUIDField(primary_key=True)
+    version = fields.IntField()
+    wrapped = fields.BinaryField()
+    created_at = fields.DatetimeField(default=clock.now)
+
+    class Meta:
+        table = "shop_keys"

@@ -1,0 +1,90 @@
+"""The operator's hand on shops: looking, suspending, letting go on.
+
+The session itself is checked again in the database, so a mistake above this opens nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from keystall.platform.database import Reads
+from keystall.tenants.errors import Refused, refuse
+from keystall.tenants.identity.service import Viewer
+from keystall.tenants.installation import Installation
+from keystall.tenants.shops.shop import ShopStatus
+from keystall.tenants.texts import text_errors
+from keystall.tenants.writing import writing
+
+REASON_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class OperatedShop:
+    """A shop as the operator sees it; `order_count` counts paid orders."""
+
+    id: UUID
+    slug: str
+    name: str
+    status: ShopStatus
+    status_reason: str
+    created_at: datetime
+    owner_email: str
+    order_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShopFilter:
+    """Which shops: `query` in name, slug or a member's address."""
+
+    query: str | None = None
+    status: ShopStatus | None = None
+
+
+async def operated_shops(
+    db: Reads, viewer: Viewer, wanted: ShopFilter, *, after: UUID | None, limit: int
+) -> list[OperatedShop]:
+    """The installation's shops, newest first, `limit` at most, older than `after`."""
+    rows = await db.rows(
+        "select * from operator_shops($1, $2, $3, $4, $5)",
+        viewer.secret_hash, wanted.query or None, wanted.status, after, limit,
+    )  # fmt: skip
+    return [OperatedShop(**row) for row in rows]
+
+
+async def operated_shop(db: Reads, viewer: Viewer, shop: UUID) -> OperatedShop | None:
+    """One shop."""
+    row = await db.row("select * from operator_shop($1, $2)", viewer.secret_hash, shop)
+    return None if row is None else OperatedShop(**row)
+
+
+async def shop_suspend(
+    installation: Installation, viewer: Viewer, shop: UUID, *, reason: str
+) -> OperatedShop:
+    """Stops a shop's sales. Refuses REQUIRED, TOO_LONG, INVALID; NOT_FOUND; CONFLICT where it is
+    suspended already."""
+    errors = text_errors(reason, "reason", limit=REASON_LIMIT, required=True, lines=True)
+    if errors:
+        raise Refused(*errors)
+    return await _set_suspended(installation, viewer, shop, reason.strip())
+
+
+async def shop_resume(installation: Installation, viewer: Viewer, shop: UUID) -> OperatedShop:
+    """Lets a suspended shop go on. Refuses NOT_FOUND; CONFLICT where it is not suspended."""
+    return await _set_suspended(installation, viewer, shop, None)
+
+
+async def _set_suspended(
+    installation: Installation, viewer: Viewer, shop: UUID, reason: str | None
+) -> OperatedShop:
+    async with writing(installation, shop) as tx:
+        changed = await tx.value(
+            "select operator_shop_suspend($1, $2, $3, $4)",
+            viewer.secret_hash, shop, reason is not None, reason or "",
+        )  # fmt: skip
+        found = await operated_shop(tx, viewer, shop)
+        if found is None:
+            raise refuse("NOT_FOUND", "id")
+        if not changed:
+            raise refuse("CONFLICT", "id")
+        tx.announce("shop")
+        return found

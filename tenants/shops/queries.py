@@ -1,0 +1,124 @@
+"""Reading shops: by what a request came with, never by an id that a stranger chose."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from keystall.platform.database import Reads
+from keystall.platform.tokens import secret_hash
+from keystall.tenants.shops.shop import Shop, shop_from
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    """Who is told about a shop's orders and stock."""
+
+    email: str
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentAccountView:
+    """A way to pay: with whom."""
+
+    id: UUID
+    provider: str
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApiTokenView:
+    """A live API token; `hint` is how its secret begins."""
+
+    id: UUID
+    name: str
+    hint: str
+    created_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShopByToken:
+    """The one shop that an API token opens."""
+
+    token_id: UUID
+    shop: Shop
+
+
+@dataclass(frozen=True, slots=True)
+class Checklist:
+    """How far a shop is on the way to its first sale."""
+
+    has_product: bool
+    has_codes: bool
+    had_sale: bool
+
+
+async def shop_by_id(db: Reads, shop: UUID) -> Shop | None:
+    """The shop that `db` is bound to."""
+    row = await db.row("select * from shops where id = $1", shop)
+    return None if row is None else shop_from(row)
+
+
+async def shop_by_host(db: Reads, host: str) -> Shop | None:
+    """The shop that answers at `host` (without a port, any case)."""
+    row = await db.row("select * from host_shop($1)", host.lower())
+    return None if row is None else shop_from(row)
+
+
+async def shop_by_session(db: Reads, session_secret_hash: bytes, slug: str) -> Shop | None:
+    """The shop `slug`, where the session's person is a member of it."""
+    row = await db.row("select * from session_shop($1, $2)", session_secret_hash, slug)
+    return None if row is None else shop_from(row)
+
+
+async def shops_of(db: Reads, session_secret_hash: bytes) -> list[Shop]:
+    """The shops of the session's person, newest first."""
+    rows = await db.rows("select * from session_shops($1)", session_secret_hash)
+    return [shop_from(row) for row in reversed(rows)]
+
+
+async def shop_by_token(db: Reads, secret: str) -> ShopByToken | None:
+    """The shop that an API token opens; None for one revoked, ended or made up."""
+    row = await db.row("select token_id, (shop).* from token_shop($1)", secret_hash(secret))
+    return None if row is None else ShopByToken(row["token_id"], shop_from(row))
+
+
+async def api_tokens(db: Reads, shop: UUID) -> list[ApiTokenView]:
+    """The shop's live tokens, newest first."""
+    rows = await db.rows(
+        """
+        select id, name, hint, created_at, expires_at from api_tokens
+        where shop_id = $1 and revoked_at is null and (expires_at is null or expires_at > now())
+        order by id desc
+        """,
+        shop,
+    )
+    return [ApiTokenView(**row) for row in rows]
+
+
+async def payment_accounts(db: Reads, shop: UUID) -> list[PaymentAccountView]:
+    """The shop's ways to pay, oldest first, closed ones included."""
+    rows = await db.rows(
+        "select id, provider, enabled from payment_accounts where shop_id = $1 order by id", shop
+    )
+    return [PaymentAccountView(**row) for row in rows]
+
+
+async def merchants(db: Reads) -> list[Merchant]:
+    """Who runs the shop that `db` is bound to."""
+    return [Merchant(**row) for row in await db.rows("select * from shop_merchants()")]
+
+
+async def checklist(db: Reads, shop: UUID) -> Checklist:
+    """What was done on the way to a first sale."""
+    row = await db.row(
+        """
+        select
+          exists (select from products where shop_id = $1 and status = 'active') as has_product,
+          exists (select from codes where shop_id = $1) as has_codes,
+          exists (select from orders where shop_id = $1 and status = 'delivered') as had_sale
+        """,
+        shop,
+    )
+    return Checklist(**row or {})
