@@ -70,8 +70,6 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """Port on the loopback address where metrics of all processes are read; None: none."""
-    metrics_folder: str = ""
-    """Folder that processes of one machine share for their metrics."""
     forwarded_allow_ips: str = ""
     """Addresses of proxies whose X-Forwarded-* are believed, comma-separated; empty: nobody's."""
 

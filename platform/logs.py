@@ -1,0 +1,80 @@
+"""Structured logs: one line an event, with the request's id and the shop, never with a secret.
+
+JSON for machines, coloured lines for a terminal. What other libraries log through `logging` comes
+out the same way. Context is bound with `structlog.contextvars.bind_contextvars(shop=…)`.
+"""
+
+import logging
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import structlog
+from structlog.typing import Processor
+
+from keystall.platform.settings import Settings
+
+_SECRET_NAMES = (
+    "password", "secret", "token", "authorization", "cookie", "api_key", "private_key", "data_key",
+    "signature", "plaintext",
+)  # fmt: skip
+_SECRET_EXACTLY = frozenset({"code", "codes", "key", "body"})
+HIDDEN = "[hidden]"
+
+# A frame's locals may hold a code or a key: structlog shows them unless told not to.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
+
+def hide_secrets(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> Mapping[str, Any]:
+    """Replace values whose name says that they are secret; a net below care, not instead of it."""
+    for name in event:
+        lowered = name.lower()
+        if lowered in _SECRET_EXACTLY or any(part in lowered for part in _SECRET_NAMES):
+            event[name] = HIDDEN
+    return event
+
+
+def configure_logs(settings: Settings) -> None:
+    """Set up logging for this process. Call once, before the first line is logged."""
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        hide_secrets,
+    ]
+    render: list[Processor]
+    if settings.log_format == "json":
+        # Without local variables: among them are codes and passwords.
+        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        render = [
+            structlog.processors.ExceptionRenderer(frames),
+            structlog.processors.JSONRenderer(),
+        ]
+    else:
+        render = [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
+    structlog.configure(
+        processors=[*shared, *render],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
+    # Their lines repeat ours, and arq's and httpx's carry arguments and addresses.
+    for noisy in ("uvicorn.access", "httpx", "httpcore", "arq.worker", "tortoise", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,92 @@
+"""Every request gets an id, a log line and a measurement.
+
+The id is made here or taken from `X-Request-Id`, goes back in the answer, stands in every log line
+of the request and in `scope["state"]["request_id"]`. The log line carries the path with whatever
+looks like a secret hidden (an order's address is its key), and never the query or the body.
+"""
+
+import re
+from time import perf_counter
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from keystall.platform.ids import new_id
+from keystall.platform.metrics import REQUEST_SECONDS
+
+_ACCEPTED_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
+_TOKEN = re.compile(r"(?=[^/]*[A-Z0-9])[A-Za-z0-9_=-]{16,}")
+_QUIET = frozenset({"/healthz", "/readyz"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_log = structlog.get_logger("keystall.access")
+_timers: dict[tuple[str, str, int], Any] = {}
+
+
+def loggable_path(path: str) -> str:
+    """`path` with every segment hidden that may be a token: long, and not plain words."""
+    return "/".join("*" if _TOKEN.fullmatch(part) else part for part in path[:500].split("/"))
+
+
+class ObservationMiddleware:
+    """The outermost layer: what it does not see did not happen."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = perf_counter()
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        header = (b"x-request-id", request_id.encode())
+        status = 500
+        first_byte = 0.0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status, first_byte
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                first_byte = perf_counter()
+                message["headers"] = [*message.get("headers", ()), header]
+            await send(message)
+
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception:
+            _log.exception("request failed", method=scope["method"])
+            raise
+        finally:
+            _record(scope, status, (first_byte or perf_counter()) - began)
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _ACCEPTED_ID.fullmatch(value):
+            given: str = value.decode()
+            return given
+    return new_id().hex
+
+
+def _record(scope: Scope, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", "other")
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    key = (method, route, status)
+    timer = _timers.get(key)
+    if timer is None:
+        timer = _timers[key] = REQUEST_SECONDS.labels(method, route, str(status))
+    timer.observe(seconds)
+    if scope["path"] in _QUIET:
+        return
+    _log.info(
+        "request",
+        method=method,
+        path=loggable_path(scope["path"]),
+        status=status,
+        ms=round(seconds * 1000, 2),
+    )
