@@ -6,6 +6,7 @@ request ever names a file outside its shop. A file is there whole or not at all.
 
 import re
 from collections.abc import AsyncIterable, AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -105,6 +106,8 @@ def file_store(url: str) -> FileStore:
         parts.netloc,
         prefix=parts.path.strip("/") or None,
         config=config,
+        # The library's ten retries in three minutes would keep a request waiting as long.
+        retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=10)},
         client_options={"allow_http": config.get("endpoint", "").startswith("http://")},
     )
     return FileStore(store)

@@ -41,7 +41,8 @@ class MalformedNotice(Exception):
 class Charge:
     """What a buyer is to pay.
 
-    `reference` is ours, unique per merchant; `locale` is "zh-CN" or "en".
+    `reference` is ours, unique per merchant, of letters, digits and `._:-`, at most 100;
+    `locale` is "zh-CN" or "en".
     """
 
     reference: str

@@ -32,7 +32,8 @@ MAX_BODY = 64 * 1024
 Handler = Callable[[Request], Awaitable[Response]]
 _Wire = TypeVar("_Wire", bound=BaseModel)
 _URL = r"^https?://[^\s/?#]+(/\S*)?$"
-_REFERENCE = Field(min_length=1, max_length=100)
+# Plain characters only: a reference is also a part of paths, which servers decode at their whim.
+_REFERENCE = Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")
 
 
 class _OrderBody(BaseModel):

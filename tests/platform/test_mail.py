@@ -1,0 +1,247 @@
+import asyncio
+import contextlib
+import email
+import email.policy
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from email.message import EmailMessage
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import time_machine
+
+from keystall.platform.mail import (
+    FolderMailer,
+    Mail,
+    MailRefused,
+    MailUnavailable,
+    SmtpMailer,
+    UnmailableMail,
+    compose,
+    mailer_from,
+)
+from keystall.platform.settings import Settings
+
+SENDER = "钥匙铺 <no-reply@keystall.shop>"
+MAIL = Mail(
+    to="buyer@example.com",
+    subject="您的订单 #1 已发货",
+    text="打开 http://lulu.localhost:8000/zh/order/abc 查看。\n",
+    html='<p><a href="http://lulu.localhost:8000/zh/order/abc?a=1&amp;b=2">查看订单</a></p>',
+    headers={"X-Entity-Ref-ID": "order-1"},
+)
+
+
+def read(content: bytes) -> EmailMessage:
+    message = email.message_from_bytes(content, _class=EmailMessage, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def part(message: EmailMessage, kind: str) -> str:
+    found = message.get_body((kind,))
+    assert found is not None
+    return str(found.get_content())
+
+
+def test_a_message_is_seven_bit_and_says_everything() -> None:
+    content = compose(MAIL, SENDER).as_bytes()
+
+    message = read(content)
+    assert content.isascii()
+    assert message["to"] == "buyer@example.com"
+    assert message["from"].addresses[0].display_name == "钥匙铺"
+    assert message["from"].addresses[0].addr_spec == "no-reply@keystall.shop"
+    assert message["subject"] == MAIL.subject
+    assert message["x-entity-ref-id"] == "order-1"
+    assert message["message-id"].endswith("@keystall.shop>")
+    assert part(message, "plain").strip() == MAIL.text.strip()
+    assert part(message, "html").strip() == MAIL.html
+
+
+def test_a_mail_without_html_is_plain() -> None:
+    message = read(compose(replace(MAIL, html=""), SENDER).as_bytes())
+
+    assert message.get_content_type() == "text/plain"
+
+
+def test_a_foreign_domain_goes_out_in_ascii() -> None:
+    message = compose(replace(MAIL, to="buyer@例子.测试"), SENDER)
+
+    assert message["to"] == "buyer@xn--fsqu00a.xn--0zwm56d"
+
+
+@pytest.mark.parametrize(
+    ("change", "field_name"),
+    [
+        ({"subject": "Hello\r\nBcc: everybody@example.com"}, "subject"),
+        ({"subject": "Hello\nthere"}, "subject"),
+        ({"subject": "Hello\u2028there"}, "subject"),
+        ({"to": "a@example.com\r\nBcc: b@example.com"}, "to"),
+        ({"to": "a@example.com, b@example.com"}, "to"),
+        ({"to": "a@example.com b@example.com"}, "to"),
+        ({"to": "nobody"}, "to"),
+        ({"to": ""}, "to"),
+        ({"to": "@example.com"}, "to"),
+        ({"to": "a..b@example.com"}, "to"),
+        ({"to": "a@exa..mple.com"}, "to"),
+        ({"headers": {"X-A": "1\r\nBcc: b@example.com"}}, "headers.X-A"),
+        ({"headers": {"X-A\r\nBcc": "b@example.com"}}, "headers.X-A??Bcc"),
+        ({"headers": {"Bcc": "b@example.com"}}, "headers.Bcc"),
+        ({"headers": {"X A": "1"}}, "headers.X A"),
+    ],
+)
+def test_what_could_add_a_header_or_an_addressee_is_refused(
+    change: dict[str, Any], field_name: str
+) -> None:
+    with pytest.raises(UnmailableMail) as refused:
+        compose(replace(MAIL, **change), SENDER)
+
+    assert refused.value.field == field_name
+
+
+def test_no_sender_can_add_an_addressee() -> None:
+    with pytest.raises(UnmailableMail):
+        compose(MAIL, "a@example.com, b@example.com")
+
+
+async def test_files_of_the_folder_sort_by_time(tmp_path: Path) -> None:
+    mailer = FolderMailer(tmp_path / "mail", SENDER)
+    for number, moment in enumerate(["2026-05-01T12:00:00.5Z", "2026-05-01T12:00:01Z"]):
+        with time_machine.travel(moment, tick=False):
+            await mailer.send(replace(MAIL, subject=f"mail {number}"))
+
+    files = sorted((tmp_path / "mail").iterdir())
+    assert [file.suffix for file in files] == [".eml", ".eml"]
+    assert [read(file.read_bytes())["subject"] for file in files] == ["mail 0", "mail 1"]
+    assert files[0].name.startswith("20260501T120000.500000Z-")
+
+
+async def test_many_mails_at_once_are_all_kept(tmp_path: Path) -> None:
+    mailer = FolderMailer(tmp_path, SENDER)
+
+    with time_machine.travel("2026-05-01T12:00:00Z", tick=False):
+        await asyncio.gather(*(mailer.send(MAIL) for _ in range(30)))
+
+    names = await asyncio.to_thread(os.listdir, tmp_path)
+    assert sum(name.endswith(".eml") for name in names) == 30
+
+
+@dataclass
+class Server:
+    """A mail server of a few verbs. `says` overrides its replies."""
+
+    says: dict[str, str]
+    port: int = 0
+    seen: list[str] = field(default_factory=list)
+    content: bytes = b""
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def say(text: str) -> None:
+            writer.write(text.encode() + b"\r\n")
+            await writer.drain()
+
+        with contextlib.closing(writer), contextlib.suppress(ConnectionError):
+            await say("220 here")
+            while line := (await reader.readline()).decode().strip():
+                self.seen.append(line)
+                verb = line.split(" ")[0].upper()
+                usual = "250 fine"
+                if verb == "DATA":
+                    await say("354 go on")
+                    self.content = (await reader.readuntil(b"\r\n.\r\n"))[:-3]
+                elif verb == "QUIT":
+                    usual = "221 bye"
+                await say(self.says.get(verb, usual))
+
+
+@contextlib.asynccontextmanager
+async def listening(**says: str) -> AsyncIterator[Server]:
+    server = Server({verb.upper(): reply for verb, reply in says.items()})
+    listener = await asyncio.start_server(server.talk, "127.0.0.1", 0)
+    server.port = listener.sockets[0].getsockname()[1]
+    async with listener:
+        yield server
+
+
+async def test_smtp_carries_the_mail_to_its_address() -> None:
+    async with listening() as server:
+        await SmtpMailer("127.0.0.1", server.port, SENDER).send(MAIL)
+
+    assert "RCPT TO:<buyer@example.com>" in server.seen
+    assert any(line.startswith("MAIL FROM:<no-reply@keystall.shop>") for line in server.seen)
+    message = read(server.content)
+    assert message["subject"] == MAIL.subject
+    assert part(message, "html").strip() == MAIL.html
+
+
+@pytest.mark.parametrize(
+    ("says", "error"),
+    [
+        ({"rcpt": "550 no such mailbox"}, MailRefused),
+        ({"rcpt": "451 greylisted"}, MailUnavailable),
+        ({"mail": "421 later"}, MailUnavailable),
+        ({"data": "554 spam"}, MailRefused),
+    ],
+)
+async def test_a_no_for_good_differs_from_a_no_for_now(
+    says: dict[str, str], error: type[Exception]
+) -> None:
+    async with listening(**says) as server:
+        with pytest.raises(error):
+            await SmtpMailer("127.0.0.1", server.port, SENDER).send(MAIL)
+
+
+async def test_a_server_that_is_away_is_unavailable() -> None:
+    async with listening() as server:
+        port = server.port
+
+    with pytest.raises(MailUnavailable):
+        await SmtpMailer("127.0.0.1", port, SENDER).send(MAIL)
+
+
+async def test_a_password_is_never_told_in_the_clear() -> None:
+    async with listening(ehlo="250-here\r\n250 AUTH PLAIN LOGIN") as server:
+        mailer = mailer_from(asked(f"smtp://keystall:hidden@127.0.0.1:{server.port}"))
+
+        with pytest.raises((MailUnavailable, MailRefused)):
+            await mailer.send(MAIL)
+
+    assert [line for line in server.seen if line.startswith("AUTH")] == []
+
+
+def asked(mail_url: str) -> Settings:
+    return cast("Settings", SimpleNamespace(mail_url=mail_url, mail_from=SENDER))
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "security"),
+    [
+        ("smtp://mail", "mail", 25, "opportunistic"),
+        ("smtp://u:p%40ss@mail", "mail", 587, "starttls"),
+        ("smtp://u:p%40ss@mail:2525?starttls=never", "mail", 2525, "opportunistic"),
+        ("smtps://u:p%40ss@mail", "mail", 465, "tls"),
+    ],
+)
+def test_the_address_says_how_to_sign_in(url: str, host: str, port: int, security: str) -> None:
+    mailer = mailer_from(asked(url))
+
+    assert isinstance(mailer, SmtpMailer)
+    assert (mailer.host, mailer.port, mailer.security) == (host, port, security)
+    assert mailer.password == ("p@ss" if "@" in url else None)
+    assert "p@ss" not in repr(mailer)
+
+
+def test_the_address_may_be_a_folder() -> None:
+    assert mailer_from(asked("folder:///var/my%20mail")) == FolderMailer(
+        Path("/var/my mail"), SENDER
+    )
+
+
+@pytest.mark.parametrize("url", ["", "mail", "http://mail", "smtp://", "folder://"])
+def test_an_address_of_no_mailer_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="mail_url must be"):
+        mailer_from(asked(url))
