@@ -7,9 +7,9 @@ relay must know that it did not hand the work over.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from typing import Any, Self
+from typing import Any, Self, cast
 from uuid import UUID
 
 import structlog
@@ -37,7 +37,7 @@ class Queue:
     """One process's line to Redis."""
 
     def __init__(self, redis_url: str) -> None:
-        self._redis = Redis.from_url(
+        self._redis: Redis = Redis.from_url(
             redis_url, socket_connect_timeout=2, socket_timeout=5, health_check_interval=30
         )
         self._arq = ArqRedis(
@@ -74,17 +74,18 @@ class Queue:
         """Wakes a relay: there is work in the outbox."""
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.lpush(_WAKE, 1).ltrim(_WAKE, 0, _WAKE_BACKLOG - 1)
+                pipe.lpush(_WAKE, 1)
+                pipe.ltrim(_WAKE, 0, _WAKE_BACKLOG - 1)
                 await pipe.execute()
         except (RedisError, OSError) as error:
             _log.warning("wake signal lost", error=type(error).__name__)
 
     async def wait(self, seconds: float) -> None:
-        """Returns on the next signal, or after `seconds` without one.
+        """Returns on the next signal, or after `seconds` (fractions allowed) without one.
 
         Raises RedisError when Redis is away.
         """
-        await self._redis.blpop([_WAKE], timeout=seconds)
+        await cast(Awaitable[object], self._redis.blpop([_WAKE], timeout=cast(int, seconds)))
         await self._redis.delete(_WAKE)
 
     async def publish(self, topic: str) -> None:

@@ -1,11 +1,14 @@
 """What every shop of one process shares: handed to services, never looked up."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx2
 
 from keystall.platform.crypto import KeyRing
-from keystall.platform.files import FileStore
+from keystall.platform.files import FileStore, file_store
+from keystall.platform.http import client_from
 from keystall.platform.queue import Queue
 from keystall.platform.settings import Settings
 
@@ -19,3 +22,15 @@ class Installation:
     queue: Queue
     files: FileStore
     http: httpx2.AsyncClient
+
+
+@asynccontextmanager
+async def installed(settings: Settings) -> AsyncIterator[Installation]:
+    """The installation of this process, its lines to the outside closed at the end.
+
+    Raises InvalidKeyRing where the key ring cannot be used. The database is connected apart.
+    """
+    keys = KeyRing.load(settings.key_ring)
+    files = file_store(settings.files_url)
+    async with Queue(settings.redis_url) as queue, client_from(settings) as http:
+        yield Installation(settings=settings, keys=keys, queue=queue, files=files, http=http)

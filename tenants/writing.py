@@ -48,7 +48,8 @@ class Writing:
     async def post(self, kind: str, subject: UUID, *, due_at: datetime | None = None) -> None:
         """Leaves work of `kind` about the row `subject`, due now or at `due_at`."""
         await self._tx.execute(
-            "insert into outbox (shop_id, id, kind, subject_id, due_at) values ($1, $2, $3, $4, $5)",
+            "insert into outbox (shop_id, id, kind, subject_id, due_at)"
+            " values ($1, $2, $3, $4, $5)",
             self._shop, new_id(), kind, subject, due_at or clock.now(),
         )  # fmt: skip
         self._posted = self._posted or due_at is None

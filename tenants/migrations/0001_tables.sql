@@ -194,6 +194,7 @@ create table carts (
   currency   text not null,
   locale     text not null,
   email      text not null default '',
+  buyer_fields jsonb not null default '{}',
   order_id   uuid,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -206,7 +207,6 @@ create table cart_lines (
   cart_id      uuid not null,
   variant_id   uuid not null,
   quantity     integer not null check (quantity between 1 and 1000),
-  buyer_fields jsonb not null default '{}',
   primary key (shop_id, id),
   unique (shop_id, cart_id, variant_id),
   foreign key (shop_id, cart_id) references carts (shop_id, id) on delete cascade,
@@ -221,6 +221,7 @@ create table orders (
   locale       text not null,
   currency     text not null,
   total        bigint not null check (total >= 0),
+  buyer_fields jsonb not null default '[]',
   status       text not null check (status in
     ('pending', 'delivered', 'expired', 'canceled', 'refunding', 'refunded', 'refund_due')),
   expires_at   timestamptz not null,
@@ -245,7 +246,6 @@ create table order_lines (
   variant_name text not null,
   quantity     integer not null check (quantity > 0),
   unit_price   bigint not null check (unit_price >= 0),
-  buyer_fields jsonb not null default '{}',
   primary key (shop_id, id),
   foreign key (shop_id, order_id) references orders (shop_id, id),
   foreign key (shop_id, variant_id) references variants (shop_id, id)

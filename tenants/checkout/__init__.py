@@ -1,0 +1,1 @@
+"""Checkout: from the cart to an order whose goods are held."""

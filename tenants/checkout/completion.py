@@ -1,0 +1,184 @@
+"""Completing a cart: the moment goods are held.
+
+One transaction decides and writes; only after it is the provider asked where to pay, so that a
+provider that is slow or away costs the order nothing: it stands, and can be paid later.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from keystall.platform import clock
+from keystall.platform.ids import new_id
+from keystall.tenants.checkout.idempotency import claim_key, fingerprint
+from keystall.tenants.checkout.pricing import (
+    CartLineView,
+    answer_errors,
+    cart_problems,
+    cart_total,
+    questions_of,
+    shortage,
+)
+from keystall.tenants.checkout.queries import cart_lines
+from keystall.tenants.errors import Refused, refuse
+from keystall.tenants.installation import Installation
+from keystall.tenants.orders.events import record
+from keystall.tenants.shops.shop import Shop
+from keystall.tenants.stock.allocation import Wanted, reserve
+from keystall.tenants.writing import Writing, writing
+
+MAX_UNPAID_ORDERS = 5
+"""Orders that one email address may hold unpaid in a shop, so that nobody empties it for free."""
+
+_NUMBER_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    order_id: UUID
+    lines: list[tuple[UUID, CartLineView]]
+    expires_at: datetime
+
+
+async def cart_complete(
+    installation: Installation,
+    shop: Shop,
+    cart_id: UUID,
+    *,
+    payment_account_id: UUID,
+    idempotency_key: str,
+) -> UUID:
+    """Makes an order of a cart, its goods held until it expires; answers the order's id.
+
+    The same key and input answer the same order. Refuses with every problem the cart has, an
+    email that is missing, a payment account that is not open, too many unpaid orders.
+    """
+    if shop.status != "open":
+        raise refuse("SHOP_CLOSED")
+    async with writing(installation, shop.id) as tx:
+        order_id = new_id()
+        earlier = await claim_key(
+            tx, shop.id, "cart.complete", idempotency_key,
+            print_=fingerprint(cart_id, payment_account_id), object_id=order_id,
+        )  # fmt: skip
+        if earlier != order_id:
+            return earlier
+        cart = await _completable_cart(tx, shop.id, cart_id, payment_account_id)
+        lines = await cart_lines(
+            tx, shop.id, cart_id, currency=cart["currency"], locale=cart["locale"]
+        )
+        problems = [problem.error for problem in cart_problems(lines)]
+        problems += answer_errors(questions_of(lines), cart["buyer_fields"])
+        if problems:
+            raise Refused(*problems)
+        placed = _Placed(
+            order_id,
+            [(new_id(), line) for line in lines],
+            clock.now() + timedelta(minutes=shop.hold_minutes),
+        )
+        await _write_order(tx, shop.id, cart, placed)
+        await _hold(tx, shop.id, placed)
+        await _await_payment(tx, shop.id, cart, placed, payment_account_id)
+    return order_id
+
+
+async def _completable_cart(
+    tx: Writing, shop: UUID, cart_id: UUID, payment_account_id: UUID
+) -> Mapping[str, Any]:
+    cart = await tx.row(
+        """
+        select carts.*,
+          (select count(*) from orders where orders.shop_id = $1 and orders.email = carts.email
+             and status = 'pending') as unpaid,
+          exists (select from payment_accounts
+             where payment_accounts.shop_id = $1 and id = $3 and enabled) as payable
+        from carts where shop_id = $1 and carts.id = $2 for update of carts
+        """,
+        shop, cart_id, payment_account_id,
+    )  # fmt: skip
+    if cart is None:
+        raise refuse("NOT_FOUND", "cart_id")
+    if cart["order_id"] is not None:
+        raise refuse("CART_COMPLETED", "cart_id")
+    if not cart["email"]:
+        raise refuse("REQUIRED", "email")
+    if not cart["payable"]:
+        raise refuse("PAYMENT_METHOD_UNAVAILABLE", "payment_method")
+    if cart["unpaid"] >= MAX_UNPAID_ORDERS:
+        raise refuse("OVER_LIMIT", limit=MAX_UNPAID_ORDERS)
+    return cart
+
+
+async def _write_order(tx: Writing, shop: UUID, cart: Mapping[str, Any], placed: _Placed) -> None:
+    views = [line for _, line in placed.lines]
+    answers = [
+        {"key": q["key"], "label": q["label"], "value": cart["buyer_fields"][q["key"]].strip()}
+        for q in questions_of(views)
+        if cart["buyer_fields"].get(q["key"], "").strip()
+    ]
+    await tx.execute(
+        """
+        insert into orders (shop_id, id, number, email, locale, currency, total, buyer_fields,
+                            status, expires_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9)
+        """,
+        shop, placed.order_id, new_order_number(), cart["email"], cart["locale"],
+        cart["currency"], cart_total(views), answers, placed.expires_at,
+    )  # fmt: skip
+    await tx.execute(
+        """
+        insert into order_lines (shop_id, id, order_id, position, variant_id, product_name,
+                                 variant_name, quantity, unit_price)
+        select $1, line_id, $2, position, variant_id, product_name, variant_name, quantity, price
+        from unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::int[], $8::bigint[])
+          with ordinality as t (line_id, variant_id, product_name, variant_name, quantity, price,
+                                position)
+        """,
+        shop, placed.order_id,
+        [line_id for line_id, _ in placed.lines],
+        [line.variant_id for line in views],
+        [line.product_name for line in views],
+        [line.variant_name for line in views],
+        [line.quantity for line in views],
+        [line.unit_price for line in views],
+    )  # fmt: skip
+    await tx.execute(
+        "update carts set order_id = $3 where shop_id = $1 and id = $2",
+        shop, cart["id"], placed.order_id,
+    )  # fmt: skip
+
+
+async def _hold(tx: Writing, shop: UUID, placed: _Placed) -> None:
+    wanted = [Wanted(line_id, line.variant_id, line.quantity) for line_id, line in placed.lines]
+    missing = await reserve(tx, shop, wanted)
+    if not missing:
+        return
+    errors = (
+        shortage(line, missing.get(line_id, 0), ("lines", str(index), "quantity"))
+        for index, (line_id, line) in enumerate(placed.lines)
+    )
+    raise Refused(*(error for error in errors if error is not None))
+
+
+async def _await_payment(
+    tx: Writing, shop: UUID, cart: Mapping[str, Any], placed: _Placed, account_id: UUID
+) -> None:
+    await tx.execute(
+        """
+        insert into payments (shop_id, id, order_id, account_id, amount, currency, state)
+        select $1, $2, $3, $4, total, currency, 'started' from orders
+        where shop_id = $1 and id = $3
+        """,
+        shop, new_id(), placed.order_id, account_id,
+    )  # fmt: skip
+    await record(tx, shop, placed.order_id, "order.placed", actor="buyer")
+    await tx.post("order.expire", placed.order_id, due_at=placed.expires_at)
+
+
+def new_order_number() -> str:
+    """A number for people, such as 7Q4M-0XKD-J2 (50 random bits). It opens nothing."""
+    text = "".join(secrets.choice(_NUMBER_ALPHABET) for _ in range(10))
+    return f"{text[:4]}-{text[4:8]}-{text[8:]}"

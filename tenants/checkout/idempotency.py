@@ -1,0 +1,40 @@
+"""The same key and the same input is the same operation, however often it is asked for."""
+
+import hashlib
+from uuid import UUID
+
+from keystall.platform.database import Transaction
+from keystall.tenants.errors import refuse
+
+
+def fingerprint(*parts: object) -> bytes:
+    """A digest of an operation's input (32 bytes)."""
+    return hashlib.sha256("\x00".join(map(str, parts)).encode()).digest()
+
+
+async def claim_key(
+    tx: Transaction, shop: UUID, operation: str, key: str, *, print_: bytes, object_id: UUID
+) -> UUID:
+    """The id to go on with: `object_id` where the key is new, else the one made under it before.
+
+    A second request waits here until the first has committed. Refuses a key that was used with
+    other input (IDEMPOTENCY_MISMATCH) and one that is no key.
+    """
+    if not 8 <= len(key) <= 64:
+        raise refuse("INVALID", "idempotency_key")
+    claimed = await tx.execute(
+        "insert into idempotency_keys (shop_id, operation, key, fingerprint, object_id)"
+        " values ($1, $2, $3, $4, $5) on conflict do nothing",
+        shop, operation, key, print_, object_id,
+    )  # fmt: skip
+    if claimed:
+        return object_id
+    row = await tx.row(
+        "select fingerprint, object_id from idempotency_keys"
+        " where shop_id = $1 and operation = $2 and key = $3",
+        shop, operation, key,
+    )  # fmt: skip
+    if row is None or row["fingerprint"] != print_:
+        raise refuse("IDEMPOTENCY_MISMATCH", "idempotency_key")
+    earlier: UUID = row["object_id"]
+    return earlier

@@ -1,0 +1,110 @@
+"""Opening codes. Every opening is recorded before the plain text leaves this module."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from keystall.platform import database
+from keystall.platform.database import Reads, Row
+from keystall.platform.ids import new_id
+from keystall.tenants.installation import Installation
+from keystall.tenants.stock.masking import mask
+from keystall.tenants.stock.sealing import shop_cipher
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedCode:
+    """A code as it may be shown in a list."""
+
+    id: UUID
+    order_line_id: UUID | None
+    masked: str
+
+
+_COLUMNS = "id, variant_id, sealed, key_version, order_line_id"
+
+
+async def codes_of_order(
+    db: Reads, installation: Installation, shop: UUID, order: UUID
+) -> list[MaskedCode]:
+    """The delivered codes of an order, masked, in the order they were put in stock."""
+    rows = await db.rows(
+        f"""
+        select {_COLUMNS} from codes where shop_id = $1 and state = 'sold' and order_line_id in (
+          select id from order_lines where shop_id = $1 and order_id = $2)
+        order by position
+        """,  # noqa: S608  (a constant)
+        shop, order,
+    )  # fmt: skip
+    return await masked(db, installation, shop, rows)
+
+
+async def masked(
+    db: Reads, installation: Installation, shop: UUID, rows: Sequence[Row]
+) -> list[MaskedCode]:
+    """Rows of `codes` (id, variant_id, sealed, key_version, order_line_id), opened and masked."""
+    if not rows:
+        return []
+    cipher = await shop_cipher(db, installation.keys, shop)
+    return [
+        MaskedCode(
+            row["id"],
+            row["order_line_id"],
+            mask(cipher.open_code(row["variant_id"], row["id"], row["sealed"], row["key_version"])),
+        )
+        for row in rows
+    ]
+
+
+async def reveal_order_codes(
+    installation: Installation, shop: UUID, order: UUID, *, address: str
+) -> dict[UUID, str]:
+    """The plain codes of a delivered order for its buyer, by code id; recorded as a reveal each."""
+    async with database.transaction(shop) as tx:
+        rows = await tx.rows(
+            f"""
+            select {_COLUMNS} from codes
+            where shop_id = $1 and state = 'sold' and order_line_id in (
+              select id from order_lines where shop_id = $1 and order_id = $2)
+            order by position
+            """,  # noqa: S608  (a constant)
+            shop, order,
+        )  # fmt: skip
+        return await _reveal(tx, installation, shop, rows, actor="buyer", address=address)
+
+
+async def reveal_code(
+    installation: Installation, shop: UUID, code: UUID, *, actor: str, address: str
+) -> str | None:
+    """One plain code for the merchant; recorded. None where the shop has no such code."""
+    async with database.transaction(shop) as tx:
+        rows = await tx.rows(
+            f"select {_COLUMNS} from codes where shop_id = $1 and id = $2",  # noqa: S608
+            shop, code,
+        )  # fmt: skip
+        opened = await _reveal(tx, installation, shop, rows, actor=actor, address=address)
+        return opened.get(code)
+
+
+async def _reveal(
+    tx: database.Transaction,
+    installation: Installation,
+    shop: UUID,
+    rows: Sequence[Row],
+    *,
+    actor: str,
+    address: str,
+) -> dict[UUID, str]:
+    if not rows:
+        return {}
+    cipher = await shop_cipher(tx, installation.keys, shop)
+    await tx.execute(
+        "insert into reveals (shop_id, id, code_id, actor, address)"
+        " select $1, t.id, t.code_id, $4, $5"
+        " from unnest($2::uuid[], $3::uuid[]) as t (id, code_id)",
+        shop, [new_id() for _ in rows], [row["id"] for row in rows], actor, address,
+    )  # fmt: skip
+    return {
+        row["id"]: cipher.open_code(row["variant_id"], row["id"], row["sealed"], row["key_version"])
+        for row in rows
+    }

@@ -1,0 +1,45 @@
+"""Which accounts an event of money touches. Pure; amounts in minor units.
+
+Accounts: `provider:<name>` is what the provider holds for the shop, `fees` what it kept,
+`sales` what was earned, `buyers` what is owed back. Debits are above zero, credits below; every
+posting sums to zero. A provider keeps its fee when money goes back, as gateways do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a ledger transaction."""
+
+    account: str
+    amount: int
+
+
+def sale(provider: str, amount: int, fee: int) -> list[Entry]:
+    """A payment whose goods were delivered."""
+    return _told(
+        Entry(f"provider:{provider}", amount - fee), Entry("fees", fee), Entry("sales", -amount)
+    )
+
+
+def unearned(provider: str, amount: int, fee: int) -> list[Entry]:
+    """A payment that bought nothing and is owed back."""
+    return _told(
+        Entry(f"provider:{provider}", amount - fee), Entry("fees", fee), Entry("buyers", -amount)
+    )
+
+
+def refund(provider: str, amount: int) -> list[Entry]:
+    """Money owed back that went back."""
+    return _told(Entry("buyers", amount), Entry(f"provider:{provider}", -amount))
+
+
+def _told(*entries: Entry) -> list[Entry]:
+    return [entry for entry in entries if entry.amount]
+
+
+def balanced(entries: Sequence[Entry]) -> bool:
+    """Whether debits and credits are equal."""
+    return sum(entry.amount for entry in entries) == 0

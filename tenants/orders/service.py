@@ -1,0 +1,51 @@
+"""Ending holds and telling buyers again."""
+
+from uuid import UUID
+
+from keystall.tenants.errors import refuse
+from keystall.tenants.installation import Installation
+from keystall.tenants.orders.events import record
+from keystall.tenants.outbox.claims import claim
+from keystall.tenants.stock.allocation import free
+from keystall.tenants.writing import Writing, writing
+
+
+async def expire_order(installation: Installation, shop: UUID, item: UUID) -> None:
+    """Ends the hold of the order that the outbox row `item` is about, if it still waits."""
+    async with writing(installation, shop) as tx:
+        order = await claim(tx, shop, item)
+        if order is not None:
+            await _end_hold(tx, shop, order, status="expired", actor="system")
+
+
+async def cancel_order(installation: Installation, shop: UUID, order: UUID) -> None:
+    """Cancels an unpaid order for its buyer. Refuses one that is past it."""
+    async with writing(installation, shop) as tx:
+        if not await _end_hold(tx, shop, order, status="canceled", actor="buyer"):
+            raise refuse("CONFLICT", "token")
+
+
+async def _end_hold(tx: Writing, shop: UUID, order: UUID, *, status: str, actor: str) -> bool:
+    ended = await tx.execute(
+        "update orders set status = $3 where shop_id = $1 and id = $2 and status = 'pending'",
+        shop, order, status,
+    )  # fmt: skip
+    if ended:
+        await free(tx, shop, order)
+        await record(tx, shop, order, f"order.{status}", actor=actor)
+        tx.announce(f"order:{order}")
+    return bool(ended)
+
+
+async def resend_order(installation: Installation, shop: UUID, order: UUID, *, actor: str) -> None:
+    """Mails the order's link to its buyer again. Refuses an order that is not delivered."""
+    async with writing(installation, shop) as tx:
+        row = await tx.row(
+            "select status from orders where shop_id = $1 and id = $2 for update", shop, order
+        )
+        if row is None:
+            raise refuse("NOT_FOUND", "id")
+        if row["status"] != "delivered":
+            raise refuse("CONFLICT", "id")
+        await record(tx, shop, order, "order.resent", actor=actor)
+        await tx.post("mail.order_delivered", order)

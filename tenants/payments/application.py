@@ -1,0 +1,201 @@
+"""Applying a stored callback: money becomes goods, or goes back.
+
+One transaction: the claim on the work, the taking, the codes, the order's state, the ledger and
+what must follow. So a payment is applied once whatever dies, and nobody ever sees half of it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from keystall.platform.database import Row
+from keystall.platform.ids import new_id
+from keystall.tenants.installation import Installation
+from keystall.tenants.ledger import postings
+from keystall.tenants.ledger.service import post as post_ledger
+from keystall.tenants.orders.events import record
+from keystall.tenants.outbox.claims import claim
+from keystall.tenants.payments.settlement import Asked, Deliver, Return, settle
+from keystall.tenants.stock.allocation import Wanted, free, reserve, sell
+from keystall.tenants.writing import Writing, writing
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """A notice with the payment and the order it is about."""
+
+    shop: UUID
+    order: Row
+    notice: dict[str, Any]
+    taking_id: UUID
+
+
+async def apply_callback(installation: Installation, shop: UUID, item: UUID) -> None:
+    """Applies the callback that the outbox row `item` is about. Repeats have no effect."""
+    async with writing(installation, shop) as tx:
+        inbox_id = await claim(tx, shop, item)
+        if inbox_id is not None:
+            problem = await _apply(tx, shop, inbox_id)
+            await tx.execute(
+                "update inbox set applied_at = now(), problem = $3 where shop_id = $1 and id = $2",
+                shop, inbox_id, problem,
+            )  # fmt: skip
+
+
+async def _apply(tx: Writing, shop: UUID, inbox_id: UUID) -> str | None:
+    """Answers why the notice had no effect; None where it had one."""
+    notice: dict[str, Any] = await tx.value(
+        "select notice from inbox where shop_id = $1 and id = $2", shop, inbox_id
+    )
+    order = await _lock_order(tx, shop, inbox_id, notice["reference"])
+    if order is None:
+        return "unknown payment"
+    if notice["kind"] != "payment.succeeded":
+        return await _failed(tx, shop, order)
+    arrived = _Arrived(shop, order, notice, new_id())
+    known = await tx.value(
+        "select exists (select from takings where shop_id = $1 and account_id = $2"
+        " and provider_reference = $3)",
+        shop, order["account_id"], notice["provider_reference"],
+    )  # fmt: skip
+    if known:
+        return "taking known already"
+    asked = Asked(order["status"], order["amount"], order["currency"], order["paid"])
+    match settle(asked, notice["amount"], notice["currency"]):
+        case Deliver(held=held):
+            if held or await _find_goods(tx, shop, order["id"]):
+                await _deliver(tx, arrived)
+            else:
+                await _give_back(tx, arrived, Return("sold_out"))
+        case Return() as verdict:
+            await _give_back(tx, arrived, verdict)
+    return None
+
+
+async def _lock_order(tx: Writing, shop: UUID, inbox_id: UUID, reference: str) -> Row | None:
+    """The payment a notice names, if it is one of the account that told of it, its order locked."""
+    try:
+        payment_id = UUID(reference)
+    except ValueError:
+        return None
+    return await tx.row(
+        """
+        select orders.id, orders.status, payments.id as payment_id, payments.account_id,
+               payments.amount, payments.currency, provider,
+               exists (select from takings where takings.shop_id = $1
+                       and takings.order_id = orders.id and takings.state = 'delivered') as paid
+        from inbox
+        join payments on payments.shop_id = $1 and payments.account_id = inbox.account_id
+          and payments.id = $3
+        join payment_accounts on payment_accounts.shop_id = $1
+          and payment_accounts.id = payments.account_id
+        join orders on orders.shop_id = $1 and orders.id = payments.order_id
+        where inbox.shop_id = $1 and inbox.id = $2
+        for update of orders
+        """,
+        shop, inbox_id, payment_id,
+    )  # fmt: skip
+
+
+async def _failed(tx: Writing, shop: UUID, order: Row) -> str | None:
+    changed = await tx.execute(
+        "update payments set state = 'failed' where shop_id = $1 and id = $2"
+        " and state = 'started'",
+        shop, order["payment_id"],
+    )  # fmt: skip
+    if not changed:
+        return "payment settled already"
+    await record(tx, shop, order["id"], "payment.failed", actor="provider")
+    tx.announce(f"order:{order['id']}")
+    return None
+
+
+async def _find_goods(tx: Writing, shop: UUID, order: UUID) -> bool:
+    """Reserves goods anew for an order whose hold has ended: all of them, or none."""
+    lines = await tx.rows(
+        "select id, variant_id, quantity from order_lines where shop_id = $1 and order_id = $2",
+        shop, order,
+    )  # fmt: skip
+    missing = await reserve(
+        tx, shop, [Wanted(line["id"], line["variant_id"], line["quantity"]) for line in lines]
+    )
+    if missing:
+        await free(tx, shop, order)
+    return not missing
+
+
+async def _take(tx: Writing, arrived: _Arrived, state: str) -> None:
+    notice, order = arrived.notice, arrived.order
+    await tx.execute(
+        """
+        with paid as (
+          update payments set state = 'succeeded' where shop_id = $1 and id = $3)
+        insert into takings (shop_id, id, payment_id, order_id, account_id, provider_reference,
+                             amount, currency, fee, state, refunded)
+        values ($1, $2, $3, $4, $5, $6, $7::bigint, $8, $9, $10,
+                case when $10 = 'returned' then $7::bigint else 0 end)
+        """,
+        arrived.shop, arrived.taking_id, order["payment_id"], order["id"], order["account_id"],
+        notice["provider_reference"], notice["amount"], notice["currency"], notice["fee"], state,
+    )  # fmt: skip
+    make = postings.sale if state == "delivered" else postings.unearned
+    await post_ledger(
+        tx, arrived.shop, "sale" if state == "delivered" else "unearned",
+        subject=arrived.taking_id, order=order["id"], currency=notice["currency"],
+        entries=make(order["provider"], notice["amount"], notice["fee"]),
+    )  # fmt: skip
+
+
+async def _deliver(tx: Writing, arrived: _Arrived) -> None:
+    shop, order_id = arrived.shop, arrived.order["id"]
+    await _take(tx, arrived, "delivered")
+    await sell(tx, shop, order_id)
+    await tx.execute(
+        "update orders set status = 'delivered', paid_at = now(), delivered_at = now()"
+        " where shop_id = $1 and id = $2",
+        shop, order_id,
+    )  # fmt: skip
+    await record(tx, shop, order_id, "order.paid", actor="provider")
+    await record(tx, shop, order_id, "order.delivered", actor="system")
+    await tx.post("mail.order_delivered", order_id)
+    await tx.post("mail.merchant_order", order_id)
+    for variant in await _sold_out_by(tx, shop, order_id):
+        await tx.post("mail.merchant_sold_out", variant)
+    tx.announce(f"order:{order_id}")
+
+
+async def _give_back(tx: Writing, arrived: _Arrived, verdict: Return) -> None:
+    shop, order, notice = arrived.shop, arrived.order, arrived.notice
+    await _take(tx, arrived, "returned")
+    refund_id = new_id()
+    await tx.execute(
+        """
+        insert into refunds (shop_id, id, order_id, taking_id, amount, currency, reason, state)
+        values ($1, $2, $3, $4, $5, $6, $7, 'requested')
+        """,
+        shop, refund_id, order["id"], arrived.taking_id, notice["amount"], notice["currency"],
+        verdict.reason,
+    )  # fmt: skip
+    # An order that still waits goes on waiting for the right amount; a delivered one stays so.
+    await tx.execute(
+        "update orders set status = 'refunding', paid_at = now()"
+        " where shop_id = $1 and id = $2 and status in ('expired', 'canceled')",
+        shop, order["id"],
+    )  # fmt: skip
+    await record(
+        tx, shop, order["id"], "payment.returned", actor="system", data={"reason": verdict.reason}
+    )
+    await tx.post("refund.send", refund_id)
+    tx.announce(f"order:{order['id']}")
+
+
+async def _sold_out_by(tx: Writing, shop: UUID, order: UUID) -> list[UUID]:
+    rows = await tx.rows(
+        """
+        select variant_id from order_lines where shop_id = $1 and order_id = $2
+          and not exists (select from codes where codes.shop_id = $1
+            and codes.variant_id = order_lines.variant_id and state = 'available')
+        """,
+        shop, order,
+    )  # fmt: skip
+    return [row["variant_id"] for row in rows]

@@ -1,0 +1,95 @@
+"""Payment accounts, payments, callbacks, takings, refunds. Amounts in minor units."""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class PaymentAccount(Model):
+    """A shop's account at a provider. `settles_with`: where its money lands."""
+
+    id = fields.UUIDField(primary_key=True)
+    shop_id = fields.UUIDField()
+    provider = fields.TextField()
+    settles_with = fields.TextField()
+    enabled = fields.BooleanField(default=True)
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "payment_accounts"
+
+
+class Payment(Model):
+    """One request for payment; its id is the reference the provider knows."""
+
+    id = fields.UUIDField(primary_key=True)
+    shop_id = fields.UUIDField()
+    order_id = fields.UUIDField()
+    account_id = fields.UUIDField()
+    amount = fields.BigIntField()
+    currency = fields.TextField()
+    state = fields.TextField()
+    provider_reference = fields.TextField(null=True)
+    redirect_url = fields.TextField(null=True)
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "payments"
+
+
+class InboxItem(Model):
+    """A verified callback, stored before it is believed. `problem`: why it had no effect."""
+
+    id = fields.UUIDField(primary_key=True)
+    shop_id = fields.UUIDField()
+    account_id = fields.UUIDField()
+    event_key = fields.TextField()
+    body = fields.BinaryField()
+    notice = fields.JSONField[dict[str, Any]]()
+    received_at = fields.DatetimeField(auto_now_add=True)
+    applied_at = fields.DatetimeField(null=True)
+    problem = fields.TextField(null=True)
+
+    class Meta:
+        table = "inbox"
+
+
+class Taking(Model):
+    """Money a provider took. `state`: it delivered an order, or it is returned."""
+
+    id = fields.UUIDField(primary_key=True)
+    shop_id = fields.UUIDField()
+    payment_id = fields.UUIDField()
+    order_id = fields.UUIDField()
+    account_id = fields.UUIDField()
+    provider_reference = fields.TextField()
+    amount = fields.BigIntField()
+    currency = fields.TextField()
+    fee = fields.BigIntField()
+    refunded = fields.BigIntField(default=0)
+    state = fields.TextField()
+    at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "takings"
+
+
+class Refund(Model):
+    """Money on its way back: requested, succeeded, or due by the merchant's hand."""
+
+    id = fields.UUIDField(primary_key=True)
+    shop_id = fields.UUIDField()
+    order_id = fields.UUIDField()
+    taking_id = fields.UUIDField()
+    amount = fields.BigIntField()
+    currency = fields.TextField()
+    reason = fields.TextField()
+    state = fields.TextField()
+    problem = fields.TextField(default="")
+    provider_reference = fields.TextField(null=True)
+    created_at = fields.DatetimeField(auto_now_add=True)
+    settled_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "refunds"

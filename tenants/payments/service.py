@@ -1,0 +1,133 @@
+"""Asking a provider for money, and taking in what it says.
+
+A callback is verified, stored once and answered; `application.py` applies it in a job. A payment
+is announced to its provider outside of any transaction, and may be announced again at will.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from uuid import UUID
+
+import structlog
+
+from keystall.platform import database
+from keystall.platform.database import Reads
+from keystall.platform.ids import new_id
+from keystall.platform.payments.port import (
+    Charge,
+    PaymentProvider,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from keystall.platform.payments.registry import provider_for
+from keystall.tenants.installation import Installation
+from keystall.tenants.orders.tokens import order_token
+from keystall.tenants.shops.shop import Shop
+from keystall.tenants.writing import writing
+
+_log = structlog.get_logger()
+
+
+class UnknownAccount(LookupError):
+    """A callback for a payment account that this shop has not."""
+
+
+def provider_of(installation: Installation, provider: str, account: UUID) -> PaymentProvider:
+    """The adapter of a payment account; the account's id is the merchant id at the sandbox."""
+    return provider_for(provider, str(account), installation.settings, installation.http)
+
+
+async def start_payment(installation: Installation, shop: Shop, order: UUID) -> str | None:
+    """Announces an order's payment; answers where the buyer pays.
+
+    Safe to repeat: a provider that knows the payment answers the same address. None where the
+    order is not waiting for payment or the provider does not answer; the order stands either way.
+    """
+    async with database.transaction(shop.id) as tx:
+        row = await tx.row(
+            """
+            select payments.id, payments.amount, payments.currency, redirect_url, provider,
+                   account_id, number, locale, expires_at
+            from orders join payments on payments.shop_id = $1 and order_id = orders.id
+            join payment_accounts on payment_accounts.shop_id = $1
+              and payment_accounts.id = account_id
+            where orders.shop_id = $1 and orders.id = $2 and status = 'pending'
+            order by payments.id desc limit 1
+            """,
+            shop.id, order,
+        )  # fmt: skip
+    if row is None or row["redirect_url"]:
+        return row["redirect_url"] if row else None
+    address = installation.settings.shop_url(shop.slug)
+    token = order_token(installation.keys, shop.id, order)
+    charge = Charge(
+        reference=str(row["id"]),
+        amount=row["amount"],
+        currency=row["currency"],
+        description=f"{shop.name} {row['number']}",
+        locale=row["locale"],
+        notify_url=f"{address}/callbacks/{row['provider']}/{row['account_id']}",
+        return_url=f"{address}/order/{token}",
+        expires_at=row["expires_at"],
+    )
+    try:
+        provider = provider_of(installation, row["provider"], row["account_id"])
+        started = await provider.start(charge)
+    except (ProviderUnavailable, ProviderRefused) as error:
+        _log.warning("payment not started", shop=str(shop.id), error=type(error).__name__)
+        return None
+    async with database.transaction(shop.id) as tx:
+        await tx.execute(
+            "update payments set redirect_url = $3, provider_reference = $4"
+            " where shop_id = $1 and id = $2",
+            shop.id, row["id"], started.redirect_url, started.provider_reference,
+        )  # fmt: skip
+    return started.redirect_url
+
+
+async def receive_callback(
+    installation: Installation,
+    shop: Shop,
+    *,
+    provider: str,
+    account: UUID,
+    headers: Mapping[str, str],
+    body: bytes,
+) -> tuple[int, bytes]:
+    """Verifies a callback and stores it once; answers the status and body the provider expects.
+
+    A repeat is answered like the first. Raises UnknownAccount, and the port's ForgedNotice and
+    MalformedNotice, with nothing stored.
+    """
+    adapter = provider_of(installation, provider, account)
+    notice = adapter.verify(headers, body)
+    told = asdict(notice) | {"occurred_at": notice.occurred_at.isoformat()}
+    async with writing(installation, shop.id) as tx:
+        inbox_id = new_id()
+        # The join makes sure that the account is this shop's: a notice signed for another shop's
+        # account is nobody's here.
+        stored = await tx.row(
+            """
+            with account as (
+              select id from payment_accounts where shop_id = $1 and id = $3 and provider = $7
+            ), stored as (
+              insert into inbox (shop_id, id, account_id, event_key, body, notice)
+              select $1, $2, account.id, $4, $5, $6 from account
+              on conflict (shop_id, account_id, event_key) do nothing returning id)
+            select exists (select from account) as known, (select id from stored) as id
+            """,
+            shop.id, inbox_id, account, notice.event_key, body, told, provider,
+        )  # fmt: skip
+        if stored is None or not stored["known"]:
+            raise UnknownAccount(str(account))
+        if stored["id"] is not None:
+            await tx.post("payment.apply", inbox_id)
+    return adapter.acknowledgement
+
+
+async def open_payment_accounts(db: Reads, shop: UUID) -> list[tuple[UUID, str]]:
+    """Accounts (id, provider) through which buyers can pay now."""
+    rows = await db.rows(
+        "select id, provider from payment_accounts where shop_id = $1 and enabled order by id", shop
+    )
+    return [(row["id"], row["provider"]) for row in rows]

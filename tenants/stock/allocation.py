@@ -1,0 +1,80 @@
+"""Codes moving between shelf and order: reserved, sold, freed. One statement each.
+
+Buyers of one product do not queue behind each other: a row that somebody else is just taking is
+passed over, not waited for, and there is no counter row to stand in line at.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from keystall.platform.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """So many codes of a variant for one order line."""
+
+    line_id: UUID
+    variant_id: UUID
+    quantity: int
+
+
+async def reserve(tx: Transaction, shop: UUID, wanted: Sequence[Wanted]) -> dict[UUID, int]:
+    """Takes free codes for each line, oldest first, as many as there are up to what is wanted.
+
+    Answers how many each line is short of; the caller rolls back where that will not do. Lines
+    must exist. Variants in order of their id, so that two orders never wait for each other.
+    """
+    wanted = sorted(wanted, key=lambda line: line.variant_id)
+    taken = await tx.rows(
+        """
+        with wanted as (
+          select * from unnest($2::uuid[], $3::uuid[], $4::int[])
+            as w (line_id, variant_id, quantity)
+        ), picked as (
+          select wanted.line_id, free.id from wanted cross join lateral (
+            select id from codes
+            where shop_id = $1 and variant_id = wanted.variant_id and state = 'available'
+            order by position limit wanted.quantity for update skip locked) free
+        ), reserved as (
+          update codes set state = 'reserved', order_line_id = picked.line_id
+          from picked where codes.shop_id = $1 and codes.id = picked.id
+          returning order_line_id)
+        select order_line_id, count(*) as taken from reserved group by order_line_id
+        """,
+        shop,
+        [line.line_id for line in wanted],
+        [line.variant_id for line in wanted],
+        [line.quantity for line in wanted],
+    )
+    counts = {row["order_line_id"]: row["taken"] for row in taken}
+    return {
+        line.line_id: line.quantity - counts.get(line.line_id, 0)
+        for line in wanted
+        if counts.get(line.line_id, 0) < line.quantity
+    }
+
+
+async def sell(tx: Transaction, shop: UUID, order: UUID) -> int:
+    """Turns the reserved codes of an order into sold ones; answers how many."""
+    return await tx.execute(
+        """
+        update codes set state = 'sold', sold_at = now()
+        where shop_id = $1 and state = 'reserved' and order_line_id in (
+          select id from order_lines where shop_id = $1 and order_id = $2)
+        """,
+        shop, order,
+    )  # fmt: skip
+
+
+async def free(tx: Transaction, shop: UUID, order: UUID) -> int:
+    """Puts the reserved codes of an order back on the shelf; answers how many."""
+    return await tx.execute(
+        """
+        update codes set state = 'available', order_line_id = null
+        where shop_id = $1 and state = 'reserved' and order_line_id in (
+          select id from order_lines where shop_id = $1 and order_id = $2)
+        """,
+        shop, order,
+    )  # fmt: skip

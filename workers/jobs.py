@@ -1,0 +1,62 @@
+"""Which handler serves which kind of work, and what happens when it fails.
+
+A job carries a shop and the id of an outbox row, nothing else. A handler that raises leaves its row
+undone; the relay hands it out again when its lease ends, later each time.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from arq.worker import Function, func
+
+from keystall.platform import database
+from keystall.tenants.installation import Installation
+from keystall.tenants.outbox.claims import fail
+
+Work = Callable[[Installation, UUID, UUID], Awaitable[None]]
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """What does the work of one kind, and how long it may take (seconds)."""
+
+    work: Work
+    timeout: int = 20
+
+
+def arq_functions(installation: Installation, handlers: Mapping[str, Handler]) -> list[Function]:
+    """The handlers as arq knows them: by kind, each with its own time limit."""
+    return [
+        func(_job(installation, kind, handler), name=kind, timeout=handler.timeout + 5, max_tries=3)
+        for kind, handler in handlers.items()
+    ]
+
+
+def _job(installation: Installation, kind: str, handler: Handler) -> Any:
+    async def job(ctx: dict[str, Any], shop: str, item: str) -> None:
+        await run(installation, kind, handler, UUID(shop), UUID(item))
+
+    job.__qualname__ = kind
+    return job
+
+
+async def run(
+    installation: Installation, kind: str, handler: Handler, shop: UUID, item: UUID
+) -> None:
+    """Does one piece of work; a failure is noted on its row and in the log, and raises nothing."""
+    with structlog.contextvars.bound_contextvars(shop=str(shop), kind=kind, item=str(item)):
+        try:
+            async with asyncio.timeout(handler.timeout):
+                await handler.work(installation, shop, item)
+        except Exception as error:
+            # The type alone: a message or a frame could hold what must not be logged.
+            problem = type(error).__name__
+            _log.warning("work failed, will be tried again", error=problem)
+            async with database.transaction(shop) as tx:
+                await fail(tx, shop, item, problem)

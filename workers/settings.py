@@ -1,0 +1,87 @@
+"""The third door: puts the worker together from all rooms.
+
+keystall worker            (or: python -m keystall worker)
+"""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from arq.worker import Worker
+
+from keystall.platform import database
+from keystall.platform.mail import mailer_from
+from keystall.platform.queue import Queue, decode_job, encode_job
+from keystall.platform.settings import Settings, load_settings
+from keystall.tenants.installation import Installation, installed
+from keystall.tenants.mails.service import HANDLERS as MAIL_HANDLERS
+from keystall.tenants.mails.service import MailDesk
+from keystall.tenants.orders.service import expire_order
+from keystall.tenants.payments.application import apply_callback
+from keystall.tenants.payments.refunds import send_refund
+from keystall.tenants.schema import connect
+from keystall.tenants.stock.imports import import_codes
+from keystall.themes.mail.texts import ThemedMails
+from keystall.workers.jobs import Handler, Work, arq_functions
+from keystall.workers.relay import relay
+
+MAX_JOBS = 32
+
+
+def handlers(desk: MailDesk) -> dict[str, Handler]:
+    """Every kind of work there is."""
+    mails: dict[str, Work] = {
+        kind: partial(_mail, desk=desk, send=send) for kind, send in MAIL_HANDLERS.items()
+    }
+    return {
+        "payment.apply": Handler(apply_callback),
+        "order.expire": Handler(expire_order),
+        "refund.send": Handler(send_refund),
+        "codes.import": Handler(import_codes, timeout=600),
+        **{kind: Handler(work, timeout=60) for kind, work in mails.items()},
+    }
+
+
+async def _mail(installation: Installation, shop: Any, item: Any, *, desk: Any, send: Any) -> None:
+    await send(installation, desk, shop, item)
+
+
+async def work(settings: Settings) -> None:
+    """Runs one worker until it is told to stop (SIGTERM: what has begun is finished first)."""
+    async with installed(settings) as installation:
+        await connect(settings)
+        try:
+            desk = MailDesk(mailer_from(settings), ThemedMails())
+
+            async def start_relay(ctx: dict[str, Any]) -> None:
+                # arq looks at its queue twice a second; the relay, which knows better, kicks it.
+                ctx["relay"] = asyncio.create_task(
+                    relay(installation.queue, worker._poll_iteration)
+                )
+
+            async def stop_relay(ctx: dict[str, Any]) -> None:
+                ctx["relay"].cancel()
+                await asyncio.gather(ctx["relay"], return_exceptions=True)
+
+            worker = Worker(
+                arq_functions(installation, handlers(desk)),
+                redis_settings=Queue.arq_settings(settings.redis_url),
+                job_serializer=encode_job,
+                job_deserializer=decode_job,
+                max_jobs=MAX_JOBS,
+                keep_result=0,
+                job_completion_wait=8,
+                on_startup=start_relay,
+                on_shutdown=stop_relay,
+            )
+            try:
+                await worker.async_run()
+            finally:
+                await worker.close()
+        finally:
+            await database.disconnect()
+
+
+def main() -> None:
+    """What `keystall worker` runs."""
+    asyncio.run(work(load_settings()))
