@@ -64,11 +64,11 @@ async def cart_lines_update(
         await _open_cart(tx, shop.id, cart_id)
         for index, change in enumerate(changes):
             _check_quantity(change.quantity, 0, ("lines", str(index), "quantity"))
+            line = "where shop_id = $1 and cart_id = $2 and id = $3"
             sql = (
-                "update cart_lines set quantity = $4 where shop_id = $1 and cart_id = $2 and id = $3"
+                f"update cart_lines set quantity = $4 {line}"
                 if change.quantity
-                else "delete from cart_lines where shop_id = $1 and cart_id = $2 and id = $3"
-                " and $4::int = 0"
+                else f"delete from cart_lines {line} and $4::int = 0"
             )
             if not await tx.execute(sql, shop.id, cart_id, change.line_id, change.quantity):
                 raise refuse("NOT_FOUND", "lines", str(index), "id")
