@@ -34,6 +34,7 @@ from keystall.platform.engines.roles import (
 from keystall.platform.engines.supervisor import Supervisor
 from keystall.platform.engines.valkey import Valkey, find_valkey
 from keystall.platform.settings import Settings
+from keystall.tenants.installation import Installation, installed
 from keystall.tenants.schema import connect, migrate
 
 # A slow machine is no failure: tests never time.
@@ -201,3 +202,10 @@ async def database(settings: Settings) -> AsyncIterator[None]:
     await connect(settings)
     yield
     await pools.disconnect()
+
+
+@pytest.fixture(scope="session")
+async def installation(database: None, settings: Settings) -> AsyncIterator[Installation]:
+    """What services are handed; its database, queue and file store are real."""
+    async with installed(settings) as everything:
+        yield everything

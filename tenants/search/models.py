@@ -10,9 +10,9 @@ class SearchTerm(Model):
     The key in the database is (shop_id, term, product_id); the ORM knows single columns only.
     """
 
-    term = fields.TextField(primary_key=True)
+    product_id = fields.UUIDField(primary_key=True)
     shop_id = fields.UUIDField()
-    product_id = fields.UUIDField()
+    term = fields.TextField()
 
     class Meta:
         table = "search_terms"
