@@ -12,6 +12,7 @@ from typing import get_args
 from urllib.parse import parse_qs
 
 from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -164,4 +165,5 @@ def _page(db: sqlite3.Connection, payment_id: str, now: float) -> str:
 
 
 def _render(**values: object) -> str:
-    return _TEMPLATES.get_template("pay.html").render(style=STYLE, **values)
+    # The style is ours, and its hash stands in the policy: escaping would change it.
+    return _TEMPLATES.get_template("pay.html").render(style=Markup(STYLE), **values)  # noqa: S704

@@ -1,3 +1,6 @@
+import base64
+import hashlib
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +33,19 @@ async def test_the_page_speaks_the_buyers_language(
     assert "Steam 充值卡 &lt;50&gt;" in page.text
     assert "<script" not in page.text
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+async def test_the_policy_lets_the_pages_own_style_in_and_no_other(
+    sandbox: Any, charge: Charge
+) -> None:
+    started = await sandbox.provider.start(charge)
+
+    page = await sandbox.http.get(started.redirect_url)
+
+    [style] = re.findall("<style>(.*?)</style>", page.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}';" in page.headers["content-security-policy"]
+    assert " style=" not in page.text
 
 
 @pytest.mark.parametrize(
