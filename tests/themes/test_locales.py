@@ -1,0 +1,87 @@
+"""Both languages say the same things, and nothing is said that is not written."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from keystall.themes.engine import LOCALES, load_messages, make_renderer, negotiate
+from keystall.themes.engine.documents import THEMES
+from keystall.themes.engine.messages import MessageError, Messages, placeholders
+
+ALL = {locale: load_messages(locale) for locale in LOCALES}
+# t('a.b'), text(locale, "a.b"), label('a.b', …) and t('a.' ~ kind ~ '.c').
+_WHOLE = re.compile(r"""\bt\(\s*['"]([\w.]+)['"]\s*[,)]""")
+_LABEL = re.compile(r"""\blabel\(\s*['"]([\w.]+)['"]""")
+_BEGINNING = re.compile(r"""\bt\(\s*['"]([\w.]+\.)['"]\s*~""")
+_PYTHON = re.compile(r"""\.text\([^"()]+,\s*f?"([\w.]+?)["{]""")
+
+
+def _sources() -> str:
+    paths = [*THEMES.rglob("*.html"), *THEMES.rglob("*.txt"), *THEMES.rglob("*.py")]
+    return "\n".join(path.read_text("utf-8") for path in paths if "assets" not in path.parts)
+
+
+def test_both_languages_have_the_same_keys_and_holes() -> None:
+    holes = [{key: placeholders(text) for key, text in ALL[locale].texts.items()} for locale in ALL]
+    assert holes[0] == holes[1]
+
+
+def test_every_text_that_a_template_names_is_written() -> None:
+    named = set(_WHOLE.findall(_sources()))
+    assert named - ALL["en"].texts.keys() == set()
+
+
+def test_no_text_is_unused() -> None:
+    source = _sources()
+    used = set(_WHOLE.findall(source))
+    beginnings = (
+        *_BEGINNING.findall(source),
+        *(prefix + "." for prefix in _LABEL.findall(source)),
+        *_PYTHON.findall(source),
+    )
+    unused = {key for key in ALL["en"].texts if key not in used and not key.startswith(beginnings)}
+    assert unused == set()
+
+
+def test_plurals_follow_the_languages_rules() -> None:
+    texts = {"cart.items": {"one": "{count} item", "other": "{count} items"}}
+    english = Messages("en", texts)
+    assert english.t("cart.items", count=1) == "1 item"
+    assert english.t("cart.items", count=2) == "2 items"
+    chinese = Messages("zh-CN", {"cart.items": {"other": "{count} 件"}})
+    assert chinese.t("cart.items", count=1) == "1 件"
+
+
+def test_a_missing_text_value_or_count_is_an_error() -> None:
+    messages = Messages("en", {"hi": "Hi {name}", "n": {"other": "{count}"}})
+    for wrong in (lambda: messages.t("bye"), lambda: messages.t("hi"), lambda: messages.t("n")):
+        with pytest.raises(MessageError):
+            wrong()
+
+
+@pytest.mark.parametrize(
+    ("header", "locale"),
+    [
+        ("zh-TW,zh;q=0.9,en;q=0.8", "zh-CN"),
+        ("fr, en;q=0.5, zh;q=0.4", "en"),
+        ("zh;q=0, en", "en"),
+        ("", "en"),
+        ("*;q=x", "en"),
+    ],
+)
+def test_a_browsers_languages_choose_one_of_ours(header: str, locale: str) -> None:
+    assert negotiate(header) == locale
+
+
+def test_money_numbers_and_times_read_as_each_language_writes_them() -> None:
+    environments = make_renderer().environments
+    template = (
+        "{{ {'amount': '1234.50', 'currencyCode': 'USD'} | money }}|{{ 12345 | number }}|"
+        "{{ moment | datetime }}|{{ moment | date }}|{{ '2026-11-22' | date }}"
+    )
+    names = {"moment": datetime(2026, 11, 22, 18, 30, tzinfo=UTC), "timezone": "Asia/Shanghai"}
+    english = environments["en"].from_string(template).render(names).replace("\u202f", " ")
+    assert english == "$1,234.50|12,345|Nov 23, 2026, 2:30:00 AM|Nov 23, 2026|Nov 22, 2026"
+    chinese = environments["zh-CN"].from_string(template).render(names)
+    assert chinese == "US$1,234.50|12,345|2026年11月23日 02:30:00|2026年11月23日|2026年11月22日"

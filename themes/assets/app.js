@@ -1,0 +1,114 @@
+// Small comforts on pages that work without them: reveal, copy, countdown, live blocks.
+"use strict";
+
+const $all = (selector, root) => [...(root || document).querySelectorAll(selector)];
+
+function toast(text) {
+  document.querySelector(".toast")?.remove();
+  const box = document.createElement("div");
+  box.className = "toast";
+  box.setAttribute("role", "status");
+  box.textContent = text;
+  document.body.append(box);
+  setTimeout(() => box.remove(), 2200);
+}
+
+async function copy(text, message) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Plain http and the browsers inside chat apps have no clipboard API.
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.className = "sr";
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  toast(message);
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy], [data-copy-all], [data-reveal]");
+  if (button?.dataset.reveal !== undefined) {
+    const value = document.getElementById(button.dataset.reveal);
+    const masked = value.toggleAttribute("data-masked");
+    button.setAttribute("aria-pressed", String(!masked));
+  } else if (button?.dataset.copyAll !== undefined) {
+    const values = $all("[data-code]", document.getElementById(button.dataset.copyAll));
+    copy(values.map((value) => value.textContent.trim()).join("\n"), button.dataset.done);
+  } else if (button) {
+    copy(document.getElementById(button.dataset.copy).textContent.trim(), button.dataset.done);
+  } else if (event.target.matches("[data-masked]")) {
+    event.target.removeAttribute("data-masked");
+  }
+});
+
+function tick() {
+  for (const clock of $all("time[data-countdown]")) {
+    const left = Math.max(0, Math.round((Date.parse(clock.dateTime) - Date.now()) / 1000));
+    const hours = Math.floor(left / 3600);
+    const two = (number) => String(number).padStart(2, "0");
+    const rest = `${two(Math.floor((left % 3600) / 60))}:${two(left % 60)}`;
+    const shown = hours ? `${hours}:${rest}` : rest;
+    // Writing the same text again would wake the observer below, for ever.
+    if (clock.textContent !== shown) clock.textContent = shown;
+    if (left === 0 && !clock.dataset.over) {
+      clock.dataset.over = "1";
+      clock.closest("[data-live]")?.dispatchEvent(new Event("live:changed"));
+    }
+  }
+}
+
+// A live block names its event stream; "changed" makes htmx fetch the block again. A stream that
+// cannot be held (old proxies, in-app browsers) gives way to asking every few seconds.
+const streams = new Map();
+
+function follow() {
+  const wanted = new Map($all("[data-live]").map((block) => [block.dataset.live, block]));
+  for (const [address, stop] of streams) {
+    if (!wanted.has(address)) {
+      stop();
+      streams.delete(address);
+    }
+  }
+  for (const [address, block] of wanted) {
+    if (!streams.has(address)) streams.set(address, open(address, block.id, block.dataset.every));
+  }
+}
+
+function open(address, id, every) {
+  const changed = () => document.getElementById(id)?.dispatchEvent(new Event("live:changed"));
+  const source = new EventSource(address);
+  let poll;
+  const ask = () => (poll ??= setInterval(changed, 1000 * (every || 4)));
+  source.addEventListener("changed", changed);
+  source.addEventListener("message", changed);
+  source.addEventListener("open", () => { clearInterval(poll); poll = undefined; });
+  source.addEventListener("error", ask);
+  setTimeout(() => { if (source.readyState !== EventSource.OPEN) ask(); }, 3000);
+  return () => { source.close(); clearInterval(poll); };
+}
+
+function enhance() {
+  for (const hidden of $all("[data-needs-script][hidden]")) hidden.hidden = false;
+  for (const code of $all("[data-code][data-mask]")) {
+    code.removeAttribute("data-mask");
+    code.setAttribute("data-masked", "");
+  }
+  tick();
+  follow();
+}
+
+// A form that reports a mistake puts the reader at it.
+function focusFirstMistake() {
+  document.querySelector('[aria-invalid="true"]')?.focus();
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  enhance();
+  focusFirstMistake();
+  setInterval(tick, 1000);
+  new MutationObserver(enhance).observe(document.body, { childList: true, subtree: true });
+});

@@ -1,0 +1,115 @@
+"""Loads page documents: one query named for the page, its forms' mutations beside it.
+
+Shared fragments live in `themes/<surface>/fragments.graphql`; only those a document spreads are
+added to it, so that a document stays valid and reads as a sample for frontend developers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from graphql import (
+    DocumentNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    OperationDefinitionNode,
+    OperationType,
+    Visitor,
+    parse,
+    print_ast,
+    visit,
+)
+from graphql.language.ast import Node
+
+from keystall.themes.engine.pages import Page
+
+THEMES = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class PageDocument:
+    """A parsed document; `text` is what the executor gets for `operation`."""
+
+    ast: DocumentNode
+
+    @cached_property
+    def operations(self) -> Mapping[str, OperationDefinitionNode]:
+        """Operations by name."""
+        return {
+            node.name.value: node
+            for node in self.ast.definitions
+            if isinstance(node, OperationDefinitionNode) and node.name
+        }
+
+    @cached_property
+    def fragments(self) -> Mapping[str, FragmentDefinitionNode]:
+        """Fragments by name."""
+        return {
+            node.name.value: node
+            for node in self.ast.definitions
+            if isinstance(node, FragmentDefinitionNode)
+        }
+
+    @cached_property
+    def query(self) -> OperationDefinitionNode | None:
+        """The page's query; None for a page that shows no data."""
+        found = [o for o in self.operations.values() if o.operation is OperationType.QUERY]
+        return found[0] if found else None
+
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        return {name: self._text(node) for name, node in self.operations.items()}
+
+    def text(self, operation: str) -> str:
+        """One operation with the fragments it needs, as a document of its own.
+
+        A document of one operation is what limits, costs and trusted-document hashes are made of.
+        """
+        return self._texts[operation]
+
+    def _text(self, operation: OperationDefinitionNode) -> str:
+        used = closure(operation, self.fragments)
+        definitions = (operation, *(self.fragments[name] for name in used))
+        return "\n\n".join(print_ast(node) for node in definitions)
+
+
+def closure(node: Node, fragments: Mapping[str, FragmentDefinitionNode]) -> list[str]:
+    """Names of the known fragments that `node` spreads, through fragments, in order."""
+    seen: list[str] = []
+    waiting = [node]
+    while waiting:
+        for name in _spreads(waiting.pop()):
+            if name in fragments and name not in seen:
+                seen.append(name)
+                waiting.append(fragments[name])
+    return seen
+
+
+class _SpreadNames(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def enter_fragment_spread(self, node: FragmentSpreadNode, *_: object) -> None:
+        self.names.append(node.name.value)
+
+
+def _spreads(node: Node) -> list[str]:
+    visitor = _SpreadNames()
+    visit(node, visitor)
+    return visitor.names
+
+
+def load_document(page: Page, root: Path = THEMES) -> PageDocument:
+    """Read a page's document. Raises FileNotFoundError, or GraphQLSyntaxError."""
+    if not page.query and not page.forms:
+        return PageDocument(DocumentNode(definitions=()))
+    own = parse((root / page.surface / f"{page.name}.graphql").read_text("utf-8"))
+    shared_path = root / page.surface / "fragments.graphql"
+    if not shared_path.exists():
+        return PageDocument(own)
+    shared = PageDocument(parse(shared_path.read_text("utf-8"))).fragments
+    used = closure(own, {**shared, **PageDocument(own).fragments})
+    extra = tuple(shared[name] for name in used if name in shared)
+    return PageDocument(DocumentNode(definitions=(*own.definitions, *extra)))

@@ -1,0 +1,91 @@
+"""A form as a template sees it: typed values to show again, errors at their fields."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from keystall.themes.engine.pages import Form
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One `userErrors` entry at a form field; `field` is empty for the form as a whole."""
+
+    field: str
+    message: str
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class FormState:
+    """What a template knows of one form. `posted` is false until it has come back with errors."""
+
+    name: str
+    posted: bool = False
+    values: Mapping[str, str] = field(default_factory=dict)
+    errors: tuple[FieldError, ...] = ()
+
+    def value(self, name: str, default: Any = "") -> str:
+        """What was typed, or the value to begin with. A None default reads as empty."""
+        if self.posted:
+            return self.values.get(name, "")
+        return "" if default is None else str(default)
+
+    def checked(self, name: str, default: bool = False) -> bool:
+        """Whether a checkbox stands ticked."""
+        return bool(self.values.get(name)) if self.posted else default
+
+    def error(self, name: str) -> str:
+        """The messages at a field, joined; empty where there are none."""
+        return " ".join(error.message for error in self.errors if error.field == name)
+
+    @property
+    def general(self) -> tuple[str, ...]:
+        """Messages of the form as a whole."""
+        return tuple(error.message for error in self.errors if not error.field)
+
+    def rows(self, prefix: str, count: int) -> range:
+        """Indexes to draw for a list field: `count`, or as many as were typed, if more."""
+        typed = [
+            int(index) + 1
+            for name in self.values
+            if name.startswith(prefix + ".")
+            and (index := name[len(prefix) + 1 :].split(".")[0]).isdigit()
+        ]
+        return range(max([count, *typed]))
+
+
+def place_errors(
+    form: Form, raw: Iterable[Mapping[str, Any]], rows: Mapping[str, tuple[int, ...]]
+) -> tuple[FieldError, ...]:
+    """Find the form field of each `userErrors` entry.
+
+    A path may or may not begin with `input`. List indexes count the entries sent; `rows` says
+    which form row each came from. A path that names no declared field lands at its nearest
+    declared parent ("price.amount" at "price"), or child (the reverse), else at the form.
+    """
+    return tuple(
+        FieldError(
+            _field(form, list(error.get("path") or []), rows), error["message"], error["code"]
+        )
+        for error in raw
+    )
+
+
+def _field(form: Form, path: list[str], rows: Mapping[str, tuple[int, ...]]) -> str:
+    steps = [str(step) for step in path]
+    if steps[:1] == ["input"]:
+        steps = steps[1:]
+    for at, step in enumerate(steps):
+        kept = rows.get(".".join(steps[:at]))
+        if kept is not None and step.isdigit() and int(step) < len(kept):
+            steps[at] = str(kept[int(step)])
+    for end in range(len(steps), 0, -1):
+        name = ".".join(steps[:end])
+        if form.declares(name):
+            return name
+        if end == len(steps):
+            child = next((n for n in (f"{name}.amount", f"{name}.0") if form.declares(n)), None)
+            if child:
+                return child
+    return ""

@@ -1,0 +1,98 @@
+"""The typed page table: one row a page, one query and one template behind each row.
+
+A row says everything about a page that its query and its template cannot say: where it lives, who
+may see it, how long it may be kept, which live topics it listens to, and what its forms do.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Literal
+
+Surface = Literal["storefront", "console", "accounts", "operator"]
+Audience = Literal["storefront", "admin", "operator"]
+EffectName = Literal["session", "cart", "locale"]
+
+_AUDIENCES: Mapping[Surface, Audience] = {
+    "storefront": "storefront",
+    "console": "admin",
+    "accounts": "admin",
+    "operator": "operator",
+}
+
+
+class Cache(StrEnum):
+    """Who may keep a page. The value is the Cache-Control header."""
+
+    NEVER = "private, no-store"
+    VISITOR = "private, no-cache"
+    EVERYONE = "public, max-age=0, must-revalidate"
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form of a page: a mutation of the page's document and the fields it takes.
+
+    `mutation` names an operation in `<page>.graphql`; it is also the value of the hidden `form`
+    field. `fields` are dotted input names, `*` standing for a list index ("tags.*.name"); those
+    of a variable called `input` are written without it. `success` is an address with
+    `{name}` holes, filled from the path, the visit and the mutation's answer
+    ("/{l}/order/{cartComplete.order.token}"); a success that is one hole is an address itself, and
+    `{here}` is this page.
+    """
+
+    mutation: str
+    fields: tuple[str, ...] = ()
+    success: str = "{here}"
+    effects: frozenset[EffectName] = frozenset()
+    secret: frozenset[str] = frozenset()
+    uploads: frozenset[str] = frozenset()
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        names = (re.escape(name).replace(r"\*", r"\d{1,4}") for name in self.fields)
+        return re.compile("|".join(names) or r"(?!)")
+
+    def declares(self, name: str) -> bool:
+        """True where the form may carry the field `name` ("variants.0.sku")."""
+        return self._pattern.fullmatch(name) is not None
+
+    def is_secret(self, name: str) -> bool:
+        """True for fields never echoed into a page: passwords, codes."""
+        return re.sub(r"\.\d+(?=\.|$)", ".*", name) in self.secret
+
+
+@dataclass(frozen=True)
+class Page:
+    """One row of the page table.
+
+    `name` finds `themes/<surface>/<name>.graphql` and `.html`. `permission` is handed to the visit
+    maker, which answers for it. `topics` are addresses of event streams with path holes. `requires`
+    are dotted result fields: null means 404. A page without a document has `query=False`.
+    """
+
+    name: str
+    route: str
+    surface: Surface
+    permission: str = ""
+    cache: Cache = Cache.NEVER
+    topics: tuple[str, ...] = ()
+    forms: tuple[Form, ...] = ()
+    requires: tuple[str, ...] = ()
+    query: bool = field(default=True)
+
+    @property
+    def audience(self) -> Audience:
+        """The schema that the page's document is written against."""
+        return _AUDIENCES[self.surface]
+
+    @property
+    def template(self) -> str:
+        """Template name, relative to `themes/`."""
+        return f"{self.surface}/{self.name}.html"
+
+    def form(self, name: str) -> Form | None:
+        """The form called `name`, or None."""
+        return next((form for form in self.forms if form.mutation == name), None)

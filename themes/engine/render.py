@@ -1,0 +1,162 @@
+"""Jinja, set up once: a plain, synchronous, autoescaped environment for each language.
+
+Texts and filters are bound to the language's environment, so that macros loaded once as modules
+(`ui`, `goods`) speak it too. Data is plain: on a dict, `a.b` is the item `b` and never a method.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import segno
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined, nodes
+from jinja2.environment import Template
+from markupsafe import Markup
+
+from keystall.platform.markdown import render_markdown
+from keystall.themes.engine.assets import Assets, load_assets
+from keystall.themes.engine.documents import THEMES
+from keystall.themes.engine.formats import filters
+from keystall.themes.engine.messages import LOCALES, Messages, load_messages
+
+MODULES: Mapping[str, str] = {"ui": "components/ui.html", "goods": "components/goods.html"}
+
+
+class PlainEnvironment(Environment):
+    """Attribute access that looks at items only, where the object is a dict."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """`obj.attribute`: the item of a dict, the attribute of anything else."""
+        if isinstance(obj, dict):
+            if attribute in obj:
+                return obj[attribute]
+            return self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """Renders templates of `themes/` in any of the product's languages."""
+
+    environments: Mapping[str, PlainEnvironment]
+    assets: Assets
+    messages: Mapping[str, Messages]
+
+    def page(self, template: str, locale: str, names: Mapping[str, Any]) -> str:
+        """A whole page."""
+        return self.environments[locale].get_template(template).render(names)
+
+    def blocks(
+        self, template: str, locale: str, wanted: Iterable[str], names: Mapping[str, Any]
+    ) -> str | None:
+        """Only the blocks of these names, in order; None where the template has none of them.
+
+        What stands outside blocks does not run: imports and `set` belong inside.
+        """
+        environment = self.environments[locale]
+        chain = self._chain(environment, template)
+        context = chain[0].new_context(dict(names))
+        for parent in chain[1:]:
+            for name, block in parent.blocks.items():
+                context.blocks.setdefault(name, []).append(block)
+        found = [context.blocks[name][0] for name in wanted if name in context.blocks]
+        return "".join(part for block in found for part in block(context)) if found else None
+
+    def text(self, locale: str, key: str, **values: object) -> str:
+        """A text of the product, outside templates."""
+        return self.messages[locale].t(key, **values)
+
+    @staticmethod
+    def _chain(environment: PlainEnvironment, name: str) -> list[Template]:
+        parents = environment.globals["_parents"]
+        assert isinstance(parents, dict)  # noqa: S101 - for the type checker
+        chain = [environment.get_template(name)]
+        while (parent := parents.get(name, _UNREAD)) is not None:
+            if parent is _UNREAD:
+                parents[name] = parent = extended_by(environment, name)
+                if parent is None:
+                    break
+            chain.append(environment.get_template(parent))
+            name = parent
+        return chain
+
+
+_UNREAD: Any = object()
+
+
+def extended_by(environment: Environment, name: str) -> str | None:
+    """The template that `name` extends, as a literal."""
+    assert environment.loader is not None  # noqa: S101 - for the type checker
+    source, _, _ = environment.loader.get_source(environment, name)
+    found = environment.parse(source).find(nodes.Extends)
+    if found is None or not isinstance(found.template, nodes.Const):
+        return None
+    return str(found.template.value)
+
+
+def make_renderer(
+    root: Path = THEMES, *, assets: Assets | None = None, bytecode: Path | None = None
+) -> Renderer:
+    """Set up all languages. `bytecode` is a private folder that keeps compiled templates."""
+    loaded = assets or load_assets()
+    messages = {locale: load_messages(locale, root) for locale in LOCALES}
+    environments = {
+        locale: _environment(root, messages[locale], loaded, bytecode) for locale in LOCALES
+    }
+    return Renderer(environments, loaded, messages)
+
+
+def _environment(
+    root: Path, messages: Messages, assets: Assets, bytecode: Path | None
+) -> PlainEnvironment:
+    environment = PlainEnvironment(
+        loader=FileSystemLoader([root, THEMES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        cache_size=-1,
+        bytecode_cache=FileSystemBytecodeCache(str(bytecode)) if bytecode else None,
+    )
+    environment.filters |= filters(messages.babel)
+    environment.filters |= {"markdown": _markdown, "hue": hue, "qr": qr_svg, "host": _host}
+    environment.globals |= {
+        "t": messages.t,
+        "label": messages.label,
+        "asset": assets.url,
+        "locale": messages.locale,
+        "new_key": new_key,
+        "_parents": {},
+    }
+    for name, template in MODULES.items():
+        environment.globals[name] = environment.get_template(template).module
+    return environment
+
+
+def _markdown(text: str | None) -> Markup:
+    return Markup(render_markdown(text or ""))  # noqa: S704 - sanitised there
+
+
+def _host(address: str) -> str:
+    return address.split("://", 1)[-1].rstrip("/")
+
+
+def hue(seed: str) -> int:
+    """One of twelve hues for a name, the same on every machine: colours of placeholders."""
+    return hashlib.sha256(seed.encode()).digest()[0] % 12
+
+
+def qr_svg(text: str) -> Markup:
+    """A QR code of `text` as inline SVG without styles."""
+    code = segno.make(text, error="m")
+    svg = code.svg_inline(border=2, dark="#0b0d12", light="#fff", omitsize=True)
+    return Markup(svg)  # noqa: S704 - made by segno of modules, holds no text
+
+
+def new_key() -> str:
+    """A fresh idempotency key for a hidden field."""
+    return secrets.token_urlsafe(16)

@@ -1,0 +1,189 @@
+"""Starlette routes of a page table. GET shows, POST runs one form and ends in 303 or 422."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from graphql import GraphQLSchema
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from keystall.themes.engine.codec import UndeclaredField
+from keystall.themes.engine.cookies import Cookies
+from keystall.themes.engine.documents import THEMES, load_document
+from keystall.themes.engine.failures import Failures, kind_of_errors
+from keystall.themes.engine.forms import FormState
+from keystall.themes.engine.headers import content_security_policy
+from keystall.themes.engine.here import Here, fill, here
+from keystall.themes.engine.messages import LOCALES, URL_CODES
+from keystall.themes.engine.pages import Audience, Cache, Form, Page
+from keystall.themes.engine.run import Done, PageFailed, PageMissing, PageRun
+from keystall.themes.engine.visit import Effect, Execute, MakeVisit, StoreUpload, Visit
+
+_MOST_FIELDS = 2_000
+_MOST_FILES = 20
+
+
+@dataclass(frozen=True)
+class Pages:
+    """What all pages share. Built once by the composition root."""
+
+    execute: Execute
+    make_visit: MakeVisit
+    schemas: Mapping[Audience, GraphQLSchema]
+    failures: Failures
+    cookies: Cookies
+    store_upload: StoreUpload | None = None
+    root: Path = THEMES
+
+
+def routes(pages: Iterable[Page], shared: Pages) -> list[Route]:
+    """One route a row, in order. Reads and parses every document: raises on a missing one."""
+    return [_route(page, shared) for page in pages]
+
+
+def _route(page: Page, shared: Pages) -> Route:
+    document = load_document(page, shared.root)
+    schema = shared.schemas[page.audience]
+    run = PageRun(page, document, schema, shared.execute, shared.failures.renderer)
+    endpoint = _Endpoint(page, shared, run)
+    methods = ["GET", "POST"] if page.forms else ["GET"]
+    return Route(page.route, endpoint.serve, methods=methods, name=f"{page.surface}:{page.name}")
+
+
+@dataclass(frozen=True)
+class _Endpoint:
+    page: Page
+    shared: Pages
+    run: PageRun
+
+    async def serve(self, request: Request) -> Response:
+        if request.path_params.get("l", "en") not in URL_CODES.values():
+            return self.shared.failures.page(request, "not_found")
+        visit = await self.shared.make_visit(request, self.page)
+        if isinstance(visit, Response):
+            return visit
+        try:
+            if request.method == "POST":
+                return await self._post(request, visit)
+            return await self._show(request, visit)
+        except (PageMissing, PageFailed, UndeclaredField) as error:
+            await visit.release()
+            kind = _kind(error)
+            return self.shared.failures.page(request, kind, locale=visit.locale, look=visit.look)
+
+    async def _post(self, request: Request, visit: Visit) -> Response:
+        async with request.form(max_fields=_MOST_FIELDS, max_files=_MOST_FILES) as sent:
+            form = self.page.form(str(sent.get("form", "")))
+            if form is None:
+                raise UndeclaredField("form")
+            items = [(name, value) for name, value in sent.multi_items() if name != "form"]
+            fields = [await self._field(form, name, value, visit) for name, value in items]
+        outcome = await self.run.submit(form, fields, visit, _params(request))
+        if isinstance(outcome, Done):
+            return self._sent_on(request, visit, form, outcome)
+        return await self._show(request, visit, outcome, 422)
+
+    async def _field(self, form: Form, name: str, value: Any, visit: Visit) -> tuple[str, str]:
+        if not isinstance(value, UploadFile):
+            return name, value
+        if name not in form.uploads or self.shared.store_upload is None:
+            raise UndeclaredField(name)
+        if not value.filename:
+            return name, ""
+        return name, await self.shared.store_upload(visit, name, value)
+
+    def _sent_on(self, request: Request, visit: Visit, form: Form, done: Done) -> Response:
+        at = here(self.page, request, visit.locale)
+        known = {**done.data, **_params(request), **visit.values, "here": at.url}
+        target = fill(form.success, known)
+        response: Response = RedirectResponse(target, status_code=303)
+        if "hx-request" in request.headers and target != at.url:
+            # fetch would follow a 303 silently and put another page into this one's block.
+            response = Response(status_code=200, headers={"HX-Redirect": target})
+        response.headers["Cache-Control"] = "no-store"
+        self._write_effects(response, visit, form)
+        return response
+
+    def _write_effects(self, response: Response, visit: Visit, form: Form) -> None:
+        for effect in visit.effects:
+            if effect.name not in form.effects:
+                raise RuntimeError(f"{form.mutation} may not set the {effect.name} cookie")
+            self.shared.cookies.write(response, effect)
+
+    async def _show(
+        self, request: Request, visit: Visit, posted: FormState | None = None, status: int = 200
+    ) -> Response:
+        data = await self.run.names(visit, _params(request), request.query_params)
+        await visit.release()
+        at = here(self.page, request, visit.locale)
+        names = {**visit.extras, **data, **self._engine_names(at, visit, posted)}
+        body = self._body(request, visit, names)
+        headers = {
+            "Cache-Control": self.page.cache.value if status == 200 else "no-store",
+            "Content-Security-Policy": content_security_policy(visit.look, visit.form_targets),
+            "Content-Language": visit.locale,
+            "Vary": "HX-Request, HX-Target",
+        }
+        if self.page.cache is Cache.EVERYONE and status == 200:
+            headers["ETag"] = f'"{hashlib.sha256(body.encode()).hexdigest()[:24]}"'
+            if request.headers.get("if-none-match") == headers["ETag"]:
+                return Response(status_code=304, headers=headers)
+        return HTMLResponse(body, status_code=status, headers=headers)
+
+    def _engine_names(self, at: Here, visit: Visit, posted: FormState | None) -> dict[str, Any]:
+        forms = {form.mutation: FormState(form.mutation) for form in self.page.forms}
+        if posted is not None:
+            forms[posted.name] = posted
+        return {"page": at, "forms": forms, "look": visit.look, "timezone": visit.timezone}
+
+    def _body(self, request: Request, visit: Visit, names: Mapping[str, Any]) -> str:
+        renderer = self.shared.failures.renderer
+        wanted = _wanted_blocks(request)
+        if wanted:
+            part = renderer.blocks(self.page.template, visit.locale, wanted, names)
+            if part is not None:
+                return part
+        return renderer.page(self.page.template, visit.locale, names)
+
+
+def _wanted_blocks(request: Request) -> list[str]:
+    """htmx 4 sends its target as `tag#id`; the element's id is the block's name."""
+    if "hx-request" not in request.headers:
+        return []
+    targets = request.headers.get("hx-target", "").split(",")
+    return [target.rpartition("#")[2].strip() for target in targets if "#" in target]
+
+
+def _params(request: Request) -> dict[str, str]:
+    return {name: str(value) for name, value in request.path_params.items()}
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, PageMissing):
+        return "not_found"
+    if isinstance(error, PageFailed):
+        return kind_of_errors(error.errors)
+    return "bad_request"
+
+
+def locale_route(cookies: Cookies) -> Route:
+    """`POST /locale` with `locale` and `to`: keeps a language choice where addresses carry none."""
+
+    async def choose(request: Request) -> Response:
+        async with request.form(max_fields=2, max_files=0) as sent:
+            locale, to = str(sent.get("locale", "")), str(sent.get("to", "/"))
+        try:
+            target = fill("{to}", {"to": to}) if to.startswith("/") else "/"
+        except ValueError:
+            target = "/"
+        response = RedirectResponse(target, status_code=303)
+        if locale in LOCALES:
+            cookies.write(response, Effect("locale", locale))
+        return response
+
+    return Route("/locale", choose, methods=["POST"])
