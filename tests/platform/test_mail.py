@@ -3,8 +3,10 @@ import contextlib
 import email
 import email.policy
 import os
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +14,10 @@ from typing import Any, cast
 
 import pytest
 import time_machine
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from keystall.platform.mail import (
     FolderMailer,
@@ -25,6 +31,7 @@ from keystall.platform.mail import (
 )
 from keystall.platform.settings import Settings
 
+TLS = tuple[ssl.SSLContext, ssl.SSLContext]
 SENDER = "钥匙铺 <no-reply@keystall.shop>"
 MAIL = Mail(
     to="buyer@example.com",
@@ -138,6 +145,7 @@ class Server:
     port: int = 0
     seen: list[str] = field(default_factory=list)
     content: bytes = b""
+    tls: ssl.SSLContext | None = None
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async def say(text: str) -> None:
@@ -156,12 +164,16 @@ class Server:
                 elif verb == "QUIT":
                     usual = "221 bye"
                 await say(self.says.get(verb, usual))
+                if verb == "STARTTLS":
+                    assert self.tls is not None
+                    await writer.start_tls(self.tls)
 
 
 @contextlib.asynccontextmanager
-async def listening(**says: str) -> AsyncIterator[Server]:
-    server = Server({verb.upper(): reply for verb, reply in says.items()})
-    listener = await asyncio.start_server(server.talk, "127.0.0.1", 0)
+async def listening(tls: ssl.SSLContext | None = None, /, **says: str) -> AsyncIterator[Server]:
+    server = Server({verb.upper(): reply for verb, reply in says.items()}, tls=tls)
+    wrapped = None if "starttls" in says else tls
+    listener = await asyncio.start_server(server.talk, "127.0.0.1", 0, ssl=wrapped)
     server.port = listener.sockets[0].getsockname()[1]
     async with listener:
         yield server
@@ -211,6 +223,64 @@ async def test_a_password_is_never_told_in_the_clear() -> None:
             await mailer.send(MAIL)
 
     assert [line for line in server.seen if line.startswith("AUTH")] == []
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> TLS:
+    """TLS of a server called "localhost", and of a client that trusts it and nobody else."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = made.public_bytes(serialization.Encoding.PEM)
+    (tmp_path / "both.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + pem
+    )
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(tmp_path / "both.pem")
+    return server, ssl.create_default_context(cadata=pem.decode())
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("smtps://keystall:hidden@localhost", {}),
+        ("smtp://keystall:hidden@localhost", {"starttls": "220 go on"}),
+    ],
+)
+async def test_a_password_is_told_over_tls(
+    certificate: TLS, url: str, says: dict[str, str]
+) -> None:
+    offered = {**says, "ehlo": "250-here\r\n250-STARTTLS\r\n250 AUTH PLAIN", "auth": "235 in"}
+    async with listening(certificate[0], **offered) as server:
+        mailer = mailer_from(asked(f"{url}:{server.port}"))
+        assert isinstance(mailer, SmtpMailer)
+
+        await replace(mailer, tls_context=certificate[1]).send(MAIL)
+
+    words = [line.split(" ")[0] for line in server.seen]
+    assert "AUTH" in words
+    assert ("STARTTLS" in words[: words.index("AUTH")]) == ("starttls" in says)
+    assert read(server.content)["subject"] == MAIL.subject
+
+
+async def test_a_server_with_a_strangers_certificate_is_told_nothing(certificate: TLS) -> None:
+    async with listening(certificate[0], auth="235 in") as server:
+        with pytest.raises(MailUnavailable):
+            await mailer_from(asked(f"smtps://keystall:hidden@localhost:{server.port}")).send(MAIL)
+
+    assert server.seen == []
 
 
 def asked(mail_url: str) -> Settings:
