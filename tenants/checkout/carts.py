@@ -16,6 +16,11 @@ from keystall.tenants.writing import Writing, writing
 
 MAX_QUANTITY = 1000
 
+_TAKE_OUT = "delete from cart_lines where shop_id = $1 and cart_id = $2 and id = $3"
+_SET_QUANTITY = (
+    "update cart_lines set quantity = $4 where shop_id = $1 and cart_id = $2 and id = $3"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class NewLine:
@@ -64,13 +69,9 @@ async def cart_lines_update(
         await _open_cart(tx, shop.id, cart_id)
         for index, change in enumerate(changes):
             _check_quantity(change.quantity, 0, ("lines", str(index), "quantity"))
-            line = "where shop_id = $1 and cart_id = $2 and id = $3"
-            sql = (
-                f"update cart_lines set quantity = $4 {line}"
-                if change.quantity
-                else f"delete from cart_lines {line} and $4::int = 0"
-            )
-            if not await tx.execute(sql, shop.id, cart_id, change.line_id, change.quantity):
+            statement = _SET_QUANTITY if change.quantity else _TAKE_OUT
+            given = [change.quantity] if change.quantity else []
+            if not await tx.execute(statement, shop.id, cart_id, change.line_id, *given):
                 raise refuse("NOT_FOUND", "lines", str(index), "id")
 
 

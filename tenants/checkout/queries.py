@@ -58,7 +58,7 @@ async def cart_lines(
     """
     rows = await db.rows(
         """
-        select cart_lines.id, variant_id, products.id as product_id,
+        select cart_lines.id, cart_lines.variant_id, products.id as product_id,
                coalesce(products.translations -> $4 ->> 'name', products.name) as product_name,
                coalesce(variants.translations -> $4 ->> 'name', variants.name) as variant_name,
                cart_lines.quantity,
@@ -66,7 +66,7 @@ async def cart_lines(
                products.status = 'active' and variants.archived_at is null as on_sale,
                stock.free as in_stock, products.buyer_fields as questions
         from cart_lines
-        join variants on variants.shop_id = $1 and variants.id = variant_id
+        join variants on variants.shop_id = $1 and variants.id = cart_lines.variant_id
         join products on products.shop_id = $1 and products.id = variants.product_id
         left join prices on prices.shop_id = $1
           and prices.variant_id = cart_lines.variant_id and prices.currency = $3
