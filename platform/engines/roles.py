@@ -37,6 +37,15 @@ async def bootstrap_roles(superuser_dsn: str, passwords: RolePasswords) -> None:
         await connection.close()
 
 
+async def drop_database(superuser_dsn: str, name: str) -> None:
+    """Remove database `name`, connections to it included; harmless where there is none."""
+    connection = await asyncpg.connect(superuser_dsn)
+    try:
+        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    finally:
+        await connection.close()
+
+
 async def close_to_strangers(connection: asyncpg.Connection, name: str) -> None:
     """Let only the three roles connect to database `name`."""
     await connection.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')

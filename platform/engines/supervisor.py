@@ -108,6 +108,7 @@ class Death:
     """A supervised program ended by itself; it starts again after `pause` seconds."""
 
     name: str
+    pid: int
     status: int
     """Exit status; negative: the signal that killed it."""
     pause: float
@@ -162,4 +163,4 @@ def _note_death(child: _Child, status: int) -> Death:
     child.failures = 1 if now - child.started > STEADY_AFTER else child.failures + 1
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (child.failures - 1))
     child.due = now + pause
-    return Death(child.program.name, status, pause, child.program.log)
+    return Death(child.program.name, child.process.pid, status, pause, child.program.log)

@@ -1,0 +1,115 @@
+"""The door `keystall`: commands over all rooms.
+
+Exit codes: 0 done; 1 it failed, for the reason printed; 2 it was called wrongly or the settings are
+wrong; 3 a check found something.
+
+Commands other than `demo` are loaded when they are called: a demo's supervisor lives as long as the
+demo does, and needs none of the rooms it runs.
+"""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from keystall.platform.demo.home import HomeError
+from keystall.platform.demo.installation import Commands, Options
+from keystall.platform.demo.run import Demo, DemoError
+from keystall.platform.engines.errors import EngineError
+
+WEB_APP = "keystall.platform.asgi:app"
+ROOT = Path(__file__).parents[2]
+
+LOADED_WHEN_CALLED = {
+    "web": "keystall.platform.cli.serving",
+    "worker": "keystall.platform.cli.serving",
+    "migrate": "keystall.platform.cli.upkeep",
+    "operator": "keystall.platform.cli.upkeep",
+    "doctor": "keystall.platform.cli.doctor",
+    "schema": "keystall.platform.cli.schema",
+}
+
+
+class _Commands(typer.core.TyperGroup):
+    """Finds a command in the module that has it, which may be heavy."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *LOADED_WHEN_CALLED]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in LOADED_WHEN_CALLED:
+            return super().get_command(ctx, cmd_name)
+        module = importlib.import_module(LOADED_WHEN_CALLED[cmd_name])
+        group: Any = typer.main.get_group(module.app)
+        return group.get_command(ctx, cmd_name)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Keystall: self-service shops for digital goods, with automatic delivery.",
+)
+
+
+@app.callback()
+def _root() -> None:
+    pass
+
+
+@app.command()
+def demo(
+    home: Annotated[Path, typer.Option(help="Folder that everything is kept in.")] = Path("home"),
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Where shops and console are.")
+    ] = 8000,
+    bind: Annotated[
+        str, typer.Option(help="127.0.0.1: this machine only; 0.0.0.0: its network too.")
+    ] = "127.0.0.1",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what the folder holds.")] = False,
+    web: Annotated[int, typer.Option(min=1, max=64, help="How many web processes.")] = 1,
+    postgres_bin: Annotated[
+        str, typer.Option(envvar="KEYSTALL_POSTGRES_BIN", help="Folder of PostgreSQL's programs.")
+    ] = "",
+    valkey_server: Annotated[
+        str, typer.Option(envvar="KEYSTALL_VALKEY_SERVER", help="Valkey's or Redis's program.")
+    ] = "",
+) -> None:
+    """Run the whole product on this machine, with three shops, play money and readable mail.
+
+    Needs nothing but Python: PostgreSQL and Valkey come along and keep their data in the folder.
+
+    Examples:
+
+        keystall demo
+
+        keystall demo --home /tmp/shops --port 9000 --web 2
+
+        keystall demo --fresh
+    """
+    options = Options(home, port, bind, fresh, web, postgres_bin, valkey_server)
+    try:
+        Demo(options, _commands(), Console(highlight=False)).run()
+    except (DemoError, HomeError, EngineError) as error:
+        Console(stderr=True, highlight=False).print(f"keystall demo: {error}", markup=False)
+        raise typer.Exit(1) from None
+
+
+def _commands() -> Commands:
+    here = (sys.executable, "-m")
+    return Commands(
+        web=(*here, "keystall.platform.web.server", WEB_APP),
+        worker=(*here, "keystall", "worker"),
+        prepare=(*here, "keystall.platform.cli.prepare"),
+        schema=(ROOT / "tenants" / "migrations",),
+    )
+
+
+def main() -> None:
+    """What the script `keystall` and `python -m keystall` call."""
+    app(prog_name="keystall")

@@ -1,0 +1,97 @@
+"""The folder a demo lives in: one demo at a time, its secrets made once and kept closed.
+
+home/
+  lock  secrets.json  environment  demo.json  seeded.json  schema.stamp
+  postgres/  valkey/  files/  mail/  sandbox/  metrics/  logs/
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import IO
+
+from keystall.platform.crypto import KeyRing
+
+FOLDERS = ("files", "mail", "sandbox", "metrics", "logs")
+
+
+class HomeError(Exception):
+    """The folder cannot serve as a demo's home; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What the demo's parts trust each other by; random, never shown."""
+
+    superuser: str
+    owner: str
+    app: str
+    system: str
+    valkey: str
+    cookies: str
+    sandbox: str
+    key_ring: str
+
+
+class Home:
+    """A locked demo folder. Hold it as long as the demo runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.expanduser().resolve()
+        self._lock: IO[str] | None = None
+
+    def open(self, *, fresh: bool) -> None:
+        """Make or reuse the folder and lock it; `fresh` empties it first. Raises `HomeError`."""
+        lock = self.folder / "lock"
+        if self.folder.exists() and not lock.exists() and any(self.folder.iterdir()):
+            raise HomeError(
+                f"{self.folder} holds something that is no Keystall demo: choose another --home"
+            )
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = lock.open("a+")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.seek(0)
+            raise HomeError(
+                f"a demo runs in {self.folder} already (process {self._lock.read().strip()}): "
+                "stop it, or choose another --home"
+            ) from None
+        self._lock.truncate(0)
+        self._lock.write(f"{os.getpid()}\n")
+        self._lock.flush()
+        if fresh:
+            self._empty()
+        for name in FOLDERS:
+            (self.folder / name).mkdir(mode=0o700, exist_ok=True)
+
+    def _empty(self) -> None:
+        for entry in self.folder.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry.name != "lock":
+                entry.unlink()
+
+    def secrets(self) -> Secrets:
+        """The home's secrets, made the first time."""
+        path = self.folder / "secrets.json"
+        if path.exists():
+            kept = json.loads(path.read_text())
+            return Secrets(**{field.name: kept[field.name] for field in fields(Secrets)})
+        ring = KeyRing.generate().to_text().strip()
+        words = {f.name: secrets.token_urlsafe(32) for f in fields(Secrets) if f.name != "key_ring"}
+        made = Secrets(**words, key_ring=ring)
+        self.write_private("secrets.json", json.dumps(asdict(made), indent=2))
+        return made
+
+    def write_private(self, name: str, text: str) -> None:
+        """Put a file there whole, for the owner's eyes only."""
+        partial = self.folder / f".{name}.partial"
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)
+        partial.write_text(text)
+        partial.replace(self.folder / name)

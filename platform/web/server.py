@@ -1,0 +1,59 @@
+"""One web process: uvicorn on uvloop and httptools.
+
+    python -m keystall.platform.web.server APP [--bind ADDR] [--port N] [--fd N]
+
+APP is `module:name` of an ASGI application. Several processes serve one address by inheriting one
+listening socket (`--fd`): whatever one of them leaves unanswered when it dies, another accepts.
+"""
+
+import argparse
+import socket
+
+import uvicorn
+
+from keystall.platform.logs import configure_logs
+from keystall.platform.metrics import serve_metrics
+from keystall.platform.settings import Settings, load_settings
+
+STOP_SECONDS = 2
+"""How long answers that have begun may take to end; open streams never end by themselves."""
+
+
+def serve(settings: Settings, app: str, *, bind: str, port: int, fd: int | None = None) -> None:
+    """Serve `app` until SIGTERM or SIGINT. Logs and metrics are set up here."""
+    configure_logs(settings)
+    if settings.metrics_port:
+        serve_metrics(settings.metrics_port)
+    config = uvicorn.Config(
+        app,
+        host=bind,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=bool(settings.forwarded_allow_ips),
+        forwarded_allow_ips=settings.forwarded_allow_ips or None,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        lifespan="on",
+    )
+    server = uvicorn.Server(config)
+    server.run(sockets=[socket.socket(fileno=fd)] if fd is not None else None)
+    if not server.started:
+        raise SystemExit(3)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m keystall.platform.web.server")
+    parser.add_argument("app")
+    parser.add_argument("--bind", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--fd", type=int)
+    asked = parser.parse_args()
+    serve(load_settings(), asked.app, bind=asked.bind, port=asked.port, fd=asked.fd)
+
+
+if __name__ == "__main__":
+    main()
