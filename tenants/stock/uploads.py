@@ -1,8 +1,8 @@
 """Code files at rest: sealed with the shop's key before they reach the file store.
 
-A file lives from its upload to the end of the import that uses it. It belongs to one import, which
-has its id. Rows of `files` (kind "codes") tell of it; what is stored opens only with the shop's
-key and at its own place.
+An upload waits as a row of `files` (kind "codes") until an import takes it over, once; pasted text
+goes to its import without a row. What is stored opens only with the shop's key and at its own
+place, and is gone when the import has ended.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from keystall.platform import database
 from keystall.platform.crypto import Unreadable
-from keystall.platform.database import Reads, Transaction
+from keystall.platform.database import Transaction
 from keystall.platform.files import FileMissing
 from keystall.platform.ids import new_id
 from keystall.tenants.errors import refuse
@@ -34,14 +34,18 @@ async def codes_upload(
         cipher = await shop_cipher(tx, installation.keys, shop)
     file = await store_codes(installation, shop, cipher, content)
     async with database.transaction(shop) as tx:
-        await record_codes(tx, shop, file, name=name, size=len(content))
+        await tx.execute(
+            "insert into files (shop_id, id, kind, name, media_type, size)"
+            " values ($1, $2, 'codes', $3, 'text/plain', $4)",
+            shop, file, name[:200], len(content),
+        )  # fmt: skip
     return file
 
 
 async def store_codes(
     installation: Installation, shop: UUID, cipher: ShopCipher, content: bytes
 ) -> UUID:
-    """Seals and stores `content` without a row yet; answers the file's id. Refuses TOO_LONG."""
+    """Seals and stores `content`, without a row; answers the file's id. Refuses TOO_LONG."""
     if len(content) > MAX_CODES_BYTES:
         raise refuse("TOO_LONG", "text", limit=MAX_CODES_BYTES)
     file = new_id()
@@ -50,22 +54,13 @@ async def store_codes(
     return file
 
 
-async def record_codes(tx: Transaction, shop: UUID, file: UUID, *, name: str, size: int) -> None:
-    """Writes the row of a stored code file. `size` in bytes, before sealing."""
-    await tx.execute(
-        "insert into files (shop_id, id, kind, name, media_type, size)"
-        " values ($1, $2, 'codes', $3, 'text/plain', $4)",
-        shop, file, name[:200], size,
-    )  # fmt: skip
-
-
-async def is_codes_upload(db: Reads, shop: UUID, file: UUID) -> bool:
-    """Whether the shop has this code file, not imported yet or being so."""
-    found: bool = await db.value(
-        "select exists (select from files where shop_id = $1 and id = $2 and kind = 'codes')",
-        shop, file,
-    )  # fmt: skip
-    return found
+async def take_codes(tx: Transaction, shop: UUID, upload: UUID) -> None:
+    """Makes the upload the caller's own: nobody else can use it. Refuses NOT_FOUND."""
+    taken = await tx.execute(
+        "delete from files where shop_id = $1 and id = $2 and kind = 'codes'", shop, upload
+    )
+    if not taken:
+        raise refuse("NOT_FOUND", "upload_id")
 
 
 async def open_codes(
@@ -79,7 +74,11 @@ async def open_codes(
 async def uploaded_codes(installation: Installation, shop: UUID, upload: UUID) -> bytes:
     """The plain content of an upload, to be looked at in memory. Refuses NOT_FOUND."""
     async with database.transaction(shop) as tx:
-        if not await is_codes_upload(tx, shop, upload):
+        waiting = await tx.value(
+            "select exists (select from files where shop_id = $1 and id = $2 and kind = 'codes')",
+            shop, upload,
+        )  # fmt: skip
+        if not waiting:
             raise refuse("NOT_FOUND", "upload_id")
         cipher = await shop_cipher(tx, installation.keys, shop)
     try:
@@ -89,5 +88,5 @@ async def uploaded_codes(installation: Installation, shop: UUID, upload: UUID) -
 
 
 async def drop_codes(installation: Installation, shop: UUID, file: UUID) -> None:
-    """Removes the stored file; its row goes with the transaction that ended its use."""
+    """Removes the stored file; one that is not there is gone already."""
     await installation.files.delete(codes_path(shop, file))

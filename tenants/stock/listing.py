@@ -1,0 +1,146 @@
+"""Stock as its merchant sees it: counted, listed, thinned out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from keystall.platform.database import Reads, Row
+from keystall.tenants.errors import Refused, UserError, refuse
+from keystall.tenants.installation import Installation
+from keystall.tenants.stock.masking import mask
+from keystall.tenants.stock.sealing import shop_cipher
+from keystall.tenants.writing import writing
+
+MAX_DELETED = 100
+"""Codes that one call deletes at most."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_COLUMNS = "id, variant_id, batch_id, state, sealed, key_version"
+
+
+@dataclass(frozen=True, slots=True)
+class StockedCode:
+    """A code as lists show it. `state` is available, reserved or sold."""
+
+    id: UUID
+    variant_id: UUID
+    batch_id: UUID
+    state: str
+    masked: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StockCount:
+    """How many codes a variant has in each state."""
+
+    available: int = 0
+    reserved: int = 0
+    sold: int = 0
+
+
+async def codes_page(
+    db: Reads,
+    installation: Installation,
+    shop: UUID,
+    variant_id: UUID,
+    *,
+    state: str | None = None,
+    after: UUID | None = None,
+    limit: int,
+) -> list[StockedCode]:
+    """Up to `limit` codes of a variant, newest first, those after the code `after`, masked."""
+    rows = await db.rows(
+        f"""
+        select {_COLUMNS} from codes
+        where shop_id = $1 and variant_id = $2 and ($3::text is null or state = $3)
+          and ($4::uuid is null or id < $4)
+        order by id desc limit $5
+        """,  # noqa: S608  (a constant)
+        shop, variant_id, state, after, limit,
+    )  # fmt: skip
+    return await _masked(db, installation, shop, rows)
+
+
+async def codes_by_id(
+    db: Reads, installation: Installation, shop: UUID, ids: Sequence[UUID]
+) -> dict[UUID, StockedCode]:
+    """Those of the codes that the shop has, masked, by id."""
+    rows = await db.rows(
+        f"select {_COLUMNS} from codes where shop_id = $1 and id = any($2::uuid[])",  # noqa: S608
+        shop, list(ids),
+    )  # fmt: skip
+    return {code.id: code for code in await _masked(db, installation, shop, rows)}
+
+
+async def stock_counts(
+    db: Reads, shop: UUID, variant_ids: Sequence[UUID]
+) -> dict[UUID, StockCount]:
+    """What each of the variants has, those without codes included; one statement for all."""
+    rows = await db.rows(
+        """
+        select variant_id, count(*) filter (where state = 'available') as available,
+               count(*) filter (where state = 'reserved') as reserved,
+               count(*) filter (where state = 'sold') as sold
+        from codes where shop_id = $1 and variant_id = any($2::uuid[]) group by variant_id
+        """,
+        shop, list(variant_ids),
+    )  # fmt: skip
+    counts = dict.fromkeys(variant_ids, StockCount())
+    for row in rows:
+        counts[row["variant_id"]] = StockCount(row["available"], row["reserved"], row["sold"])
+    return counts
+
+
+async def codes_delete(
+    installation: Installation, shop: UUID, ids: Sequence[UUID]
+) -> Sequence[UUID]:
+    """Deletes codes that are neither sold nor held, all or none; answers their ids.
+
+    Refuses TOO_MANY (100), and at each code's place NOT_FOUND, CODE_SOLD, CODE_RESERVED.
+    """
+    if len(ids) > MAX_DELETED:
+        raise refuse("TOO_MANY", "ids", limit=MAX_DELETED)
+    async with writing(installation, shop) as tx:
+        rows = await tx.rows(
+            "select id, state from codes where shop_id = $1 and id = any($2::uuid[])"
+            " order by id for update",
+            shop, list(ids),
+        )  # fmt: skip
+        states = {row["id"]: row["state"] for row in rows}
+        refusals = {None: "NOT_FOUND", "sold": "CODE_SOLD", "reserved": "CODE_RESERVED"}
+        errors = [
+            UserError(refusals[states.get(code)], ("ids", str(place)))
+            for place, code in enumerate(ids)
+            if states.get(code) != "available"
+        ]
+        if errors:
+            raise Refused(*errors)
+        await tx.execute(
+            "delete from codes where shop_id = $1 and id = any($2::uuid[])", shop, list(ids)
+        )
+    return ids
+
+
+async def _masked(
+    db: Reads, installation: Installation, shop: UUID, rows: Sequence[Row]
+) -> list[StockedCode]:
+    if not rows:
+        return []
+    cipher = await shop_cipher(db, installation.keys, shop)
+    return [
+        StockedCode(
+            row["id"], row["variant_id"], row["batch_id"], row["state"],
+            mask(
+                cipher.open_code(row["variant_id"], row["id"], row["sealed"], row["key_version"])
+            ),
+            _made_at(row["id"]),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _made_at(code: UUID) -> datetime:
+    """The moment in a UUIDv7: its first 48 bits are milliseconds since 1970 (RFC 9562)."""
+    return _EPOCH + timedelta(milliseconds=code.int >> 80)
