@@ -180,7 +180,7 @@ class OneOperation(SchemaExtension):
             for definition in (document.definitions if document else ())
             if isinstance(definition, OperationDefinitionNode)
         ]
-        if len(operations) > 1 and context.provided_operation_name is None:
+        if len(operations) > 1 and context._provided_operation_name is None:
             error = bad_input("The document has several operations: name one in `operationName`.")
             context.pre_execution_errors = [*(context.pre_execution_errors or ()), error]
         yield

@@ -8,10 +8,11 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
+from uuid import UUID
 
 import orjson
-import strawberry
 
+from keystall.graphql.describing import about, described, object_type
 from keystall.graphql.errors import bad_input
 
 DEFAULT_FIRST = 20
@@ -21,46 +22,40 @@ MAX_NODES = 100
 Key = tuple[str | int, ...]
 """The sort key of an item: the values that its list is ordered by, its row id last."""
 
-First = Annotated[int | None, strawberry.argument(description="How many to answer, 100 at most.")]
-After = Annotated[str | None, strawberry.argument(description="Cursor to go on after.")]
+First = Annotated[int | None, about("How many to answer, 100 at most.")]
+After = Annotated[str | None, about("Cursor to go on after.")]
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
 
 
-@strawberry.type(description="Where a page of a list ends, and how to go on.")
+@object_type
 class PageInfo:
-    """Relay's PageInfo."""
+    """Where a page of a list ends, and how to go on."""
 
-    has_next_page: bool = strawberry.field(description="Whether more follows after `endCursor`.")
-    has_previous_page: bool = strawberry.field(
-        description="Whether something precedes `startCursor`."
-    )
-    start_cursor: str | None = strawberry.field(
-        description="Cursor of the first item here; null on an empty page."
-    )
-    end_cursor: str | None = strawberry.field(
-        description="Cursor of the last item here, to hand to `after`; null on an empty page."
+    has_next_page: bool = described("Whether more follows after `endCursor`.")
+    has_previous_page: bool = described("Whether something precedes `startCursor`.")
+    start_cursor: str | None = described("Cursor of the first item here; null on an empty page.")
+    end_cursor: str | None = described(
+        "Cursor of the last item here, to hand to `after`; null on an empty page."
     )
 
 
-@strawberry.type(description="An item at its place in a list.")
+@object_type
 class Edge(Generic[Item]):
-    """Relay's edge."""
+    """An item at its place in a list."""
 
-    cursor: str = strawberry.field(description="Opaque place in the list.")
-    node: Item = strawberry.field(description="The item.")
+    cursor: str = described("Opaque place in the list.")
+    node: Item = described("The item.")
 
 
-@strawberry.type(description="A page of a list.")
+@object_type
 class Connection(Generic[Item]):
-    """Relay's connection, with the items themselves beside the edges."""
+    """A page of a list."""
 
-    nodes: list[Item] = strawberry.field(description="The items of this page.")
-    edges: list[Edge[Item]] = strawberry.field(
-        description="The items of this page, each with its cursor."
-    )
-    page_info: PageInfo = strawberry.field(description="Where this page ends.")
+    nodes: list[Item] = described("The items of this page.")
+    edges: list[Edge[Item]] = described("The items of this page, each with its cursor.")
+    page_info: PageInfo = described("Where this page ends.")
 
 
 def page_size(first: int | None) -> int:
@@ -91,6 +86,15 @@ def decode_cursor(after: str | None, *shape: type) -> Key | None:
     if not isinstance(values, list) or [type(value) for value in values] != list(shape):
         raise bad_input("`after` is no cursor of this list.")
     return tuple(values)
+
+
+def decode_row(after: str | None) -> UUID | None:
+    """The row in the cursor of a list that is ordered by row ids alone; None without a cursor."""
+    key = decode_cursor(after, str)
+    try:
+        return None if key is None else UUID(str(key[0]))
+    except ValueError:
+        raise bad_input("`after` is no cursor of this list.") from None
 
 
 def connection(

@@ -7,6 +7,7 @@ from typing import Any, NewType
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
+from keystall.graphql.describing import described, object_type
 from keystall.platform.money import decimal_text, format_money
 
 URL = NewType("URL", str)
@@ -49,22 +50,18 @@ SCALARS: Mapping[object, ScalarDefinition] = {
 }
 
 
-@strawberry.type(description="An amount of money.")
+@object_type
 class Money:
-    """Worded for one reader: `formatted` depends on the request's locale."""
+    """An amount of money."""
 
-    amount: str = strawberry.field(
-        description=(
-            "Decimal text with exactly as many digits after the point as the currency has, such"
-            ' as "9.90" or "500".'
-        )
+    amount: str = described(
+        "Decimal text with exactly as many digits after the point as the currency has, such"
+        ' as "9.90" or "500".'
     )
-    currency_code: str = strawberry.field(description="ISO 4217 code, such as CNY.")
-    minor_units: MinorUnits = strawberry.field(
-        description="The same amount in the currency's smallest unit."
-    )
-    formatted: str = strawberry.field(
-        description="The amount as people write it in the language of the request, such as ¥9.90."
+    currency_code: str = described("ISO 4217 code, such as CNY.")
+    minor_units: MinorUnits = described("The same amount in the currency's smallest unit.")
+    formatted: str = described(
+        "The amount as people write it in the language of the request, such as ¥9.90."
     )
 
 

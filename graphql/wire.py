@@ -13,7 +13,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keystall.graphql.executor import Answer
+from keystall.graphql.operation import Answer
 
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"

@@ -7,10 +7,10 @@ import pytest
 from graphql import get_introspection_query
 from strawberry.extensions.validation_cache import _get_validate_cache
 
-from keystall.graphql import executor, ids, relay
+from keystall.graphql import ids, operation, relay
 from keystall.graphql.context import RequestContext
 from keystall.graphql.errors import INTERNAL_MESSAGE, ApiError
-from keystall.graphql.executor import NotAllowed, run
+from keystall.graphql.operation import NotAllowed, run
 from keystall.graphql.schema import CACHED_DOCUMENTS, KeystallSchema
 
 Make = Callable[..., RequestContext]
@@ -66,6 +66,14 @@ async def test_a_request_at_fault_does_not_run(
     assert answer.errors[0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 
+async def test_of_several_operations_the_named_one_runs(
+    counting: KeystallSchema, make_context: Make
+) -> None:
+    document = "query A { locale } query B { one { value } }"
+    answer = await run(counting, document, {}, make_context(), operation_name="B")
+    assert answer.as_json() == {"data": {"one": {"value": 1}}}
+
+
 async def test_fields_are_not_suggested(counting: KeystallSchema, make_context: Make) -> None:
     answer = await run(counting, "{ local }", {}, make_context())
     assert answer.errors[0]["message"] == "Cannot query field 'local' on type 'Query'."
@@ -73,7 +81,7 @@ async def test_fields_are_not_suggested(counting: KeystallSchema, make_context: 
 
 async def test_a_read_does_not_write(counting: KeystallSchema, make_context: Make) -> None:
     with pytest.raises(NotAllowed):
-        await run(counting, "mutation { count }", {}, make_context(), allowed=executor.READING)
+        await run(counting, "mutation { count }", {}, make_context(), allowed=operation.READING)
 
 
 NESTED = "next { " * 20 + "value" + " }" * 20

@@ -1,0 +1,162 @@
+"""Who and which shop a request is for: the only places where a `RequestContext` is made.
+
+A storefront's shop follows from the host, the console's from a session and the slug in the path,
+an API client's from its token. Nothing a client writes into an operation changes it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from keystall.graphql.context import Program, RequestContext
+from keystall.platform import database
+from keystall.tenants.identity.service import Viewer
+from keystall.tenants.identity.service import viewer as viewer_of
+from keystall.tenants.installation import Installation
+from keystall.tenants.languages import LOCALES, known_locale
+from keystall.tenants.shops.queries import shop_by_host, shop_by_session, shop_by_token
+from keystall.tenants.shops.shop import Shop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """What came with a request: `accept_language` and the like as they stood in its headers."""
+
+    request_id: str
+    address: str
+    user_agent: str = ""
+    accept_language: str = ""
+    locale: str = ""
+    currency: str = ""
+    effects: list[Any] | None = field(default=None)
+
+
+async def by_host(installation: Installation, host: str, caller: Caller) -> RequestContext | None:
+    """A buyer at the shop of `host` (without a port); None where no shop answers there."""
+    reader = database.reader(None)
+    try:
+        shop = await shop_by_host(reader, host)
+    finally:
+        await reader.close()
+    return None if shop is None else at_shop(installation, shop, caller)
+
+
+def at_shop(installation: Installation, shop: Shop, caller: Caller) -> RequestContext:
+    """A buyer at a shop that is known already."""
+    return _context(
+        installation,
+        caller,
+        shop=shop,
+        locale=negotiated(caller, shop.locales),
+        currency=caller.currency if caller.currency in shop.currencies else shop.default_currency,
+    )
+
+
+async def by_token(
+    installation: Installation, secret: str, caller: Caller
+) -> RequestContext | None:
+    """A program with an API token, bound to the token's shop; None for a token that opens none."""
+    reader = database.reader(None)
+    try:
+        found = await shop_by_token(reader, secret)
+    finally:
+        await reader.close()
+    if found is None:
+        return None
+    return _context(
+        installation,
+        caller,
+        shop=found.shop,
+        viewer=Program(found.token_id),
+        locale=negotiated(caller, LOCALES),
+        currency=found.shop.default_currency,
+    )
+
+
+async def by_session(
+    installation: Installation, secret: str | None, caller: Caller, *, slug: str | None = None
+) -> RequestContext:
+    """A person on a page of the installation, or nobody known.
+
+    With a `slug` the request is bound to that shop, where the person runs it; `context.shop` is
+    None where they do not, exactly as where there is no such shop.
+    """
+    reader = database.reader(None)
+    person: Viewer | None = None
+    shop: Shop | None = None
+    try:
+        if secret:
+            person = await viewer_of(reader, secret)
+        if person is not None and slug is not None:
+            shop = await shop_by_session(reader, person.secret_hash, slug)
+    finally:
+        await reader.close()
+    return _context(
+        installation,
+        caller,
+        shop=shop,
+        viewer=person,
+        locale=negotiated(caller, LOCALES, known=person.locale if person else ""),
+        currency=shop.default_currency if shop else "",
+    )
+
+
+def _context(
+    installation: Installation,
+    caller: Caller,
+    *,
+    shop: Shop | None,
+    locale: str,
+    currency: str,
+    viewer: Viewer | Program | None = None,
+) -> RequestContext:
+    return RequestContext(
+        installation=installation,
+        reader=database.reader(shop.id if shop else None),
+        shop=shop,
+        viewer=viewer,
+        locale=locale,
+        currency=currency,
+        request_id=caller.request_id,
+        address=caller.address,
+        user_agent=caller.user_agent,
+        effects=caller.effects,
+    )
+
+
+def negotiated(caller: Caller, spoken: Sequence[str], *, known: str = "") -> str:
+    """The language to answer in: named outright, else known of the person, else the browser's.
+
+    `spoken` has the default first.
+    """
+    for wanted in (caller.locale, known, *_accepted(caller.accept_language)):
+        found = _matching(wanted, spoken)
+        if found is not None:
+            return found
+    return spoken[0] if spoken else known_locale("")
+
+
+def _accepted(header: str) -> list[str]:
+    """The tags of an Accept-Language header (RFC 9110, 12.5.4), most wanted first."""
+    weighed: list[tuple[float, str]] = []
+    for part in header.split(",")[:20]:
+        tag, _, parameter = part.strip().partition(";")
+        try:
+            weight = float(parameter.strip().removeprefix("q=")) if parameter else 1.0
+        except ValueError:
+            weight = 0.0
+        if tag and weight > 0:
+            weighed.append((-weight, tag.strip()))
+    return [tag for _, tag in sorted(weighed, key=lambda pair: pair[0])]
+
+
+def _matching(wanted: str, spoken: Sequence[str]) -> str | None:
+    """The spoken tag for a wanted one: the very same, else of the same language."""
+    if not wanted:
+        return None
+    lowered = wanted.lower()
+    for tag in spoken:
+        if tag.lower() == lowered:
+            return tag
+    language = lowered.partition("-")[0]
+    return next((tag for tag in spoken if tag.lower().partition("-")[0] == language), None)

@@ -1,0 +1,75 @@
+"""Schema types that describe themselves: a docstring is the API's description, written once.
+
+Only a docstring's first paragraph is shown; `described`, `about` and `value` describe what has no
+docstring.
+"""
+
+import inspect
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, TypeVar, dataclass_transform
+
+import strawberry
+
+Kind = TypeVar("Kind", bound=type)
+EnumKind = TypeVar("EnumKind", bound=type[Enum])
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def described(text: str, **more: Any) -> Any:
+    """A field that is plain data."""
+    return strawberry.field(description=text, **more)
+
+
+def about(text: str) -> Any:
+    """What an argument means, for `Annotated`."""
+    return strawberry.argument(description=text)
+
+
+def value(stored: str, text: str) -> Any:
+    """A member of an enum: as the domain writes it, and what it means."""
+    return strawberry.enum_value(stored, description=text)
+
+
+@dataclass_transform(
+    order_default=True, kw_only_default=True, field_specifiers=(described, strawberry.field)
+)
+def object_type(cls: Kind) -> Kind:
+    """A type of answers."""
+    return strawberry.type(cls, description=_sentence(cls))
+
+
+@dataclass_transform(
+    order_default=True, kw_only_default=True, field_specifiers=(described, strawberry.field)
+)
+def input_type(cls: Kind) -> Kind:
+    """A type of arguments."""
+    return strawberry.input(cls, description=_sentence(cls))
+
+
+@dataclass_transform(
+    order_default=True, kw_only_default=True, field_specifiers=(described, strawberry.field)
+)
+def interface_type(cls: Kind) -> Kind:
+    """What several types have in common."""
+    return strawberry.interface(cls, description=_sentence(cls))
+
+
+def enum_type(cls: EnumKind) -> EnumKind:
+    """A closed list of words."""
+    return strawberry.enum(cls, description=_sentence(cls))
+
+
+def resolver(method: Method) -> Method:
+    """A field that is computed, or a mutation."""
+    field: Any = strawberry.field(method, description=_sentence(method))
+    resolved: Method = field
+    return resolved
+
+
+def _sentence(documented: Any) -> str:
+    """The first paragraph of a docstring on one line. Raises ValueError where there is none."""
+    text = inspect.getdoc(documented) if documented.__doc__ else None
+    if not text or documented.__doc__.startswith(f"{documented.__name__}("):
+        raise ValueError(f"{documented.__qualname__} needs a docstring: it is its description")
+    return " ".join(text.split("\n\n")[0].split())

@@ -1,0 +1,165 @@
+"""Types that more than one schema shows."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+
+from keystall.graphql.context import RequestContext
+from keystall.graphql.describing import (
+    about,
+    described,
+    enum_type,
+    interface_type,
+    object_type,
+    value,
+)
+from keystall.graphql.errors import bad_input
+from keystall.graphql.ids import encode
+from keystall.graphql.relay import MAX_NODES
+from keystall.graphql.scalars import URL
+
+Id = Annotated[strawberry.ID, about("The opaque id.")]
+Ids = Annotated[list[strawberry.ID], about("The opaque ids.")]
+
+
+@interface_type
+class Node:
+    """Anything that can be fetched again by its opaque id."""
+
+    id: strawberry.ID = described("Opaque: do not take it apart, it changes without notice.")
+
+
+def checked_ids(wanted: list[strawberry.ID]) -> list[strawberry.ID]:
+    """The ids of a `nodes` query. Raises ApiError for too many."""
+    if len(wanted) > MAX_NODES:
+        raise bad_input(f"`ids` may name at most {MAX_NODES}.")
+    return wanted
+
+
+@enum_type
+class ShopStatus(Enum):
+    """Whether a shop is selling."""
+
+    OPEN = value("open", "Selling.")
+    CLOSED = value("closed", "Closed by its merchant: nothing can be bought.")
+    SUSPENDED = value(
+        "suspended", "Suspended by the operator of the installation: nothing can be bought."
+    )
+
+
+@enum_type
+class Availability(Enum):
+    """How much of something is left, told in bands."""
+
+    IN_STOCK = value("in_stock", "Enough.")
+    LOW = value("low", "Only few are left.")
+    SOLD_OUT = value("sold_out", "None is left for now.")
+
+
+@object_type
+class Image:
+    """A picture, re-encoded by us."""
+
+    id: strawberry.ID = described("Opaque id; the merchant may hand it to `uploadIds`.")
+    url: URL = described("The picture, 1600 pixels wide at most.")
+    thumbnail_url: URL = described("The picture, 480 pixels wide at most.")
+    width: int = described("Width of `url` in pixels.")
+    height: int = described("Height of `url` in pixels.")
+    alt: str = described(
+        "What the picture shows, for those who cannot see it; empty where it only decorates."
+    )
+
+
+@enum_type
+class BuyerFieldKind(Enum):
+    """What kind of answer a buyer field takes."""
+
+    TEXT = value("text", "One line of text.")
+    NUMBER = value("number", "A number.")
+    EMAIL = value("email", "An email address.")
+    PHONE = value("phone", "A telephone number.")
+    SELECT = value("select", "One of the given options.")
+
+
+@object_type
+class BuyerField:
+    """Something a product asks its buyer for, such as the account to top up."""
+
+    key: str = described("The field's name in data, to hand back with the answer.")
+    label: str = described("The field's name for people.")
+    required: bool = described("Whether checkout insists on an answer.")
+    kind: BuyerFieldKind = described("What kind of answer it takes.")
+    placeholder: str = described("An example shown in the empty field; empty where there is none.")
+    options: list[str] = described("The answers to choose from, for SELECT; empty for the others.")
+
+
+@enum_type
+class OrderStatus(Enum):
+    """How far an order is."""
+
+    PENDING = value("pending", "Waiting for payment; the goods are held until `expiresAt`.")
+    DELIVERED = value("delivered", "Paid, and the goods are in the buyer's hands.")
+    EXPIRED = value("expired", "Nothing was paid in time; the goods went back on sale.")
+    CANCELED = value("canceled", "Canceled before payment.")
+    REFUNDING = value("refunding", "It could not be delivered; the money is being sent back.")
+    REFUNDED = value("refunded", "The money went back.")
+    REFUND_DUE = value(
+        "refund_due", "It could not be delivered; the merchant sends the money back by hand."
+    )
+
+
+@enum_type
+class RefundStatus(Enum):
+    """How far a refund is."""
+
+    REQUESTED = value("requested", "On its way.")
+    SUCCEEDED = value("succeeded", "The provider sent the money back.")
+    DUE = value("due", "The merchant sends the money back by hand.")
+
+
+@object_type
+class OrderBuyerField:
+    """An answer of the buyer, as given."""
+
+    key: str = described("The question's name in data.")
+    label: str = described("The question as it was asked.")
+    value: str = described("The answer.")
+
+
+@object_type
+class OrderEvent:
+    """Something that happened to an order."""
+
+    kind: str = described("What it was, for programs, such as order.delivered.")
+    message: str = described("What it was, for people, in the language of the request.")
+    at: datetime = described("When it was.")
+
+
+def buyer_field(stored: Mapping[str, Any]) -> BuyerField:
+    """From one entry of a product's `buyer_fields`."""
+    return BuyerField(
+        key=stored["key"],
+        label=stored["label"],
+        required=bool(stored.get("required")),
+        kind=BuyerFieldKind(stored.get("kind", "text")),
+        placeholder=stored.get("placeholder") or "",
+        options=list(stored.get("options") or ()),
+    )
+
+
+def image(context: RequestContext, file: UUID, size: tuple[int, int], alt: str) -> Image:
+    """A picture of the request's shop; `size` is width and height in pixels."""
+    shop = context.require_shop()
+    base = f"{context.installation.settings.shop_url(shop.slug)}/files/{file}"
+    return Image(
+        id=encode("Upload", file),
+        url=URL(f"{base}/large.webp"),
+        thumbnail_url=URL(f"{base}/small.webp"),
+        width=size[0],
+        height=size[1],
+        alt=alt,
+    )

@@ -1,0 +1,198 @@
+"""What the operator of the installation sees and does."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import Enum
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.describing import about, described, object_type, resolver
+from keystall.graphql.errors import ApiError, ErrorCode
+from keystall.graphql.ids import encode, row_of
+from keystall.graphql.nouns import Id, Ids, Node, ShopStatus, checked_ids
+from keystall.graphql.refusals import UserError, attempted, error_codes
+from keystall.graphql.relay import After, Connection, First, connection, decode_row, page_size
+from keystall.graphql.scalars import URL
+from keystall.graphql.schema import build
+from keystall.tenants.identity.service import Viewer as Person
+from keystall.tenants.shops import operating
+from keystall.tenants.shops.operating import OperatedShop, ShopFilter
+
+ShopId = Annotated[strawberry.ID, about("The shop.")]
+
+
+def _operator(context: RequestContext) -> Person:
+    """The operator who asks. Raises ApiError for anyone else."""
+    person = context.require_person()
+    if not person.is_operator:
+        raise ApiError(ErrorCode.FORBIDDEN, "Only an operator of the installation can do this.")
+    return person
+
+
+@object_type
+class Viewer:
+    """The operator who asks."""
+
+    email: str = described("The operator's email address.")
+    locale: str = described("The language the operator chose.")
+
+
+@object_type
+class Shop(Node):
+    """A shop of the installation."""
+
+    name: str = described("The shop's name.")
+    slug: str = described("The shop's short name, as in its address.")
+    url: URL = described("The shop's own address.")
+    status: ShopStatus = described("Whether it is selling.")
+    status_reason: str | None = described("Why it was suspended; null while it is not suspended.")
+    owner_email: str = described("The owner's email address.")
+    order_count: int = described("How many orders were placed.")
+    created_at: datetime = described("When it was opened.")
+
+
+ShopErrorCode = error_codes(
+    "ShopErrorCode", "a shop", "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "CONFLICT"
+)
+
+
+@object_type
+class ShopUserError(UserError):
+    """Why a request about a shop was refused."""
+
+    family = ShopErrorCode
+    code: Enum = described("The reason for programs.", graphql_type=ShopErrorCode)
+
+
+@object_type
+class ShopSuspendPayload:
+    """The answer to shopSuspend."""
+
+    shop: Shop | None = described("The shop as it is now; null where it was refused.")
+    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class ShopResumePayload:
+    """The answer to shopResume."""
+
+    shop: Shop | None = described("The shop as it is now; null where it was refused.")
+    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
+
+
+def _shop(context: RequestContext, found: OperatedShop) -> Shop:
+    return Shop(
+        id=encode("Shop", found.id),
+        name=found.name,
+        slug=found.slug,
+        url=URL(context.installation.settings.shop_url(found.slug)),
+        status=ShopStatus(found.status),
+        status_reason=found.status_reason or None,
+        owner_email=found.owner_email,
+        order_count=found.order_count,
+        created_at=found.created_at,
+    )
+
+
+async def _shops(context: RequestContext, rows: Sequence[UUID]) -> dict[UUID, OperatedShop]:
+    person = _operator(context)
+    found = [await operating.operated_shop(context.reader, person, row) for row in rows]
+    return {shop.id: shop for shop in found if shop is not None}
+
+
+async def _by_id(context: RequestContext, wanted: strawberry.ID) -> Shop | None:
+    found = await context.load(_shops, row_of("Shop", wanted))
+    return None if found is None else _shop(context, found)
+
+
+@object_type
+class Query:
+    """What an operator can read."""
+
+    @resolver
+    def viewer(self, info: Info) -> Viewer:
+        """Who asks."""
+        person = _operator(info.context)
+        return Viewer(email=person.email, locale=person.locale)
+
+    @resolver
+    async def shops(
+        self,
+        info: Info,
+        first: First = 20,
+        after: After = None,
+        query: Annotated[
+            str | None,
+            about("Only those whose name or short name has this text."),
+        ] = None,
+        status: Annotated[ShopStatus | None, about("Only those in this state.")] = None,
+    ) -> Connection[Shop]:
+        """The installation's shops, newest first."""
+        size = page_size(first)
+        rows = await operating.operated_shops(
+            info.context.reader,
+            _operator(info.context),
+            ShopFilter(query=query, status=status.value if status else None),
+            after=decode_row(after),
+            limit=size + 1,
+        )
+        return connection(
+            rows,
+            size,
+            after=after,
+            node=lambda shop: _shop(info.context, shop),
+            key=lambda shop: (str(shop.id),),
+        )
+
+    @resolver
+    async def shop(self, info: Info, id: ShopId) -> Shop | None:
+        """One shop by its id."""
+        return await _by_id(info.context, id)
+
+    @resolver
+    async def node(self, info: Info, id: Id) -> Node | None:
+        """A shop by its id; null where there is none."""
+        return await _by_id(info.context, id)
+
+    @resolver
+    async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
+        """Several at once, in the order asked for, null where there is none; 100 at most."""
+        return [await _by_id(info.context, wanted) for wanted in checked_ids(ids)]
+
+
+@object_type
+class Mutation:
+    """What an operator can do."""
+
+    @resolver
+    async def shop_suspend(
+        self,
+        info: Info,
+        id: ShopId,
+        reason: Annotated[str, about("Why, for the merchant to read.")],
+    ) -> ShopSuspendPayload:
+        """Suspends a shop: nothing can be bought there, and its pages say so."""
+        call = operating.shop_suspend(
+            info.context.installation, _operator(info.context), row_of("Shop", id), reason=reason
+        )
+        shop, errors = await attempted(info.context, call, ShopUserError)
+        return ShopSuspendPayload(
+            shop=_shop(info.context, shop) if shop else None, user_errors=errors
+        )
+
+    @resolver
+    async def shop_resume(self, info: Info, id: ShopId) -> ShopResumePayload:
+        """Lets a suspended shop go on."""
+        call = operating.shop_resume(
+            info.context.installation, _operator(info.context), row_of("Shop", id)
+        )
+        shop, errors = await attempted(info.context, call, ShopUserError)
+        return ShopResumePayload(
+            shop=_shop(info.context, shop) if shop else None, user_errors=errors
+        )
+
+
+schema = build(Query, Mutation, suggestions=False)

@@ -1,0 +1,153 @@
+"""Business refusals as the API tells them: `userErrors` with a code of the operation's family."""
+
+import re
+import tomllib
+from collections.abc import Awaitable, Mapping, Sequence
+from enum import Enum
+from functools import cache
+from importlib import resources
+from typing import Any, ClassVar, TypeVar
+
+import strawberry
+
+from keystall.graphql.context import RequestContext
+from keystall.graphql.describing import described, object_type
+from keystall.tenants.errors import Refused
+
+_UNDERSCORE = re.compile(r"_([a-z0-9])")
+
+CODES: Mapping[str, str] = {
+    "REQUIRED": "Something that is needed is missing.",
+    "TOO_LONG": "It is longer than allowed.",
+    "INVALID": "It cannot be understood.",
+    "NOT_FOUND": "There is no such thing in this shop.",
+    "TAKEN": "Another one has it already.",
+    "CONFLICT": "It is not possible as things stand now.",
+    "THROTTLED": "Too many attempts; try again later.",
+    "DUPLICATE": "It is given twice.",
+    "TOO_MANY": "There are more than allowed.",
+    "LIMIT_REACHED": "There are as many as there may be.",
+    "IDEMPOTENCY_MISMATCH": "The idempotency key was used with other input before.",
+    # Carts and checkout.
+    "SOLD_OUT": "None is left.",
+    "NOT_ENOUGH_STOCK": "Fewer are left than asked for.",
+    "OVER_LIMIT": ("More than one purchase may have, or more unpaid orders than a buyer may have."),
+    "UNDER_MINIMUM": "Fewer than one purchase must have.",
+    "CURRENCY_UNAVAILABLE": "It is not sold in this currency.",
+    "CART_EMPTY": "The cart has no lines.",
+    "CART_COMPLETED": "The cart has become an order already.",
+    "EMAIL_INVALID": "This is not an email address.",
+    "PAYMENT_METHOD_UNAVAILABLE": "This way to pay is not open.",
+    "SHOP_CLOSED": "The shop is closed or suspended.",
+    # Accounts.
+    "PASSWORD_TOO_SHORT": "The password is shorter than allowed.",
+    "PASSWORD_TOO_LONG": "The password is longer than allowed.",
+    "PASSWORD_TOO_COMMON": "The password is among those tried first by everyone.",
+    "CREDENTIALS_WRONG": "Email address and password do not belong together.",
+    "EMAIL_UNCONFIRMED": "The address is not confirmed yet; its link was mailed again.",
+    "LINK_INVALID": "The link was used before, is too old or never was one.",
+    # Shops and catalogues.
+    "RESERVED": "This short name is kept back by the installation.",
+    "LOCALE_UNKNOWN": "This language is not offered.",
+    "LOCALE_UNAVAILABLE": "The shop does not speak this language.",
+    "CURRENCY_UNKNOWN": "There is no such currency.",
+    "AMOUNT_INVALID": "This is not an amount of the currency.",
+    # Codes.
+    "BAD_LINES": "Some lines are no codes, and skipping them was not asked for.",
+    "NOTHING_NEW": "No line has a new code.",
+    "ENCODING_UNKNOWN": "The text is neither UTF-8 nor GB18030.",
+    "CODE_SOLD": "A sold code cannot be deleted.",
+    "CODE_RESERVED": "A code held for an order cannot be deleted.",
+}
+"""Every code of a refusal and what it means, for the schemas' descriptions."""
+
+
+def error_codes(name: str, whereof: str, *codes: str) -> Any:
+    """The enum of a family: the codes with which requests about `whereof` are refused."""
+    members = {code: strawberry.enum_value(code, description=CODES[code]) for code in codes}
+    return strawberry.enum(
+        Enum(name, members), description=f"What a request about {whereof} was refused for."
+    )
+
+
+@object_type
+class UserError:
+    """Why a request was refused."""
+
+    family: ClassVar[type[Enum]]
+
+    path: list[str] = described(
+        "The input field it is about, from the argument inward; empty where it is about the whole."
+    )
+    message: str = described("The reason for people, in the language of the request.")
+
+
+Result = TypeVar("Result")
+Told = TypeVar("Told", bound=UserError)
+
+
+@cache
+def _messages(locale: str) -> Mapping[str, str]:
+    folder = resources.files("keystall.graphql") / "messages"
+    return tomllib.loads((folder / f"{locale}.toml").read_text("utf-8"))
+
+
+def worded(code: str, locale: str, params: Mapping[str, str | int] | None = None) -> str:
+    """The message of `code` in the language nearest to `locale`.
+
+    `TOO_LONG-limit` is the wording of TOO_LONG where a parameter `limit` is given. Raises KeyError
+    for a code without a message: a test holds the lists complete.
+    """
+    messages = _messages("zh-CN" if locale.lower().startswith("zh") else "en")
+    filled = params or {}
+    for name in sorted(filled, reverse=True):
+        if f"{code}-{name}" in messages:
+            return messages[f"{code}-{name}"].format_map(filled)
+    return messages[code].format_map(filled)
+
+
+def field_path(path: Sequence[str]) -> list[str]:
+    """An input path as clients write it: camelCase names; keys of buyer fields as they are."""
+    return [
+        step if path[:at][-1:] == ("buyer_fields",) else _camel(step)
+        for at, step in enumerate(path)
+    ]
+
+
+def _camel(step: str) -> str:
+    return _UNDERSCORE.sub(lambda found: found[1].upper(), step)
+
+
+async def attempted(
+    context: RequestContext,
+    call: Awaitable[Result],
+    tell: type[Told],
+    *,
+    under: tuple[str, ...] = (),
+) -> tuple[Result | None, list[Told]]:
+    """What a service call came to: its result and no errors, or None and why it refused.
+
+    `under` goes before every path: the argument whose inside the service was handed. After a
+    success the request reads afresh.
+    """
+    try:
+        result = await call
+    except Refused as refused:
+        return None, told(context, refused, tell, under=under)
+    await context.renew()
+    return result, []
+
+
+def told(
+    context: RequestContext, refused: Refused, tell: type[Told], *, under: tuple[str, ...] = ()
+) -> list[Told]:
+    """The schema's errors for a refusal, worded for the reader."""
+    more: Any = tell
+    return [
+        more(
+            path=field_path((*under, *error.path) if error.path else ()),
+            message=worded(error.code, context.locale, error.params),
+            code=tell.family[error.code],
+        )
+        for error in refused.errors
+    ]
