@@ -1,14 +1,22 @@
 """Accounts, shops, products and codes, made the way people make them: through the services."""
 
 import itertools
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
 
 from keystall.platform import database
+from keystall.platform.ids import new_id
+from keystall.tenants.catalog.input import PriceInput, ProductInput, VariantInput
+from keystall.tenants.catalog.queries import ProductView, VariantView, variants_by_products
+from keystall.tenants.catalog.service import product_create
 from keystall.tenants.identity.operators import account_create_confirmed, operator_create
 from keystall.tenants.identity.service import Viewer, Visitor, sign_in, viewer
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.input import ShopInput
 from keystall.tenants.shops.service import shop_create
 from keystall.tenants.shops.shop import Shop
+from keystall.tenants.stock.sealing import shop_cipher
 
 PASSWORD = "plum tree 19"
 _numbers = itertools.count(1)
@@ -41,3 +49,62 @@ async def a_shop(
         owner or await a_viewer(installation),
         ShopInput(name=name, slug=slug, locale=locale, currency=currency),
     )
+
+
+def a_variant_input(name: str = "", *, id: UUID | None = None, **prices: str) -> VariantInput:
+    """A variant with prices by currency: `a_variant_input("Big", CNY="9.90")`; 9.90 CNY if none."""
+    asked = prices or {"CNY": "9.90"}
+    return VariantInput(
+        id=id,
+        name=name,
+        prices=[PriceInput(amount, currency) for currency, amount in asked.items()],
+    )
+
+
+async def a_product(
+    installation: Installation,
+    shop: Shop,
+    name: str = "Steam Card",
+    *,
+    variants: Sequence[VariantInput] | None = None,
+    **fields: Any,
+) -> ProductView:
+    """A product on sale, with one variant at 9.90 CNY unless others are given."""
+    asked = ProductInput(name=name, variants=variants or [a_variant_input()], **fields)
+    return await product_create(installation, shop, asked)
+
+
+async def variants_of(shop: Shop, product: ProductView) -> list[VariantView]:
+    """The product's variants on sale."""
+    async with database.transaction(shop.id) as db:
+        return (await variants_by_products(db, shop.id, [product.id])).get(product.id, [])
+
+
+async def the_variant(shop: Shop, product: ProductView) -> VariantView:
+    """The product's only variant."""
+    (variant,) = await variants_of(shop, product)
+    return variant
+
+
+async def some_codes(
+    installation: Installation, shop: Shop, variant: UUID, codes: Sequence[str] | int
+) -> list[str]:
+    """Codes in stock, sold in this order: the given ones, or so many new ones."""
+    texts = [f"CODE-{new_id().hex}" for _ in range(codes)] if isinstance(codes, int) else [*codes]
+    async with database.transaction(shop.id) as tx:
+        cipher = await shop_cipher(tx, installation.keys, shop.id)
+        batch = new_id()
+        await tx.execute(
+            "insert into batches (shop_id, id, variant_id, source) values ($1, $2, $3, 'paste')",
+            shop.id, batch, variant,
+        )  # fmt: skip
+        for text in texts:
+            code = new_id()
+            await tx.execute(
+                "insert into codes"
+                " (shop_id, id, variant_id, batch_id, state, sealed, key_version, lookup)"
+                " values ($1, $2, $3, $4, 'available', $5, $6, $7)",
+                shop.id, code, variant, batch, cipher.seal_code(variant, code, text),
+                cipher.version, cipher.lookup(variant, text),
+            )  # fmt: skip
+    return texts

@@ -1,0 +1,94 @@
+"""How much of a variant is left: a band for buyers, numbers for the merchant."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from keystall.platform.database import Reads
+
+Band = Literal["in_stock", "low", "sold_out"]
+
+LOW = 10
+"""As many or fewer free codes are few."""
+
+
+@dataclass(frozen=True, slots=True)
+class StockView:
+    """How many codes a variant has."""
+
+    available: int = 0
+    reserved: int = 0
+    sold: int = 0
+
+
+def band(available: int) -> Band:
+    """The band of so many free codes."""
+    if available == 0:
+        return "sold_out"
+    return "low" if available <= LOW else "in_stock"
+
+
+def best_band(bands: Iterable[Band]) -> Band:
+    """What a product is, of what its variants are; sold out where it has none."""
+    return min(bands, key=("in_stock", "low", "sold_out").index, default="sold_out")
+
+
+async def bands_by_variants(db: Reads, shop: UUID, variants: Sequence[UUID]) -> dict[UUID, Band]:
+    """The band of each variant; ids of no variant here are sold out like any other.
+
+    Counts no further than the band needs, whatever the stock.
+    """
+    rows = await db.rows(
+        """
+        select variant_id, free from unnest($2::uuid[]) as wanted (variant_id)
+        cross join lateral (
+          select count(*) as free from (
+            select from codes where codes.shop_id = $1 and codes.variant_id = wanted.variant_id
+              and state = 'available' limit $3) few) counted
+        """,
+        shop, list(variants), LOW + 1,
+    )  # fmt: skip
+    return {row["variant_id"]: band(row["free"]) for row in rows}
+
+
+async def stock_by_variants(
+    db: Reads, shop: UUID, variants: Sequence[UUID]
+) -> dict[UUID, StockView]:
+    """How many codes each variant has in each state."""
+    rows = await db.rows(
+        """
+        select variant_id,
+          count(*) filter (where state = 'available') as available,
+          count(*) filter (where state = 'reserved') as reserved,
+          count(*) filter (where state = 'sold') as sold
+        from codes where shop_id = $1 and variant_id = any ($2::uuid[]) group by variant_id
+        """,
+        shop, list(variants),
+    )  # fmt: skip
+    counted = {row["variant_id"]: row for row in rows}
+    return {
+        variant: StockView(row["available"], row["reserved"], row["sold"])
+        if (row := counted.get(variant)) is not None
+        else StockView()
+        for variant in variants
+    }
+
+
+async def low_stock(db: Reads, shop: UUID, *, limit: int) -> list[UUID]:
+    """Variants on sale with few or no free codes, the emptiest first."""
+    rows = await db.rows(
+        """
+        select variants.id from variants
+        join products on products.shop_id = $1 and products.id = variants.product_id
+        cross join lateral (
+          select count(*) as free from (
+            select from codes where codes.shop_id = $1 and codes.variant_id = variants.id
+              and state = 'available' limit $2) few) counted
+        where variants.shop_id = $1 and products.status = 'active'
+          and variants.archived_at is null and free < $2
+        order by free, variants.id limit $3
+        """,
+        shop, LOW + 1, limit,
+    )  # fmt: skip
+    return [row["id"] for row in rows]

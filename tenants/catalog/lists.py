@@ -1,0 +1,148 @@
+"""Lists of products, a page at a time by keyset: a page costs the same wherever it lies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from keystall.platform.database import Reads
+from keystall.tenants.catalog.input import ProductStatus
+from keystall.tenants.catalog.queries import PRODUCT_COLUMNS, ProductView
+from keystall.tenants.search.terms import query_terms
+
+ProductSort = Literal["featured", "newest", "price_asc", "price_desc", "name"]
+
+Key = tuple[str | int, ...]
+"""Where a product stands in a list: the value it is sorted by, where there is one, and its id."""
+
+_DEAREST = 2**63 - 1
+
+# What a list is sorted by, of which type, and in which direction.
+_ORDERS: dict[ProductSort, tuple[str | None, str, str]] = {
+    "featured": ("products.position", "bigint", "asc"),
+    "newest": (None, "", "desc"),
+    "price_asc": (f"coalesce(cheapest.amount, {_DEAREST})", "bigint", "asc"),
+    "price_desc": ("coalesce(cheapest.amount, 0)", "bigint", "desc"),
+    "name": ("products.name", "text", "asc"),
+}
+_CHEAPEST = """
+ cross join lateral (
+  select min(prices.amount) as amount from variants
+  join prices on prices.shop_id = $1 and prices.variant_id = variants.id
+  where variants.shop_id = $1 and variants.product_id = products.id
+    and variants.archived_at is null and prices.currency = {currency}) cheapest"""
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFilter:
+    """Which products, in which order.
+
+    `currency` prices the price orders, in which products without such a price come last;
+    `query` are words that must all be found; a text without any word finds nothing.
+    """
+
+    statuses: Sequence[ProductStatus] = ("active",)
+    sort: ProductSort = "featured"
+    currency: str = ""
+    category_id: UUID | None = None
+    category_slug: str | None = None
+    query: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedProduct:
+    """A product and its place in the list."""
+
+    product: ProductView
+    key: Key
+
+
+async def product_list(
+    db: Reads, shop: UUID, wanted: ProductFilter, *, after: Key | None, limit: int
+) -> list[ListedProduct]:
+    """Up to `limit` products after the place `after`.
+
+    Raises ValueError for a place in another kind of list.
+    """
+    words = query_terms(wanted.query) if wanted.query is not None else None
+    if words == []:
+        return []
+    statement = _Statement(shop)
+    by, kind, direction = _ORDERS[wanted.sort]
+    tables = "products"
+    if wanted.sort in ("price_asc", "price_desc"):
+        tables += _CHEAPEST.format(currency=statement.parameter(wanted.currency))
+    _narrow(statement, wanted, words)
+    if after is not None:
+        _go_on(statement, wanted.sort, after)
+    columns = PRODUCT_COLUMNS + (f", {by}::{kind} as sorted_by" if by else "")
+    order = f"{by} {direction}, products.id {direction}" if by else f"products.id {direction}"
+    rows = await db.rows(
+        f"select {columns} from {tables} where {' and '.join(statement.conditions)}"  # noqa: S608
+        f" order by {order} limit {statement.parameter(limit)}",
+        *statement.arguments,
+    )
+    listed = []
+    for row in rows:
+        values = dict(row)
+        key: Key = (values.pop("sorted_by"),) if by else ()
+        listed.append(ListedProduct(ProductView(**values), (*key, str(values["id"]))))
+    return listed
+
+
+class _Statement:
+    """Conditions and their arguments, `$1` being the shop."""
+
+    def __init__(self, shop: UUID) -> None:
+        self.arguments: list[object] = [shop]
+        self.conditions = ["products.shop_id = $1"]
+
+    def parameter(self, value: object) -> str:
+        self.arguments.append(value)
+        return f"${len(self.arguments)}"
+
+    def where(self, condition: str, *values: object) -> None:
+        self.conditions.append(condition.format(*map(self.parameter, values)))
+
+
+def _narrow(statement: _Statement, wanted: ProductFilter, words: list[str] | None) -> None:
+    if list(wanted.statuses) == ["active"]:
+        # Spelt out, for the partial index of what is on sale to serve.
+        statement.where("products.status = 'active'")
+    else:
+        statement.where("products.status = any ({}::text[])", list(wanted.statuses))
+    if wanted.category_id is not None:
+        statement.where("products.category_id = {}", wanted.category_id)
+    if wanted.category_slug is not None:
+        statement.where(
+            "products.category_id = (select id from categories where shop_id = $1 and slug = {})",
+            wanted.category_slug,
+        )
+    if words is not None:
+        statement.where(
+            "products.id in (select product_id from search_terms where shop_id = $1"
+            " and term = any ({}::text[]) group by product_id having count(*) = {}::int)",
+            words, len(words),
+        )  # fmt: skip
+
+
+def _go_on(statement: _Statement, sort: ProductSort, after: Key) -> None:
+    by, kind, direction = _ORDERS[sort]
+    sign = ">" if direction == "asc" else "<"
+    *values, product = after
+    if not isinstance(product, str) or len(values) != (by is not None):
+        raise ValueError("a place in another kind of list")
+    if by is None:
+        statement.where(f"products.id {sign} {{}}::uuid", UUID(product))
+        return
+    _check_value(values[0], kind)
+    place = f"({by}, products.id) {sign} ({{}}::{kind}, {{}}::uuid)"
+    statement.where(place, values[0], UUID(product))
+
+
+def _check_value(value: str | int, kind: str) -> None:
+    if kind == "bigint" and isinstance(value, int) and abs(value) <= _DEAREST:
+        return
+    if kind == "text" and isinstance(value, str) and "\x00" not in value:
+        return
+    raise ValueError("a place in another kind of list")

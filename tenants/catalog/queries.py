@@ -1,0 +1,218 @@
+"""Reading the catalogue by id, a whole list of ids in one statement: what loaders call.
+
+Every function answers a mapping by the ids it was given; what this shop does not have is missing
+from it, and looks no different from what never was.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from keystall.platform.database import Reads
+from keystall.tenants.catalog.input import ProductStatus
+
+Texts = Mapping[str, Mapping[str, str]]
+"""`{locale: {field: text}}`."""
+
+PRODUCT_COLUMNS = (
+    "products.id, products.slug, products.name, products.description, products.description_html,"
+    " products.status, products.position, products.category_id, products.translations,"
+    " products.buyer_fields, products.created_at, products.updated_at"
+)
+_VARIANT_COLUMNS = (
+    "id, product_id, name, translations, position, min_quantity, max_quantity, archived_at"
+)
+_CATEGORY_COLUMNS = "id, slug, name, translations, position"
+
+
+@dataclass(frozen=True, slots=True)
+class ProductView:
+    """A product. Texts are in the shop's default language, `translations` has the others'
+    `name`, `description` (Markdown) and `description_html`."""
+
+    id: UUID
+    slug: str
+    name: str
+    description: str
+    description_html: str
+    status: ProductStatus
+    position: int
+    category_id: UUID | None
+    translations: Texts
+    buyer_fields: Sequence[Mapping[str, Any]]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VariantView:
+    """One kind of a product; off sale where `archived_at` is set."""
+
+    id: UUID
+    product_id: UUID
+    name: str
+    translations: Texts
+    position: int
+    min_quantity: int
+    max_quantity: int
+    archived_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceView:
+    """What one costs, in minor units."""
+
+    currency: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageView:
+    """A picture of a product; its id is the file's. Width and height in pixels."""
+
+    id: UUID
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryView:
+    """A shelf; `translations` has its `name` in the shop's other languages."""
+
+    id: UUID
+    slug: str
+    name: str
+    translations: Texts
+    position: int
+
+
+async def products_by_ids(db: Reads, shop: UUID, ids: Sequence[UUID]) -> dict[UUID, ProductView]:
+    """Products of any status."""
+    rows = await db.rows(
+        f"select {PRODUCT_COLUMNS} from products"  # noqa: S608 constant
+        " where shop_id = $1 and id = any ($2::uuid[])",
+        shop, list(ids),
+    )  # fmt: skip
+    return {row["id"]: ProductView(**row) for row in rows}
+
+
+async def product_by_id(db: Reads, shop: UUID, product: UUID) -> ProductView | None:
+    """One product of any status."""
+    return (await products_by_ids(db, shop, [product])).get(product)
+
+
+async def product_by_slug(db: Reads, shop: UUID, slug: str) -> ProductView | None:
+    """One product on sale, by the short name in its address."""
+    row = await db.row(
+        f"select {PRODUCT_COLUMNS} from products"  # noqa: S608 constant
+        " where shop_id = $1 and slug = $2 and status = 'active'",
+        shop, slug,
+    )  # fmt: skip
+    return None if row is None else ProductView(**row)
+
+
+async def variants_by_ids(db: Reads, shop: UUID, ids: Sequence[UUID]) -> dict[UUID, VariantView]:
+    """Variants, archived ones included."""
+    rows = await db.rows(
+        f"select {_VARIANT_COLUMNS} from variants"  # noqa: S608 constant
+        " where shop_id = $1 and id = any ($2::uuid[])",
+        shop, list(ids),
+    )  # fmt: skip
+    return {row["id"]: VariantView(**row) for row in rows}
+
+
+async def variants_by_products(
+    db: Reads, shop: UUID, products: Sequence[UUID]
+) -> dict[UUID, list[VariantView]]:
+    """The variants on sale of each product, in the merchant's order."""
+    rows = await db.rows(
+        f"select {_VARIANT_COLUMNS} from variants"  # noqa: S608 constant
+        " where shop_id = $1 and product_id = any ($2::uuid[]) and archived_at is null"
+        " order by position, id",
+        shop, list(products),
+    )  # fmt: skip
+    found: defaultdict[UUID, list[VariantView]] = defaultdict(list)
+    for row in rows:
+        found[row["product_id"]].append(VariantView(**row))
+    return dict(found)
+
+
+async def prices_by_variants(
+    db: Reads, shop: UUID, variants: Sequence[UUID]
+) -> dict[UUID, list[PriceView]]:
+    """Every price of each variant, by currency code."""
+    rows = await db.rows(
+        "select variant_id, currency, amount from prices"
+        " where shop_id = $1 and variant_id = any ($2::uuid[]) order by currency",
+        shop, list(variants),
+    )  # fmt: skip
+    found: defaultdict[UUID, list[PriceView]] = defaultdict(list)
+    for row in rows:
+        found[row["variant_id"]].append(PriceView(row["currency"], row["amount"]))
+    return dict(found)
+
+
+async def images_by_products(
+    db: Reads, shop: UUID, products: Sequence[UUID]
+) -> dict[UUID, list[ImageView]]:
+    """The pictures of each product, the main one first."""
+    rows = await db.rows(
+        """
+        select product_id, files.id, width, height from product_images
+        join files on files.shop_id = $1 and files.id = file_id
+        where product_images.shop_id = $1 and product_id = any ($2::uuid[])
+        order by position, product_images.id
+        """,
+        shop, list(products),
+    )  # fmt: skip
+    found: defaultdict[UUID, list[ImageView]] = defaultdict(list)
+    for row in rows:
+        found[row["product_id"]].append(ImageView(row["id"], row["width"], row["height"]))
+    return dict(found)
+
+
+async def categories_by_ids(db: Reads, shop: UUID, ids: Sequence[UUID]) -> dict[UUID, CategoryView]:
+    """Categories."""
+    rows = await db.rows(
+        f"select {_CATEGORY_COLUMNS} from categories"  # noqa: S608 constant
+        " where shop_id = $1 and id = any ($2::uuid[])",
+        shop, list(ids),
+    )  # fmt: skip
+    return {row["id"]: CategoryView(**row) for row in rows}
+
+
+async def category_by_slug(db: Reads, shop: UUID, slug: str) -> CategoryView | None:
+    """One category by the short name in its address."""
+    row = await db.row(
+        f"select {_CATEGORY_COLUMNS} from categories"  # noqa: S608 constant
+        " where shop_id = $1 and slug = $2",
+        shop, slug,
+    )  # fmt: skip
+    return None if row is None else CategoryView(**row)
+
+
+async def category_list(
+    db: Reads, shop: UUID, *, after: tuple[int, UUID] | None, limit: int
+) -> list[CategoryView]:
+    """Categories in the merchant's order, `limit` at most, after (position, id)."""
+    position, category = after or (-1, UUID(int=0))
+    rows = await db.rows(
+        f"select {_CATEGORY_COLUMNS} from categories"  # noqa: S608 constant
+        " where shop_id = $1 and (position, id) > ($2::bigint, $3::uuid)"
+        " order by position, id limit $4",
+        shop, position, category, limit,
+    )  # fmt: skip
+    return [CategoryView(**row) for row in rows]
+
+
+async def product_counts(db: Reads, shop: UUID, categories: Sequence[UUID]) -> dict[UUID, int]:
+    """How many products each category has, archived ones not counted; 0 is missing."""
+    rows = await db.rows(
+        "select category_id, count(*) as count from products where shop_id = $1"
+        " and category_id = any ($2::uuid[]) and status <> 'archived' group by category_id",
+        shop, list(categories),
+    )  # fmt: skip
+    return {row["category_id"]: row["count"] for row in rows}
