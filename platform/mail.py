@@ -46,22 +46,26 @@ class UnmailableMail(ValueError):
 
 
 class MailUnavailable(Exception):
-    """The mail server could not be reached or said "later": try again."""
+    """The mail server could not be reached, said "later" or does not know us: try again."""
 
 
 class MailRefused(Exception):
-    """The mail server said no for good: the address, or our sign-in, is wrong."""
+    """The mail server said no for good, to this address or to this mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail to one address. `html` may be empty; `headers` are further ones, without To etc."""
+    """One mail to one address. `html` may be empty; `headers` are further ones, without To etc.
+
+    `sender_name` stands before the mailer's own address instead of the mailer's own name.
+    """
 
     to: str
     subject: str
     text: str
     html: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    sender_name: str = ""
 
 
 class Mailer(Protocol):
@@ -73,11 +77,13 @@ class Mailer(Protocol):
 def compose(mail: Mail, sender: str) -> EmailMessage:
     """The message as it goes out. Raises `UnmailableMail`."""
     message = EmailMessage(policy=_POLICY)
-    message["From"] = _address(sender, "from")
+    origin = _address(sender, "from")
+    name = _one_line(mail.sender_name, "from") or origin.display_name
+    message["From"] = Address(name, addr_spec=origin.addr_spec)
     message["To"] = _address(mail.to, "to")
     message["Subject"] = _one_line(mail.subject, "subject")
     message["Date"] = clock.now()
-    message["Message-ID"] = make_msgid(domain=_address(sender, "from").domain)
+    message["Message-ID"] = make_msgid(domain=origin.domain)
     for name, value in mail.headers.items():
         if not _HEADER_NAME.fullmatch(name) or name.lower() in _OURS:
             raise UnmailableMail(f"headers.{_CONTROLS.sub('?', name)}")
@@ -171,7 +177,12 @@ def mailer_from(settings: Settings) -> Mailer:
 
 
 def _failure(error: aiosmtplib.SMTPException) -> Exception:
-    """Replies 5xx are final; anything else, lost connections above all, may pass."""
+    """Replies 5xx to a recipient or a content are final; anything else may pass.
+
+    A refused sign-in or sender is the installation's mistake: its mails wait until it is mended.
+    """
+    if isinstance(error, aiosmtplib.SMTPAuthenticationError | aiosmtplib.SMTPSenderRefused):
+        return MailUnavailable(type(error).__name__)
     replies = [error]
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         replies = list(error.recipients)

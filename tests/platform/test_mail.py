@@ -87,6 +87,7 @@ def test_a_foreign_domain_goes_out_in_ascii() -> None:
         ({"subject": "Hello\r\nBcc: everybody@example.com"}, "subject"),
         ({"subject": "Hello\nthere"}, "subject"),
         ({"subject": "Hello\u2028there"}, "subject"),
+        ({"sender_name": "Lulu\r\nBcc: b@example.com"}, "from"),
         ({"to": "a@example.com\r\nBcc: b@example.com"}, "to"),
         ({"to": "a@example.com, b@example.com"}, "to"),
         ({"to": "a@example.com b@example.com"}, "to"),
@@ -108,6 +109,14 @@ def test_what_could_add_a_header_or_an_addressee_is_refused(
         compose(replace(MAIL, **change), SENDER)
 
     assert refused.value.field == field_name
+
+
+def test_a_mail_can_bring_the_name_of_its_sender() -> None:
+    message = read(compose(replace(MAIL, sender_name='"露露" <x@y.z>, 卡铺'), SENDER).as_bytes())
+
+    (sender,) = message["from"].addresses
+    assert sender.display_name == '"露露" <x@y.z>, 卡铺'
+    assert sender.addr_spec == "no-reply@keystall.shop"
 
 
 def test_no_sender_can_add_an_addressee() -> None:
@@ -197,6 +206,7 @@ async def test_smtp_carries_the_mail_to_its_address() -> None:
         ({"rcpt": "451 greylisted"}, MailUnavailable),
         ({"mail": "421 later"}, MailUnavailable),
         ({"data": "554 spam"}, MailRefused),
+        ({"mail": "553 you may not send from here"}, MailUnavailable),
     ],
 )
 async def test_a_no_for_good_differs_from_a_no_for_now(
@@ -205,6 +215,14 @@ async def test_a_no_for_good_differs_from_a_no_for_now(
     async with listening(**says) as server:
         with pytest.raises(error):
             await SmtpMailer("127.0.0.1", server.port, SENDER).send(MAIL)
+
+
+async def test_a_wrong_password_loses_no_mail() -> None:
+    says = {"ehlo": "250-here\r\n250 AUTH PLAIN", "auth": "535 wrong password"}
+    async with listening(**says) as server:
+        url = f"smtp://keystall:hidden@127.0.0.1:{server.port}?starttls=never"
+        with pytest.raises(MailUnavailable):
+            await mailer_from(asked(url)).send(MAIL)
 
 
 async def test_a_server_that_is_away_is_unavailable() -> None:
