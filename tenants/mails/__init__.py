@@ -1,0 +1,1 @@
+"""Mails that follow from what happened in shops and accounts."""

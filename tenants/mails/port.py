@@ -1,0 +1,137 @@
+"""What mails say, as data, and the port through which the themes room words it.
+
+A letter names rows and secrets of links, never addresses of pages: where pages lie is known where
+they are made. No letter has room for a code.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from keystall.platform.money import Money
+from keystall.tenants.payments.settlement import ReturnReason
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """The shop a letter is about. `url` has no final slash; `contact` may be empty."""
+
+    name: str
+    slug: str
+    url: str
+    contact: str
+    public_url: str
+    """The installation's address, where the console is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """One line of an order; `total` is for all of `quantity`."""
+
+    product: str
+    variant: str
+    quantity: int
+    total: Money
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDelivered:
+    """To the buyer: the codes are there, behind the order's link."""
+
+    stall: Stall
+    number: str
+    token: str
+    lines: tuple[Bought, ...]
+    total: Money
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRefunded:
+    """To the buyer: money went back, and why."""
+
+    stall: Stall
+    number: str
+    token: str
+    amount: Money
+    reason: ReturnReason
+
+
+@dataclass(frozen=True, slots=True)
+class MerchantOrder:
+    """To the merchant: something was sold."""
+
+    stall: Stall
+    order: UUID
+    number: str
+    buyer: str
+    lines: tuple[Bought, ...]
+    total: Money
+
+
+@dataclass(frozen=True, slots=True)
+class MerchantSoldOut:
+    """To the merchant: the last code of a variant is sold."""
+
+    stall: Stall
+    variant: UUID
+    product: str
+    variant_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MerchantRefundDue:
+    """To the merchant: the provider cannot send this back, so somebody must by hand."""
+
+    stall: Stall
+    order: UUID
+    number: str
+    buyer: str
+    amount: Money
+    reason: ReturnReason
+
+
+@dataclass(frozen=True, slots=True)
+class AccountConfirm:
+    """To whoever signed up: the link that proves the address."""
+
+    public_url: str
+    token: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReset:
+    """To whoever forgot the password, or signed up twice: the link that sets a new one."""
+
+    public_url: str
+    token: str
+    hours: int
+
+
+Letter = (
+    OrderDelivered
+    | OrderRefunded
+    | MerchantOrder
+    | MerchantSoldOut
+    | MerchantRefundDue
+    | AccountConfirm
+    | AccountReset
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MailText:
+    """A worded letter. `sender` is the name to send it under; empty: the installation's own."""
+
+    subject: str
+    text: str
+    html: str
+    sender: str = ""
+
+
+class MailTexts(Protocol):
+    """Words letters."""
+
+    def render(self, letter: Letter, locale: str) -> MailText:
+        """The letter in `locale` ("zh-CN", "en"). Subject and sender are one line each."""
+        ...

@@ -1,0 +1,188 @@
+"""What each kind of mail has to say, and to whom: read when it is sent, ids in, letters out.
+
+Every function answers no post where there is nothing to tell any more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from keystall.platform.database import Reads
+from keystall.platform.money import Money
+from keystall.tenants.identity.links import account_link_to_mail
+from keystall.tenants.identity.service import CONFIRM_LIFE, RESET_LIFE
+from keystall.tenants.installation import Installation
+from keystall.tenants.languages import known_locale
+from keystall.tenants.mails.port import (
+    AccountConfirm,
+    AccountReset,
+    Bought,
+    Letter,
+    MerchantOrder,
+    MerchantRefundDue,
+    MerchantSoldOut,
+    OrderDelivered,
+    OrderRefunded,
+    Stall,
+)
+from keystall.tenants.orders.tokens import order_token
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One letter to one reader. `order`: whose timeline tells when it was refused, if any's."""
+
+    to: str
+    locale: str
+    letter: Letter
+    order: UUID | None = None
+
+
+async def order_delivered(
+    db: Reads, installation: Installation, shop: UUID, order: UUID
+) -> list[Post]:
+    found = await _order(db, shop, order)
+    stall = await _stall(db, installation, shop)
+    letter = OrderDelivered(
+        stall=stall,
+        number=found["number"],
+        token=order_token(installation.keys, shop, order),
+        lines=await _lines(db, shop, order, found["currency"]),
+        total=Money(found["total"], found["currency"]),
+    )
+    return [Post(found["email"], known_locale(found["locale"]), letter, order)]
+
+
+async def order_refunded(
+    db: Reads, installation: Installation, shop: UUID, refund: UUID
+) -> list[Post]:
+    back = await _refund(db, shop, refund)
+    found = await _order(db, shop, back["order_id"])
+    letter = OrderRefunded(
+        stall=await _stall(db, installation, shop),
+        number=found["number"],
+        token=order_token(installation.keys, shop, back["order_id"]),
+        amount=Money(back["amount"], back["currency"]),
+        reason=back["reason"],
+    )
+    return [Post(found["email"], known_locale(found["locale"]), letter, back["order_id"])]
+
+
+async def merchant_order(
+    db: Reads, installation: Installation, shop: UUID, order: UUID
+) -> list[Post]:
+    found = await _order(db, shop, order)
+    letter = MerchantOrder(
+        stall=await _stall(db, installation, shop),
+        order=order,
+        number=found["number"],
+        buyer=found["email"],
+        lines=await _lines(db, shop, order, found["currency"]),
+        total=Money(found["total"], found["currency"]),
+    )
+    return await _to_merchants(db, letter, order)
+
+
+async def merchant_sold_out(
+    db: Reads, installation: Installation, shop: UUID, variant: UUID
+) -> list[Post]:
+    """Nothing where codes came in since, or where the variant is not sold any more."""
+    found = await db.row(
+        """
+        select products.name as product, variants.name as variant from variants
+        join products on products.shop_id = $1 and products.id = product_id
+        where variants.shop_id = $1 and variants.id = $2 and archived_at is null
+          and not exists (select from codes where codes.shop_id = $1 and variant_id = $2
+                          and state = 'available')
+        """,
+        shop, variant,
+    )  # fmt: skip
+    if found is None:
+        return []
+    letter = MerchantSoldOut(
+        stall=await _stall(db, installation, shop),
+        variant=variant,
+        product=found["product"],
+        variant_name=found["variant"],
+    )
+    return await _to_merchants(db, letter)
+
+
+async def merchant_refund_due(
+    db: Reads, installation: Installation, shop: UUID, refund: UUID
+) -> list[Post]:
+    back = await _refund(db, shop, refund)
+    found = await _order(db, shop, back["order_id"])
+    letter = MerchantRefundDue(
+        stall=await _stall(db, installation, shop),
+        order=back["order_id"],
+        number=found["number"],
+        buyer=found["email"],
+        amount=Money(back["amount"], back["currency"]),
+        reason=back["reason"],
+    )
+    return await _to_merchants(db, letter, back["order_id"])
+
+
+async def account_mail(
+    db: Reads, installation: Installation, shop: UUID, token_id: UUID
+) -> list[Post]:
+    """Nothing for a link that was used or is too old."""
+    link = await account_link_to_mail(db, installation.keys, token_id)
+    if link is None:
+        return []
+    public_url = installation.settings.public_url
+    letter: Letter
+    if link.purpose == "confirm":
+        letter = AccountConfirm(public_url, link.token, days=CONFIRM_LIFE.days)
+    else:
+        letter = AccountReset(public_url, link.token, hours=RESET_LIFE.seconds // 3600)
+    return [Post(link.email, known_locale(link.locale), letter)]
+
+
+async def _to_merchants(db: Reads, letter: Letter, order: UUID | None = None) -> list[Post]:
+    rows = await db.rows("select email, locale from shop_merchants() order by email")
+    return [Post(row["email"], known_locale(row["locale"]), letter, order) for row in rows]
+
+
+async def _stall(db: Reads, installation: Installation, shop: UUID) -> Stall:
+    found = await _found(db, "select * from shops where id = $1", shop)
+    return Stall(
+        name=found["name"],
+        slug=found["slug"],
+        url=installation.settings.shop_url(found["slug"]),
+        contact=found["contact"],
+        public_url=installation.settings.public_url,
+    )
+
+
+async def _order(db: Reads, shop: UUID, order: UUID) -> Any:
+    return await _found(db, "select * from orders where shop_id = $1 and id = $2", shop, order)
+
+
+async def _refund(db: Reads, shop: UUID, refund: UUID) -> Any:
+    return await _found(db, "select * from refunds where shop_id = $1 and id = $2", shop, refund)
+
+
+async def _found(db: Reads, sql: str, *args: object) -> Any:
+    row = await db.row(sql, *args)
+    if row is None:
+        raise LookupError("work about a row that is not there; such rows are never deleted")
+    return row
+
+
+async def _lines(db: Reads, shop: UUID, order: UUID, currency: str) -> tuple[Bought, ...]:
+    rows: Sequence[Any] = await db.rows(
+        "select * from order_lines where shop_id = $1 and order_id = $2 order by position",
+        shop, order,
+    )  # fmt: skip
+    return tuple(
+        Bought(
+            product=row["product_name"],
+            variant=row["variant_name"],
+            quantity=row["quantity"],
+            total=Money(row["quantity"] * row["unit_price"], currency),
+        )
+        for row in rows
+    )

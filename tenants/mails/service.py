@@ -1,0 +1,101 @@
+"""Sending the mails that the outbox asks for.
+
+A mail is sent first and its work claimed after: a worker that dies in between sends it again,
+rather than never. What the mail server refuses for good is not tried again; the order's timeline
+tells of it. A server that is away leaves the work undone, to be handed out again.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from uuid import UUID
+
+import structlog
+
+from keystall.platform import database
+from keystall.platform.database import Reads
+from keystall.platform.mail import Mail, Mailer, MailRefused, UnmailableMail
+from keystall.tenants.installation import Installation
+from keystall.tenants.mails import queries
+from keystall.tenants.mails.port import MailTexts
+from keystall.tenants.mails.queries import Post
+from keystall.tenants.orders.events import record
+from keystall.tenants.outbox.claims import claim, peek
+from keystall.tenants.writing import writing
+
+_HEADERS = MappingProxyType({"Auto-Submitted": "auto-generated"})  # RFC 3834: no holiday replies
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class MailDesk:
+    """What sends mails and what words them."""
+
+    mailer: Mailer
+    texts: MailTexts
+
+
+Handler = Callable[[Installation, MailDesk, UUID, UUID], Awaitable[None]]
+_Read = Callable[[Reads, Installation, UUID, UUID], Awaitable[list[Post]]]
+
+
+async def send_mails(
+    installation: Installation, desk: MailDesk, shop: UUID, item: UUID, *, kind: str, read: _Read
+) -> None:
+    """Sends what the outbox row `item` asks for; nothing where that was done before.
+
+    `read` makes the letters of `kind` from what the row is about. Raises MailUnavailable, upon
+    which the work is handed out again; of several readers the first then hear twice.
+    """
+    async with database.transaction(shop) as tx:
+        subject = await peek(tx, shop, item)
+        posts = [] if subject is None else await read(tx, installation, shop, subject)
+    if subject is None:
+        return
+    refused = [post for post in posts if not await _send(desk, post)]
+    async with writing(installation, shop) as work:
+        if await claim(work, shop, item) is not None:
+            for order in _orders(refused):
+                await record(work, shop, order, "mail.refused", actor="system", data={"kind": kind})
+
+
+async def _send(desk: MailDesk, post: Post) -> bool:
+    """Whether the mail was taken; False where it never will be."""
+    text = desk.texts.render(post.letter, post.locale)
+    mail = Mail(
+        to=post.to,
+        subject=text.subject,
+        text=text.text,
+        html=text.html,
+        headers=_HEADERS,
+        sender_name=text.sender,
+    )
+    try:
+        await desk.mailer.send(mail)
+    except (MailRefused, UnmailableMail) as refusal:
+        # Neither the address nor the server's words: both may name a person.
+        _log.warning("mail refused for good", error=type(refusal).__name__)
+        return False
+    return True
+
+
+def _orders(posts: Sequence[Post]) -> list[UUID]:
+    return list(dict.fromkeys(post.order for post in posts if post.order is not None))
+
+
+_READS: Mapping[str, _Read] = {
+    "mail.order_delivered": queries.order_delivered,
+    "mail.order_refunded": queries.order_refunded,
+    "mail.merchant_order": queries.merchant_order,
+    "mail.merchant_sold_out": queries.merchant_sold_out,
+    "mail.merchant_refund_due": queries.merchant_refund_due,
+    # Posted under tenants.writing.INSTALLATION; the ids are of account tokens.
+    "mail.account_confirm": queries.account_mail,
+    "mail.account_reset": queries.account_mail,
+}
+
+HANDLERS: dict[str, Handler] = {
+    kind: partial(send_mails, kind=kind, read=read) for kind, read in _READS.items()
+}
+"""For the worker: what sends each kind of mail."""

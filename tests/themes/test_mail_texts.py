@@ -1,0 +1,161 @@
+"""Every letter in both languages: complete, short, safe, and with one address to open."""
+
+import re
+from html.parser import HTMLParser
+from uuid import UUID
+
+import pytest
+
+from keystall.platform.money import Money
+from keystall.tenants.mails.port import (
+    AccountConfirm,
+    AccountReset,
+    Bought,
+    Letter,
+    MerchantOrder,
+    MerchantRefundDue,
+    MerchantSoldOut,
+    OrderDelivered,
+    OrderRefunded,
+    Stall,
+)
+from keystall.themes.mail.texts import ThemedMails
+
+MAILS = ThemedMails()
+STALL = Stall(
+    "露露卡铺", "lulu", "http://lulu.localhost:8000", "微信 lulu", "http://localhost:8000"
+)
+ROW = UUID("0199f3b2-1111-7222-8333-444455556666")
+NUMBER = "7Q4M-0XKD-J2"
+MONEY = Money(21350, "CNY")
+LINES = (
+    Bought("Steam 充值码", "100 元", 2, Money(18800, "CNY")),
+    Bought("月卡", "", 1, Money(2550, "CNY")),
+)
+ORDER = OrderDelivered(STALL, NUMBER, "token", LINES, MONEY)
+SOLD_OUT = MerchantSoldOut(STALL, ROW, "Steam 充值码", "100 元")
+
+LETTERS: list[tuple[Letter, str, str, str]] = [
+    (ORDER, "您的订单 7Q4M-0XKD-J2 已发货", "Your order 7Q4M-0XKD-J2 is ready",
+     "http://lulu.localhost:8000/{code}/order/token"),
+    (OrderRefunded(STALL, NUMBER, "token", MONEY, "sold_out"),
+     "订单 7Q4M-0XKD-J2 的付款已退回", "Refund for order 7Q4M-0XKD-J2",
+     "http://lulu.localhost:8000/{code}/order/token"),
+    (MerchantOrder(STALL, ROW, NUMBER, "buyer@example.com", LINES, MONEY),
+     "【露露卡铺】新订单 ¥213.50", "露露卡铺: new order, CN¥213.50",
+     "http://localhost:8000/console/lulu/orders/T3JkZXI6AZnzshERciKDM0REVVVmZg"),
+    (SOLD_OUT,
+     "【露露卡铺】已售罄：Steam 充值码（100 元）", "露露卡铺: Steam 充值码 (100 元) is sold out",
+     "http://localhost:8000/console/lulu/stock/VmFyaWFudDoBmfOyERFyIoMzRERVVWZm"),
+    (MerchantRefundDue(STALL, ROW, NUMBER, "buyer@example.com", MONEY, "paid_twice"),
+     "【露露卡铺】请手动退款 ¥213.50", "露露卡铺: please refund CN¥213.50",
+     "http://localhost:8000/console/lulu/orders/T3JkZXI6AZnzshERciKDM0REVVVmZg"),
+    (AccountConfirm("http://localhost:8000", "token", days=7),
+     "请确认您的邮箱", "Confirm your email address", "http://localhost:8000/confirm/token"),
+    (AccountReset("http://localhost:8000", "token", hours=2),
+     "设置新密码", "Set a new password", "http://localhost:8000/password-reset/token"),
+]  # fmt: skip
+
+
+class Page(HTMLParser):
+    """What an HTML mail shows, links to and loads."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.links: set[str] = set()
+        self.tags: set[str] = set()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links |= {value or "" for name, value in attrs if name in ("href", "src")}
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(" ".join(data.split()))
+
+    @property
+    def text(self) -> str:
+        return " ".join(text for text in self.texts if text)
+
+
+@pytest.mark.parametrize(("letter", "chinese", "english", "url"), LETTERS)
+@pytest.mark.parametrize("locale", ["zh-CN", "en"])
+def test_a_letter_has_its_subject_and_one_address(
+    locale: str, letter: Letter, chinese: str, english: str, url: str
+) -> None:
+    mail = MAILS.render(letter, locale)
+
+    expected = url.format(code="zh" if locale == "zh-CN" else "en")
+    assert mail.subject == (chinese if locale == "zh-CN" else english)
+    assert re.findall(r"https?://\S+", mail.text) == [expected]
+    page = Page(mail.html)
+    assert page.links == {expected}
+    assert not page.tags & {"img", "script", "style", "link"}
+    assert f'lang="{locale}"' in mail.html
+
+
+@pytest.mark.parametrize("letter", [entry[0] for entry in LETTERS])
+def test_an_english_mail_of_an_english_shop_holds_no_chinese(letter: Letter) -> None:
+    mail = MAILS.render(letter, "en")
+
+    ours = re.sub("露露卡铺|Steam 充值码|100 元|月卡|微信|露", "", mail.text + Page(mail.html).text)
+    assert re.findall("[\u3000-\u9fff\uff00-\uff65]", ours) == []
+
+
+def test_a_delivery_reads_as_a_merchant_would_write_it() -> None:
+    mail = MAILS.render(ORDER, "zh-CN")
+
+    assert mail.sender == "露露卡铺（通过 Keystall）"
+    assert mail.text == (
+        "您购买的商品已发货\n"
+        "\n"
+        "付款已确认，卡密已为您备好，打开订单页即可查看。\n"
+        "\n"
+        "查看卡密：\n"
+        "http://lulu.localhost:8000/zh/order/token\n"
+        "\n"
+        "Steam 充值码（100 元） × 2  ¥188.00\n"
+        "月卡 × 1  ¥25.50\n"
+        "合计：¥213.50\n"
+        "订单号：7Q4M-0XKD-J2\n"
+        "\n"
+        "为了安全，卡密不会写在邮件里。拿到链接的人都能打开这个订单，请勿转发本邮件。\n"
+        "\n"
+        "联系店家：微信 lulu\n"
+        "\n"
+        "-- \n"
+        "本邮件由「露露卡铺」通过 Keystall 自动发送，请勿直接回复。"
+    )
+
+
+def test_both_formats_say_the_same() -> None:
+    mail = MAILS.render(ORDER, "en")
+
+    shown = Page(mail.html).text
+    for said in ("Your order is ready", "CN¥188.00", "CN¥213.50", NUMBER, "微信 lulu"):
+        assert said in mail.text
+        assert said in shown
+
+
+def test_a_merchants_mails_come_from_the_installation() -> None:
+    assert MAILS.render(SOLD_OUT, "en").sender == ""
+    assert MAILS.render(ORDER, "en").sender == "露露卡铺 via Keystall"
+
+
+def test_a_name_is_text_and_never_markup() -> None:
+    nasty = Stall('<b onclick="x">R&D</b>', "lulu", "http://lulu.localhost", "<i>", "http://x.test")
+
+    mail = MAILS.render(OrderDelivered(nasty, NUMBER, "token", LINES, MONEY), "en")
+
+    assert "onclick" not in "".join(re.findall(r"<[^>]*>", mail.html))
+    assert '<b onclick="x">R&D</b>' in Page(mail.html).text
+    assert '<b onclick="x">R&D</b>' in mail.text
+
+
+def test_a_long_or_broken_name_leaves_a_subject_of_one_short_line() -> None:
+    stall = Stall("a\u2028" + "店" * 300, "lulu", "http://lulu.localhost", "", "http://x.test")
+
+    mail = MAILS.render(MerchantSoldOut(stall, ROW, "卡" * 300, "x"), "zh-CN")
+
+    assert mail.subject == f"【a {'店' * 37}…】已售罄：{'卡' * 39}…"

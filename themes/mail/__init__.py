@@ -1,0 +1,1 @@
+"""Wording and looks of every mail."""

@@ -1,0 +1,226 @@
+"""From a letter to a sheet: every sentence, number and address of a mail, without its looks. Pure.
+
+All mails are laid out alike, so one template of each format shows any sheet.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from keystall.graphql import ids
+from keystall.platform.money import Money, format_money
+from keystall.tenants.mails.port import (
+    AccountConfirm,
+    AccountReset,
+    Bought,
+    Letter,
+    MerchantOrder,
+    MerchantRefundDue,
+    MerchantSoldOut,
+    OrderDelivered,
+    OrderRefunded,
+    Stall,
+)
+from keystall.themes.engine.messages import URL_CODES, Messages
+
+_PRODUCT = "Keystall"
+_SUBJECT_NAME = 40
+"""Characters of a shop's or product's name that a subject shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One bought thing; `amount` is text, money and all."""
+
+    name: str
+    quantity: int
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What a mail shows, in order. `sender` empty: the installation's own name."""
+
+    brand: str
+    subject: str
+    title: str
+    lead: str
+    action: str
+    url: str
+    footer: str
+    sender: str = ""
+    items: tuple[Item, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    note: str = ""
+    contact: str = ""
+
+
+def sheet(letter: Letter, messages: Messages) -> Sheet:
+    """The sheet of a letter in the language of `messages`."""
+    match letter:
+        case OrderDelivered():
+            return _order_delivered(letter, messages)
+        case OrderRefunded():
+            return _order_refunded(letter, messages)
+        case MerchantOrder():
+            return _merchant_order(letter, messages)
+        case MerchantSoldOut():
+            return _merchant_sold_out(letter, messages)
+        case MerchantRefundDue():
+            return _merchant_refund_due(letter, messages)
+        case AccountConfirm():
+            return _account_confirm(letter, messages)
+        case AccountReset():
+            return _account_reset(letter, messages)
+
+
+def _order_delivered(letter: OrderDelivered, m: Messages) -> Sheet:
+    return Sheet(
+        brand=letter.stall.name,
+        sender=m.t("mail.sender", shop=_one_line(letter.stall.name)),
+        subject=m.t("mail.order_delivered.subject", number=letter.number),
+        title=m.t("mail.order_delivered.title"),
+        lead=m.t("mail.order_delivered.lead"),
+        items=_items(letter.lines, m),
+        facts=(
+            (m.t("mail.total"), _money(letter.total, m)),
+            (m.t("mail.order_number"), letter.number),
+        ),
+        action=m.t("mail.order_delivered.action"),
+        url=_order_url(letter.stall, letter.token, m),
+        note=m.t("mail.order_delivered.note"),
+        contact=letter.stall.contact,
+        footer=m.t("mail.footer.buyer", shop=letter.stall.name),
+    )
+
+
+def _order_refunded(letter: OrderRefunded, m: Messages) -> Sheet:
+    amount = _money(letter.amount, m)
+    return Sheet(
+        brand=letter.stall.name,
+        sender=m.t("mail.sender", shop=_one_line(letter.stall.name)),
+        subject=m.t("mail.order_refunded.subject", number=letter.number),
+        title=m.t("mail.order_refunded.title", amount=amount),
+        lead=m.label("mail.order_refunded.lead", letter.reason),
+        facts=((m.t("mail.order_number"), letter.number),),
+        action=m.t("mail.order_refunded.action"),
+        url=_order_url(letter.stall, letter.token, m),
+        note=m.t("mail.order_refunded.note"),
+        contact=letter.stall.contact,
+        footer=m.t("mail.footer.buyer", shop=letter.stall.name),
+    )
+
+
+def _merchant_order(letter: MerchantOrder, m: Messages) -> Sheet:
+    total = _money(letter.total, m)
+    return Sheet(
+        brand=letter.stall.name,
+        subject=m.t("mail.merchant_order.subject", shop=_short(letter.stall.name), total=total),
+        title=m.t("mail.merchant_order.title", total=total),
+        lead=m.t("mail.merchant_order.lead"),
+        items=_items(letter.lines, m),
+        facts=(
+            (m.t("mail.total"), total),
+            (m.t("mail.order_number"), letter.number),
+            (m.t("mail.buyer"), letter.buyer),
+        ),
+        action=m.t("mail.merchant_order.action"),
+        url=_console_url(letter.stall, "orders", "Order", letter.order),
+        footer=m.t("mail.footer.merchant", shop=letter.stall.name),
+    )
+
+
+def _merchant_sold_out(letter: MerchantSoldOut, m: Messages) -> Sheet:
+    product = _goods(letter.product, letter.variant_name, m)
+    return Sheet(
+        brand=letter.stall.name,
+        subject=m.t(
+            "mail.merchant_sold_out.subject",
+            shop=_short(letter.stall.name),
+            product=_short(product),
+        ),
+        title=m.t("mail.merchant_sold_out.title", product=product),
+        lead=m.t("mail.merchant_sold_out.lead"),
+        action=m.t("mail.merchant_sold_out.action"),
+        url=_console_url(letter.stall, "stock", "Variant", letter.variant),
+        footer=m.t("mail.footer.merchant", shop=letter.stall.name),
+    )
+
+
+def _merchant_refund_due(letter: MerchantRefundDue, m: Messages) -> Sheet:
+    amount = _money(letter.amount, m)
+    shop = _short(letter.stall.name)
+    return Sheet(
+        brand=letter.stall.name,
+        subject=m.t("mail.merchant_refund_due.subject", shop=shop, amount=amount),
+        title=m.t("mail.merchant_refund_due.title", amount=amount),
+        lead=m.t("mail.merchant_refund_due.lead"),
+        facts=(
+            (m.t("mail.reason_label"), m.label("mail.merchant_refund_due.reason", letter.reason)),
+            (m.t("mail.order_number"), letter.number),
+            (m.t("mail.buyer"), letter.buyer),
+        ),
+        action=m.t("mail.merchant_refund_due.action"),
+        url=_console_url(letter.stall, "orders", "Order", letter.order),
+        footer=m.t("mail.footer.merchant", shop=letter.stall.name),
+    )
+
+
+def _account_confirm(letter: AccountConfirm, m: Messages) -> Sheet:
+    return Sheet(
+        brand=_PRODUCT,
+        subject=m.t("mail.account_confirm.subject"),
+        title=m.t("mail.account_confirm.title"),
+        lead=m.t("mail.account_confirm.lead"),
+        action=m.t("mail.account_confirm.action"),
+        url=f"{letter.public_url}/confirm/{letter.token}",
+        note=m.t("mail.account_confirm.note", days=letter.days),
+        footer=m.t("mail.footer.account"),
+    )
+
+
+def _account_reset(letter: AccountReset, m: Messages) -> Sheet:
+    return Sheet(
+        brand=_PRODUCT,
+        subject=m.t("mail.account_reset.subject"),
+        title=m.t("mail.account_reset.title"),
+        lead=m.t("mail.account_reset.lead"),
+        action=m.t("mail.account_reset.action"),
+        url=f"{letter.public_url}/password-reset/{letter.token}",
+        note=m.t("mail.account_reset.note", hours=letter.hours),
+        footer=m.t("mail.footer.account"),
+    )
+
+
+def _order_url(stall: Stall, token: str, m: Messages) -> str:
+    return f"{stall.url}/{URL_CODES[m.locale]}/order/{token}"
+
+
+def _console_url(stall: Stall, page: str, kind: str, row: UUID) -> str:
+    return f"{stall.public_url}/console/{stall.slug}/{page}/{ids.encode(kind, row)}"
+
+
+def _items(lines: tuple[Bought, ...], m: Messages) -> tuple[Item, ...]:
+    return tuple(
+        Item(_goods(line.product, line.variant, m), line.quantity, _money(line.total, m))
+        for line in lines
+    )
+
+
+def _goods(product: str, variant: str, m: Messages) -> str:
+    if not variant or variant == product:
+        return product
+    return m.t("mail.goods", product=product, variant=variant)
+
+
+def _money(money: Money, m: Messages) -> str:
+    return format_money(money.minor, money.currency, m.locale)
+
+
+def _one_line(name: str) -> str:
+    # A header takes no line break of any kind, and old shops' names may hold a rare one.
+    return " ".join(name.split())
+
+
+def _short(name: str) -> str:
+    line = _one_line(name)
+    return line if len(line) <= _SUBJECT_NAME else line[: _SUBJECT_NAME - 1].rstrip() + "…"
