@@ -14,7 +14,7 @@ ALL = {locale: load_messages(locale) for locale in LOCALES}
 _WHOLE = re.compile(r"""\bt\(\s*['"]([\w.]+)['"]\s*[,)]""")
 _LABEL = re.compile(r"""\blabel\(\s*['"]([\w.]+)['"]""")
 _BEGINNING = re.compile(r"""\bt\(\s*['"]([\w.]+\.)['"]\s*~""")
-_PYTHON = re.compile(r"""\.text\([^"()]+,\s*f?"([\w.]+?)["{]""")
+_PYTHON = re.compile(r"""\b(?:text\([^"()]+,\s*|t\()f"([\w.]+\.)\{""")
 
 
 def _sources() -> str:

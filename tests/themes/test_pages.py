@@ -182,3 +182,9 @@ def test_a_choice_of_language_is_kept_and_never_sends_to_another_site() -> None:
     for to in ("//evil.example", "https://evil.example", "/\\evil.example"):
         answer = shop.post("/locale", data={"locale": "en", "to": to}, follow_redirects=False)
         assert answer.headers["location"] == "/"
+
+
+def test_a_block_that_cannot_be_fetched_leaves_the_page_as_it_is() -> None:
+    shop = client(Shelf(broken=True))
+    answer = shop.get(ADDRESS, headers={"HX-Request": "true", "HX-Target": "span#cart_badge"})
+    assert (answer.status_code, answer.headers["hx-reswap"]) == (500, "none")

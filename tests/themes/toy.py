@@ -95,13 +95,18 @@ class Product:
 
 
 @strawberry.type
+class Logo:
+    thumbnail_url: str = "/logo.webp"
+
+
+@strawberry.type
 class Shop:
     name: str = "Harbor"
-    logo_url: str | None = None
-    notice: str | None = "Open day & night"
+    logo: Logo | None = None
+    notice_html: str = "<p>Open</p>"
     contact: str | None = "help@harbor.example"
     icp_number: str | None = "京ICP备12345678号"
-    languages: list[str] = strawberry.field(default_factory=lambda: ["zh-CN", "en"])
+    locales: list[str] = strawberry.field(default_factory=lambda: ["zh-CN", "en"])
 
 
 @strawberry.type

@@ -1,4 +1,4 @@
-"""The closed set of cookies that a page may set: session, cart, locale."""
+"""The closed set of cookies that a page may set: session, cart, locale, currency."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from starlette.responses import Response
 from keystall.themes.engine.pages import EffectName
 from keystall.themes.engine.visit import Effect
 
-_DAYS: dict[EffectName, int] = {"session": 30, "cart": 30, "locale": 365}
+_DAYS: dict[EffectName, int] = {"session": 30, "cart": 30, "locale": 365, "currency": 365}
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,10 @@ class Failures:
         }
         if status in (429, 503):
             headers["Retry-After"] = "60"
+        if "hx-request" in request.headers:
+            # A badge or a live block that cannot be fetched keeps what it shows; a form says so.
+            aim = ("HX-Reswap", "none") if request.method == "GET" else ("HX-Retarget", "body")
+            headers[aim[0]] = aim[1]
         body = self.renderer.page("engine/error.html", chosen, names)
         return HTMLResponse(body, status_code=status, headers=headers)
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 Surface = Literal["storefront", "console", "accounts", "operator"]
 Audience = Literal["storefront", "admin", "operator"]
-EffectName = Literal["session", "cart", "locale"]
+EffectName = Literal["session", "cart", "locale", "currency"]
 
 _AUDIENCES: Mapping[Surface, Audience] = {
     "storefront": "storefront",
