@@ -28,13 +28,20 @@ async def codes_of_order(
     db: Reads, installation: Installation, shop: UUID, order: UUID
 ) -> list[MaskedCode]:
     """The delivered codes of an order, masked, in the order they were put in stock."""
+    return await codes_of_orders(db, installation, shop, [order])
+
+
+async def codes_of_orders(
+    db: Reads, installation: Installation, shop: UUID, orders: Sequence[UUID]
+) -> list[MaskedCode]:
+    """The same for many orders at once; `order_line_id` tells whose each one is."""
     rows = await db.rows(
         f"""
         select {_COLUMNS} from codes where shop_id = $1 and state = 'sold' and order_line_id in (
-          select id from order_lines where shop_id = $1 and order_id = $2)
+          select id from order_lines where shop_id = $1 and order_id = any ($2::uuid[]))
         order by position
         """,  # noqa: S608  (a constant)
-        shop, order,
+        shop, list(orders),
     )  # fmt: skip
     return await masked(db, installation, shop, rows)
 
