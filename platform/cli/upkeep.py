@@ -47,7 +47,6 @@ def create(
     Examples:
 
         keystall operator create olga@example.org
-
         KEYSTALL_OPERATOR_PASSWORD=… keystall operator create olga@example.org
     """
     try:
