@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 LOADED_WHEN_CALLED = {
     "web": "keystall.platform.cli.serving",
     "worker": "keystall.platform.cli.serving",
+    "roles": "keystall.platform.cli.upkeep",
     "migrate": "keystall.platform.cli.upkeep",
     "operator": "keystall.platform.cli.upkeep",
     "doctor": "keystall.platform.cli.doctor",

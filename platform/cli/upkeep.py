@@ -1,11 +1,12 @@
-"""`keystall migrate` and `keystall operator create`."""
+"""`keystall roles`, `keystall migrate` and `keystall operator create`."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from keystall.platform.cli.settings import WRONG, fail, settings_or_exit
+from keystall.platform.engines.roles import RolePasswords, bootstrap_roles
 from keystall.platform.logs import configure_logs
 from keystall.tenants.errors import Refused
 from keystall.tenants.identity.operators import operator_create
@@ -14,6 +15,32 @@ from keystall.tenants.schema import migrate as bring_up_to_date
 app = typer.Typer()
 operator = typer.Typer(help="Those who run the installation.", no_args_is_help=True)
 app.add_typer(operator, name="operator")
+
+
+def _password(variable: str) -> Any:
+    return typer.Option(envvar=variable, show_envvar=True, help="A password; better not typed.")
+
+
+@app.command()
+def roles(
+    superuser_url: Annotated[
+        str, typer.Option(envvar="KEYSTALL_SUPERUSER_URL", help="PostgreSQL as a superuser.")
+    ],
+    owner_password: Annotated[str, _password("KEYSTALL_OWNER_PASSWORD")],
+    app_password: Annotated[str, _password("KEYSTALL_APP_PASSWORD")],
+    system_password: Annotated[str, _password("KEYSTALL_SYSTEM_PASSWORD")],
+) -> None:
+    """Make the database keystall and its three login roles, or set their passwords.
+
+    Needed once for an installation, before the first migration; harmless later.
+
+    Example:
+
+        KEYSTALL_SUPERUSER_URL=postgresql://postgres:…@db/postgres keystall roles
+    """
+    passwords = RolePasswords(owner=owner_password, app=app_password, system=system_password)
+    asyncio.run(bootstrap_roles(superuser_url, passwords))
+    typer.echo("The database and its roles are there.")
 
 
 @app.command()
