@@ -85,7 +85,8 @@ function open(address, id, every) {
   const ask = () => (poll ??= setInterval(changed, 1000 * (every || 4)));
   source.addEventListener("changed", changed);
   source.addEventListener("message", changed);
-  source.addEventListener("open", () => { clearInterval(poll); poll = undefined; });
+  // What changed between the page and the stream, or while it was down, would be missed: ask once.
+  source.addEventListener("open", () => { clearInterval(poll); poll = undefined; changed(); });
   source.addEventListener("error", ask);
   setTimeout(() => { if (source.readyState !== EventSource.OPEN) ask(); }, 3000);
   return () => { source.close(); clearInterval(poll); };
