@@ -20,7 +20,7 @@ from keystall.tenants.orders.service import expire_order
 from keystall.tenants.payments.application import apply_callback
 from keystall.tenants.payments.refunds import send_refund
 from keystall.tenants.schema import connect
-from keystall.tenants.stock.imports import import_codes
+from keystall.tenants.stock.import_work import import_codes
 from keystall.themes.mail.texts import ThemedMails
 from keystall.workers.jobs import Handler, Work, arq_functions
 from keystall.workers.relay import relay

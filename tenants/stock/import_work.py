@@ -153,7 +153,7 @@ def _sealed(work: _Import, chunk: Sequence[ParsedCode]) -> list[_SealedCode]:
 
 
 async def _add(work: _Import, done: int, chunk: Sequence[_SealedCode]) -> int | None:
-    """Adds what follows `done` codes; answers how many are dealt with, None where to be canceled."""
+    """Adds what follows `done` codes; answers how many are dealt with, None if to be canceled."""
     async with writing(work.installation, work.shop) as tx:
         job = await _locked(tx, work.shop, work.job)
         if job["state"] != "running" or job["done"] != done:

@@ -1,0 +1,78 @@
+"""Sealed codes open in their own place alone."""
+
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keystall.platform.crypto import Unreadable, new_key
+from keystall.tenants.stock.sealing import ShopCipher
+
+SHOP, VARIANT, CODE = uuid4(), uuid4(), uuid4()
+KEY = new_key()
+CIPHER = ShopCipher(SHOP, {1: KEY})
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200))
+def test_a_code_comes_out_as_it_went_in(text: str) -> None:
+    sealed = CIPHER.seal_code(VARIANT, CODE, text)
+
+    assert CIPHER.open_code(VARIANT, CODE, sealed, 1) == text
+
+
+@pytest.mark.parametrize(
+    "open_elsewhere",
+    [
+        lambda sealed: CIPHER.open_code(VARIANT, uuid4(), sealed, 1),
+        lambda sealed: CIPHER.open_code(uuid4(), CODE, sealed, 1),
+        lambda sealed: ShopCipher(uuid4(), {1: KEY}).open_code(VARIANT, CODE, sealed, 1),
+        lambda sealed: ShopCipher(SHOP, {1: KEY, 2: KEY}).open_code(VARIANT, CODE, sealed, 2),
+        lambda sealed: ShopCipher(SHOP, {1: new_key()}).open_code(VARIANT, CODE, sealed, 1),
+        lambda sealed: CIPHER.open_code(VARIANT, CODE, sealed, 7),
+        lambda sealed: CIPHER.open_code(VARIANT, CODE, sealed[:-1] + bytes([sealed[-1] ^ 1]), 1),
+        lambda sealed: CIPHER.open_code(VARIANT, CODE, sealed[:20], 1),
+    ],
+    ids=["row", "variant", "shop", "version", "key", "lost key", "altered", "cut"],
+)
+def test_a_code_that_was_moved_or_altered_stays_shut(
+    open_elsewhere: Callable[[bytes], str],
+) -> None:
+    sealed = CIPHER.seal_code(VARIANT, CODE, "SECRET-1")
+
+    with pytest.raises(Unreadable):
+        open_elsewhere(sealed)
+
+
+def test_lookups_are_equal_within_a_variant_and_tell_nothing_across() -> None:
+    stranger = ShopCipher(SHOP, {1: new_key()})
+
+    lookups = {
+        CIPHER.lookup(VARIANT, "A"), CIPHER.lookup(VARIANT, "B"), CIPHER.lookup(uuid4(), "A"),
+        stranger.lookup(VARIANT, "A"),
+    }  # fmt: skip
+
+    assert CIPHER.lookup(VARIANT, "A") == CIPHER.lookup(VARIANT, "A")
+    assert len(lookups) == 4
+
+
+def test_a_new_key_seals_while_old_codes_open_and_duplicates_are_still_found() -> None:
+    rotated = ShopCipher(SHOP, {1: KEY, 2: new_key()})
+    old = CIPHER.seal_code(VARIANT, CODE, "SECRET-1")
+
+    assert rotated.version == 2
+    assert rotated.open_code(VARIANT, CODE, old, 1) == "SECRET-1"
+    assert rotated.lookup(VARIANT, "A") == CIPHER.lookup(VARIANT, "A")
+
+
+def test_a_file_of_codes_opens_as_that_file_alone() -> None:
+    file: UUID = uuid4()
+    sealed = CIPHER.seal_file(file, b"one\ntwo")
+
+    assert CIPHER.open_file(file, sealed) == b"one\ntwo"
+    assert b"one" not in sealed
+    with pytest.raises(Unreadable):
+        CIPHER.open_file(uuid4(), sealed)
+    with pytest.raises(Unreadable):
+        CIPHER.open_file(file, b"\0\0\0\x09" + sealed[4:])

@@ -1,0 +1,355 @@
+"""Code files from paste or upload to the shelf, on real PostgreSQL and a real file store."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+
+from keystall.platform import clock, database
+from keystall.tenants.errors import Refused, UserError
+from keystall.tenants.installation import Installation
+from keystall.tenants.stock import import_work
+from keystall.tenants.stock.card_files import parse_file
+from keystall.tenants.stock.imports import codes_import
+from keystall.tenants.stock.previews import MAX_LINES
+from keystall.tenants.stock.uploads import MAX_CODES_BYTES, codes_upload
+from tests.tenants.shelves import Shelf, a_shelf
+
+DATA = Path(__file__).parents[1] / "data"
+THREE_THOUSAND = "\n".join(f"CODE-{n:05d}" for n in range(3_000))
+
+
+@pytest.fixture
+async def shelf(installation: Installation) -> Shelf:
+    return await a_shelf(installation)
+
+
+async def refusal(asked: Any) -> UserError:
+    with pytest.raises(Refused) as refused:
+        await asked
+    [error] = refused.value.errors
+    return error
+
+
+def stored_files(shelf: Shelf) -> list[Path]:
+    root = Path(urlsplit(shelf.installation.settings.files_url).path)
+    return [path for path in root.rglob("*") if str(shelf.shop) in str(path) and path.is_file()]
+
+
+def die_after(monkeypatch: pytest.MonkeyPatch, chunks: int) -> None:
+    """The worker dies on the way to the chunk after so many, once."""
+    add = import_work._add
+    left = [chunks]
+
+    async def dying(*args: Any) -> int | None:
+        left[0] -= 1
+        if left[0] == -1:
+            raise asyncio.CancelledError
+        return await add(*args)
+
+    monkeypatch.setattr(import_work, "_add", dying)
+
+
+@pytest.mark.parametrize(
+    ("name", "added", "repeated"),
+    [("codes-utf8bom-crlf.txt", 1_000, 7), ("cards-gbk.txt", 500, 0)],
+)
+async def test_the_sample_files_come_out_whole_and_in_order(
+    shelf: Shelf, name: str, added: int, repeated: int
+) -> None:
+    content = (DATA / name).read_bytes()
+    upload = await codes_upload(shelf.installation, shelf.shop, content, name=name)
+
+    job = await codes_import(
+        shelf.installation, shelf.shop, shelf.variant, upload_id=upload, idempotency_key=name
+    )
+    await shelf.work(job)
+
+    assert await shelf.codes() == [code.text for code in parse_file(content).codes]
+    row = await shelf.job(job)
+    assert (row["state"], row["done"], row["total"]) == ("done", added, added)
+    assert row["result"] == {
+        "added": added, "duplicates_in_file": repeated, "duplicates_in_stock": 0, "bad": 0,
+    }  # fmt: skip
+    assert stored_files(shelf) == []
+
+
+async def test_importing_the_same_again_adds_nothing(shelf: Shelf) -> None:
+    await shelf.fill("one\ntwo\nthree")
+
+    job = await shelf.fill("three\none\none\ntwo\nfour")
+
+    assert await shelf.codes() == ["one", "two", "three", "four"]
+    assert (await shelf.job(job))["result"] == {
+        "added": 1, "duplicates_in_file": 1, "duplicates_in_stock": 3, "bad": 0,
+    }  # fmt: skip
+
+
+async def test_nothing_to_add_is_an_import_that_is_done(shelf: Shelf) -> None:
+    job = await shelf.fill("\n \n")
+
+    row = await shelf.job(job)
+    assert (row["state"], row["total"], row["result"]["added"]) == ("done", 0, 0)
+
+
+async def test_the_same_key_is_one_import_even_after_its_end(shelf: Shelf) -> None:
+    upload = await codes_upload(shelf.installation, shelf.shop, b"one\ntwo", name="a.txt")
+
+    async def ask() -> UUID:
+        return await codes_import(
+            shelf.installation, shelf.shop, shelf.variant,
+            upload_id=upload, idempotency_key="again and again",
+        )  # fmt: skip
+
+    job, same = await asyncio.gather(ask(), ask())
+    await shelf.work(job)
+    await shelf.work(job)
+
+    assert same == job == await ask()
+    assert await shelf.codes() == ["one", "two"]
+    assert (await shelf.job(job))["result"]["added"] == 2
+
+
+async def test_a_pasted_text_asked_for_twice_at_once_leaves_one_file(shelf: Shelf) -> None:
+    jobs = await asyncio.gather(*(shelf.ask("one", key="key-12345") for _ in range(3)))
+
+    assert len(set(jobs)) == 1
+    assert len(stored_files(shelf)) == 1
+
+
+async def test_other_input_under_the_same_key_is_refused_and_kept_nowhere(shelf: Shelf) -> None:
+    await shelf.ask("one", key="key-12345")
+
+    error = await refusal(shelf.ask("two", key="key-12345"))
+
+    assert error == UserError("IDEMPOTENCY_MISMATCH", ("idempotency_key",))
+    assert len(stored_files(shelf)) == 1
+
+
+async def test_an_upload_serves_one_import(shelf: Shelf) -> None:
+    upload = await codes_upload(shelf.installation, shelf.shop, b"one", name="a.txt")
+
+    async def ask(key: str) -> UUID:
+        return await codes_import(
+            shelf.installation, shelf.shop, shelf.variant, upload_id=upload, idempotency_key=key
+        )
+
+    await ask("first key")
+
+    assert await refusal(ask("second key")) == UserError("NOT_FOUND", ("upload_id",))
+
+
+async def test_another_shops_upload_and_variant_are_missing(
+    installation: Installation, shelf: Shelf
+) -> None:
+    other = await a_shelf(installation)
+    upload = await codes_upload(installation, other.shop, b"one", name="a.txt")
+
+    borrowed = codes_import(
+        installation, shelf.shop, shelf.variant, upload_id=upload, idempotency_key="key-12345"
+    )
+    intruding = codes_import(
+        installation, shelf.shop, other.variant, text="one", idempotency_key="key-12345"
+    )
+
+    assert await refusal(borrowed) == UserError("NOT_FOUND", ("upload_id",))
+    assert await refusal(intruding) == UserError("NOT_FOUND", ("variant_id",))
+    assert stored_files(shelf) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("good\nb\x00d\nx\x01", UserError(
+            "BAD_LINES", ("text",), {"count": 2, "line": 2, "reason": "CONTROL_CHARACTERS"})),
+        ("half \ud800 of it", UserError(
+            "BAD_LINES", ("text",), {"count": 1, "line": 1, "reason": "INVALID_ENCODING"})),
+        ("\n" * (MAX_LINES + 1), UserError("TOO_MANY", ("text",), {"limit": MAX_LINES})),
+        ("x" * (MAX_CODES_BYTES + 1), UserError("TOO_LONG", ("text",), {"limit": MAX_CODES_BYTES})),
+    ],
+    ids=["bad", "surrogate", "lines", "bytes"],
+)  # fmt: skip
+async def test_what_cannot_be_added_is_refused_before_anything_is_written(
+    shelf: Shelf, text: str, error: UserError
+) -> None:
+    assert await refusal(shelf.ask(text)) == error
+
+    async with database.transaction(shelf.shop) as tx:
+        for table in ("jobs", "outbox", "idempotency_keys", "files", "batches"):
+            assert await tx.value(f"select count(*) from {table}") == 0
+    assert stored_files(shelf) == []
+
+
+async def test_a_file_in_an_unknown_encoding_is_refused(shelf: Shelf) -> None:
+    content = (DATA / "cards-big5.txt").read_bytes()
+    upload = await codes_upload(shelf.installation, shelf.shop, content, name="a.txt")
+
+    asked = codes_import(
+        shelf.installation, shelf.shop, shelf.variant, upload_id=upload, idempotency_key="key-12345"
+    )
+
+    assert await refusal(asked) == UserError("ENCODING_UNKNOWN", ("upload_id",))
+
+
+async def test_bad_lines_are_skipped_when_told_to(shelf: Shelf) -> None:
+    job = await shelf.ask("good\nb\x00d\nhalf \ud800\nbetter", skip_bad=True)
+    await shelf.work(job)
+
+    assert await shelf.codes() == ["good", "better"]
+    assert (await shelf.job(job))["result"]["bad"] == 2
+
+
+async def test_text_and_upload_are_one_or_the_other(shelf: Shelf) -> None:
+    async def ask(**content: Any) -> UUID:
+        return await codes_import(
+            shelf.installation, shelf.shop, shelf.variant, idempotency_key="key-12345", **content
+        )
+
+    assert await refusal(ask()) == UserError("REQUIRED", ("text",))
+    assert await refusal(ask(text="one", upload_id=shelf.variant)) == UserError(
+        "INVALID", ("text",)
+    )
+
+
+async def test_equal_codes_of_another_variant_or_shop_are_no_duplicates(
+    installation: Installation, shelf: Shelf
+) -> None:
+    sibling = await a_shelf(installation, shelf.shop)
+    stranger = await a_shelf(installation)
+
+    for other in (shelf, sibling, stranger):
+        job = await other.fill("one\ntwo")
+        assert (await other.job(job))["result"]["added"] == 2
+
+    assert await stranger.codes() == await sibling.codes() == ["one", "two"]
+
+
+async def test_a_worker_that_dies_between_chunks_is_followed_without_loss_or_doubling(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shelf.fill("CODE-00005\nCODE-01500")
+    job = await shelf.ask(THREE_THOUSAND)
+    die_after(monkeypatch, 2)
+    with pytest.raises(asyncio.CancelledError):
+        await shelf.work(job)
+    halfway = await shelf.job(job)
+
+    await shelf.work(job)
+
+    assert (halfway["state"], halfway["done"], halfway["total"]) == ("running", 2_000, 3_000)
+    assert halfway["result"]["added"] == 1_998
+    row = await shelf.job(job)
+    assert (row["state"], row["done"], row["total"]) == ("done", 3_000, 3_000)
+    assert row["result"] == {
+        "added": 2_998, "duplicates_in_file": 0, "duplicates_in_stock": 2, "bad": 0,
+    }  # fmt: skip
+    assert sorted(await shelf.codes()) == THREE_THOUSAND.split("\n")
+
+
+async def test_two_workers_at_once_count_every_code_once(shelf: Shelf) -> None:
+    job = await shelf.ask(THREE_THOUSAND)
+
+    await asyncio.gather(shelf.work(job), shelf.work(job), shelf.work(job))
+
+    row = await shelf.job(job)
+    assert (row["state"], row["done"], row["result"]["added"]) == ("done", 3_000, 3_000)
+    assert row["result"]["duplicates_in_stock"] == 0
+    assert await shelf.codes() == THREE_THOUSAND.split("\n")
+
+
+async def test_two_imports_of_the_same_codes_in_opposite_order_do_not_lock_up(
+    shelf: Shelf,
+) -> None:
+    lines = THREE_THOUSAND.split("\n")
+    forth, back = await shelf.ask("\n".join(lines)), await shelf.ask("\n".join(reversed(lines)))
+
+    await asyncio.gather(shelf.work(forth), shelf.work(back))
+
+    results = [(await shelf.job(job))["result"] for job in (forth, back)]
+    assert sum(result["added"] for result in results) == 3_000
+    assert sum(result["duplicates_in_stock"] for result in results) == 3_000
+    assert sorted(await shelf.codes()) == lines
+
+
+async def test_a_canceled_import_keeps_and_tells_what_was_added(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await shelf.ask(THREE_THOUSAND)
+    die_after(monkeypatch, 1)
+    with pytest.raises(asyncio.CancelledError):
+        await shelf.work(job)
+    await shelf.cancel(job)
+
+    await shelf.work(job)
+    await shelf.work(job)
+
+    row = await shelf.job(job)
+    assert (row["state"], row["done"], row["total"]) == ("canceled", 1_000, 3_000)
+    assert row["result"]["added"] == 1_000
+    assert row["finished_at"] is not None
+    assert await shelf.codes() == THREE_THOUSAND.split("\n")[:1_000]
+    assert stored_files(shelf) == []
+
+
+async def test_an_import_canceled_before_it_began_adds_nothing(shelf: Shelf) -> None:
+    job = await shelf.ask("one")
+    await shelf.cancel(job)
+
+    await shelf.work(job)
+
+    row = await shelf.job(job)
+    assert (row["state"], row["result"]["added"]) == ("canceled", 0)
+    assert await shelf.codes() == []
+
+
+async def test_an_import_whose_file_is_gone_fails_once_and_says_so(shelf: Shelf) -> None:
+    job = await shelf.ask("one")
+    for path in stored_files(shelf):
+        path.unlink()
+
+    await shelf.work(job)
+
+    row = await shelf.job(job)
+    assert (row["state"], row["result"]) == ("failed", {"problem": "FILE_MISSING"})
+    async with database.transaction(shelf.shop) as tx:
+        assert await tx.value("select done_at from outbox where subject_id = $1", job) is not None
+
+
+async def test_each_chunk_keeps_the_work_leased(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await shelf.ask(THREE_THOUSAND)
+    async with database.transaction(shelf.shop) as tx:
+        await tx.execute("update outbox set due_at = now() where subject_id = $1", job)
+    die_after(monkeypatch, 1)
+    before = clock.now()
+
+    with pytest.raises(asyncio.CancelledError):
+        await shelf.work(job)
+
+    async with database.transaction(shelf.shop) as tx:
+        due = await tx.value("select due_at from outbox where subject_id = $1", job)
+    assert before + timedelta(seconds=30) <= due <= clock.now() + timedelta(seconds=30)
+
+
+async def test_plain_codes_rest_nowhere(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    canary = "CANARY-7391-XQZV"
+    job = await shelf.ask("\n".join([canary, *THREE_THOUSAND.split("\n")]))
+    die_after(monkeypatch, 1)
+    with pytest.raises(asyncio.CancelledError):
+        await shelf.work(job)
+
+    [stored] = stored_files(shelf)
+    assert canary.encode() not in stored.read_bytes()
+    assert (await shelf.codes())[0] == canary
+    async with database.transaction(shelf.shop) as tx:
+        for table in ("codes", "jobs", "outbox", "idempotency_keys", "batches"):
+            rows: Sequence[Any] = await tx.rows(f"select to_jsonb(t)::text as row from {table} t")
+            assert rows
+            assert not [row for row in rows if canary in row["row"]]
+            assert not [row for row in rows if canary.encode().hex() in row["row"]]
