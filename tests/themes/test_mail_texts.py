@@ -159,3 +159,11 @@ def test_a_long_or_broken_name_leaves_a_subject_of_one_short_line() -> None:
     mail = MAILS.render(MerchantSoldOut(stall, ROW, "卡" * 300, "x"), "zh-CN")
 
     assert mail.subject == f"【a {'店' * 37}…】已售罄：{'卡' * 39}…"
+
+
+def test_a_name_cannot_hide_who_sends_the_mail() -> None:
+    stall = Stall("Bank\u202e \u2028 ", "lulu", "http://lulu.localhost", "", "http://x.test")
+
+    mail = MAILS.render(OrderDelivered(stall, NUMBER, "token", LINES, MONEY), "en")
+
+    assert mail.sender == "Bank via Keystall"

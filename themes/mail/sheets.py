@@ -3,6 +3,7 @@
 All mails are laid out alike, so one template of each format shows any sheet.
 """
 
+import re
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from keystall.tenants.mails.port import (
 from keystall.themes.engine.messages import URL_CODES, Messages
 
 _PRODUCT = "Keystall"
+_DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _SUBJECT_NAME = 40
 """Characters of a shop's or product's name that a subject shows."""
 
@@ -217,8 +219,8 @@ def _money(money: Money, m: Messages) -> str:
 
 
 def _one_line(name: str) -> str:
-    # A header takes no line break of any kind, and old shops' names may hold a rare one.
-    return " ".join(name.split())
+    # A header takes no line break of any kind, and a name must not turn around what follows it.
+    return " ".join(_DIRECTIONS.sub("", name).split())
 
 
 def _short(name: str) -> str:
