@@ -10,7 +10,7 @@ from keystall.themes.engine.pages import Cache, Form, Page
 from keystall.themes.engine.render import Renderer, make_renderer
 from keystall.themes.engine.routes import Pages, locale_route, routes
 from keystall.themes.engine.theme import Look, Theme, load_theme
-from keystall.themes.engine.visit import Answer, Effect, Execute, Visit
+from keystall.themes.engine.visit import Answer, Effect, Execute, UploadRefused, Visit
 
 __all__ = [
     "FAILURE_KINDS",
@@ -29,6 +29,7 @@ __all__ = [
     "Pages",
     "Renderer",
     "Theme",
+    "UploadRefused",
     "Visit",
     "check_pages",
     "load_assets",

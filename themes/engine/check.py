@@ -12,7 +12,7 @@ from keystall.themes.engine.documents import THEMES, PageDocument, load_document
 from keystall.themes.engine.names import template_faults
 from keystall.themes.engine.pages import Form, Page
 from keystall.themes.engine.render import Renderer
-from keystall.themes.engine.shapes import Record, Sequence_, answer_shape
+from keystall.themes.engine.shapes import Record, Sequence_, Shape, answer_shape
 
 # Names that the engine gives to every page; `extras` of the visit come on top.
 ENGINE_NAMES = frozenset({"page", "forms", "look", "timezone"})
@@ -62,24 +62,30 @@ class _Check:
         return faults
 
     def _form_names(self) -> set[str]:
-        return {form.mutation for form in self.page.forms}
+        return {name for form in self.page.forms for name in form.mutations}
 
     def _form_faults(self, form: Form) -> list[str]:
-        operation = self.document.operations.get(form.mutation)
-        if operation is None:
-            return [f"no mutation {form.mutation}"]
+        missing = [n for n in form.mutations if n not in self.document.operations]
+        if missing:
+            return [f"no mutation {name}" for name in missing]
+        operations = [self.document.operations[name] for name in form.mutations]
         faults = [
             f"{form.mutation}.{name} does not select userErrors {{ path message code }}"
+            for operation in operations
             for name, shape in self._shape(operation).fields.items()
             if not _selects_errors(shape)
         ]
+        inputs = {name for operation in operations for name in self._inputs(operation)}
+        return faults + [
+            f"{form.mutation} has no input {name}"
+            for name in form.fields
+            if name.split(".")[0] not in inputs
+        ]
+
+    def _inputs(self, operation: OperationDefinitionNode) -> set[str]:
         kinds = variable_types(self.schema, operation)
-        for name in form.fields:
-            first = name.split(".")[0]
-            inner: Any = getattr(kinds.get("input"), "of_type", kinds.get("input"))
-            if first not in kinds and first not in getattr(inner, "fields", {}):
-                faults.append(f"{form.mutation} has no input {name}")
-        return faults
+        inner: Any = getattr(kinds.get("input"), "of_type", kinds.get("input"))
+        return kinds.keys() | getattr(inner, "fields", {}).keys()
 
     def _shape(self, operation: OperationDefinitionNode) -> Record:
         root = self.schema.get_root_type(operation.operation)
@@ -88,6 +94,11 @@ class _Check:
     def template_faults(self, renderer: Renderer, extras: frozenset[str]) -> list[str]:
         query = self.document.query
         data = self._shape(query) if query is not None else Record()
+        answers: dict[str, Shape] = {
+            form.mutation: self._shape(self.document.operations[form.mutation])
+            for form in self.page.forms
+        }
+        data = Record({**data.fields, "answers": Record(answers)})
         known = ENGINE_NAMES | extras
         faults = [f"{name} is a name of the engine" for name in data.fields.keys() & known]
         environment = next(iter(renderer.environments.values()))

@@ -6,8 +6,11 @@ Fields are dotted paths: `title`, `price.amount`, `variants.0.sku`. The rules, i
 - a field that the form does not declare is refused;
 - an absent checkbox is false; any other absent field is left out of the input ("no change");
 - an empty field is null where null is allowed, "" for a required string, an error otherwise;
+- an empty field whose input has a default is left out too, so that the default holds;
 - an input object all of whose typed fields are empty (Money without an amount) is null where null
-  is allowed, and a wholly empty row of a list is dropped; the rows kept are remembered for errors.
+  is allowed, and a row of a list that says nothing but defaults is dropped; the rows kept are
+  remembered for errors;
+- a list of scalars is one text a field or a line, each text once.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,12 +21,15 @@ from zoneinfo import ZoneInfo
 
 from graphql import (
     GraphQLEnumType,
+    GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLSchema,
     OperationDefinitionNode,
+    Undefined,
+    get_named_type,
     is_required_input_field,
     type_from_ast,
 )
@@ -31,8 +37,9 @@ from graphql import (
 from keystall.themes.engine.pages import Form
 
 _ABSENT: Any = object()
-# Fields that say nothing by themselves: a currency chosen beside an empty amount is no Money.
-_COMPANIONS = frozenset({"currencyCode", "currency"})
+# Fields that say nothing by themselves: a currency chosen beside an empty amount is no Money, a
+# language beside empty texts no translation.
+_COMPANIONS = frozenset({"currencyCode", "currency", "locale"})
 _WIDE = str.maketrans("０１２３４５６７８９．，－", "0123456789.,-")
 _INT_LIMIT = 2**31
 
@@ -156,7 +163,10 @@ class _Reader:
         values: dict[str, Any] = {}
         for name, item in kind.fields.items():
             here = f"{path}.{name}" if path else name
-            value = self.read(item.type, below.get(name, _ABSENT), here)
+            below_here = below.get(name, _ABSENT)
+            if item.default_value is not Undefined and _is_blank(below_here):
+                continue
+            value = self.read(item.type, below_here, here)
             if value is _ABSENT and is_required_input_field(item) and self._asks(here):
                 self.decoded.problems.append(Problem(here, "required"))
             if value is not _ABSENT:
@@ -167,9 +177,11 @@ class _Reader:
         if given is _ABSENT:
             return [] if required else _ABSENT
         if isinstance(given, list):
-            texts = [text for text in given if text.strip()]
+            lines = (line.strip() for text in given for line in text.splitlines())
+            texts = dict.fromkeys(line for line in lines if line)
             return [self.read(kind.of_type, [text], path) for text in texts]
-        kept = tuple(sorted(int(key) for key, row in given.items() if not _is_empty(row)))
+        row_kind = get_named_type(kind.of_type)
+        kept = tuple(sorted(int(key) for key, row in given.items() if _says(row_kind, row)))
         self.decoded.rows[path] = kept
         return [self.read(kind.of_type, given[str(at)], f"{path}.{at}") for at in kept]
 
@@ -256,6 +268,26 @@ def _datetime(text: str, timezone: str) -> Any:
         return _Wrong("date")
     aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))
     return aware.isoformat()
+
+
+def _is_blank(given: Any) -> bool:
+    return isinstance(given, list) and not any(text.strip() for text in given)
+
+
+def _says(kind: Any, row: Any) -> bool:
+    """Whether a row of a list has more than its input's defaults."""
+    if not isinstance(kind, GraphQLInputObjectType) or not isinstance(row, dict):
+        return not _is_empty(row)
+    told = {
+        name: given for name, given in row.items() if not _is_default(kind.fields.get(name), given)
+    }
+    return not _is_empty(told)
+
+
+def _is_default(item: GraphQLInputField | None, given: Any) -> bool:
+    if item is None or item.default_value is Undefined or not isinstance(given, list):
+        return False
+    return bool(given[-1].strip().lower() == str(item.default_value).lower())
 
 
 def _is_empty(given: Any) -> bool:

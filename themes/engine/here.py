@@ -65,6 +65,11 @@ def here(page: Page, request: Request, locale: str) -> Here:
     )
 
 
+def local(address: str) -> bool:
+    """Whether an address is a path of this site, and cannot lead to another."""
+    return address.startswith("/") and not address.startswith(("//", "/\\"))
+
+
 def fill(template: str, values: Mapping[str, Any]) -> str:
     """An address template with `{dotted.name}` holes filled and quoted.
 
@@ -74,9 +79,7 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
     """
     if template.startswith("{") and template.find("}") == len(template) - 1:
         address = str(_reach(template[1:-1], values))
-        if address.startswith(("https://", "http://")) or (
-            address.startswith("/") and not address.startswith(("//", "/\\"))
-        ):
+        if address.startswith(("https://", "http://")) or local(address):
             return address
         raise ValueError(f"no address at {template}")
     parts = template.split("{")

@@ -40,7 +40,17 @@ class Form:
     of a variable called `input` are written without it. `success` is an address with
     `{name}` holes, filled from the path, the visit and the mutation's answer
     ("/{l}/order/{cartComplete.order.token}"); a success that is one hole is an address itself, and
-    `{here}` is this page.
+    `{here}` is this page; `success_else` is where to go when a hole of `success` is null.
+
+    `before` are mutations run first on the same fields, a refusal of which ends it there.
+    `otherwise` is run instead where the visit has no value for `mutation` (no cart yet), or after
+    a refusal with one of the codes `gone` (that cart has become an order).
+
+    `returns` goes to the `to` of the query string instead, where that is a path of this site.
+    `shows`: there is nowhere to go on to, for the answer is seen here and once (a secret, a
+    preview): the page comes back at once with it as `answers.<mutation>`.
+    `pasted` maps texts that become an upload as they arrive, so that they are never echoed, to
+    the field that takes the upload's id.
     """
 
     mutation: str
@@ -49,6 +59,18 @@ class Form:
     effects: frozenset[EffectName] = frozenset()
     secret: frozenset[str] = frozenset()
     uploads: frozenset[str] = frozenset()
+    success_else: str = ""
+    before: tuple[str, ...] = ()
+    otherwise: str = ""
+    gone: frozenset[str] = frozenset()
+    returns: bool = False
+    shows: bool = False
+    pasted: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def mutations(self) -> tuple[str, ...]:
+        """Every operation that the form may run, in order."""
+        return (*self.before, self.mutation, *([self.otherwise] if self.otherwise else []))
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -57,7 +79,7 @@ class Form:
 
     def declares(self, name: str) -> bool:
         """True where the form may carry the field `name` ("variants.0.sku")."""
-        return self._pattern.fullmatch(name) is not None
+        return name in self.pasted or self._pattern.fullmatch(name) is not None
 
     def is_secret(self, name: str) -> bool:
         """True for fields never echoed into a page: passwords, codes."""

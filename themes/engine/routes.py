@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,24 @@ from keystall.themes.engine.codec import UndeclaredField
 from keystall.themes.engine.cookies import Cookies
 from keystall.themes.engine.documents import THEMES, load_document
 from keystall.themes.engine.failures import Failures, kind_of_errors
-from keystall.themes.engine.forms import FormState
+from keystall.themes.engine.forms import FieldError, FormState
 from keystall.themes.engine.headers import content_security_policy
-from keystall.themes.engine.here import Here, fill, here
+from keystall.themes.engine.here import Here, fill, here, local
 from keystall.themes.engine.messages import LOCALES, URL_CODES
 from keystall.themes.engine.pages import Audience, Cache, Form, Page
 from keystall.themes.engine.run import Done, PageFailed, PageMissing, PageRun
-from keystall.themes.engine.visit import Effect, Execute, MakeVisit, StoreUpload, Visit
+from keystall.themes.engine.visit import (
+    Effect,
+    Execute,
+    MakeVisit,
+    StoreUpload,
+    UploadRefused,
+    Visit,
+)
 
 _MOST_FIELDS = 2_000
 _MOST_FILES = 20
+_LONGEST_TEXT = 10 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -77,18 +86,43 @@ class _Endpoint:
             return self.shared.failures.page(request, kind, locale=visit.locale, look=visit.look)
 
     async def _post(self, request: Request, visit: Visit) -> Response:
-        async with request.form(max_fields=_MOST_FIELDS, max_files=_MOST_FILES) as sent:
+        async with request.form(
+            max_fields=_MOST_FIELDS, max_files=_MOST_FILES, max_part_size=_LONGEST_TEXT
+        ) as sent:
             form = self.page.form(str(sent.get("form", "")))
             if form is None:
                 raise UndeclaredField("form")
-            items = [(name, value) for name, value in sent.multi_items() if name != "form"]
-            fields = [await self._field(form, name, value, visit) for name, value in items]
+            again = str(sent.get("again", ""))
+            fields, refused = await self._fields(form, sent.multi_items(), visit)
+        if refused or again:
+            typed = self.run.typed(form, fields, again=again, errors=refused)
+            return await self._show(request, visit, typed, 422 if refused else 200)
         outcome = await self.run.submit(form, fields, visit, _params(request))
+        if isinstance(outcome, Done) and form.shows:
+            typed = self.run.typed(form, fields)
+            return await self._show(request, visit, typed, answers={form.mutation: outcome.data})
         if isinstance(outcome, Done):
             return self._sent_on(request, visit, form, outcome)
         return await self._show(request, visit, outcome, 422)
 
+    async def _fields(
+        self, form: Form, items: Iterable[tuple[str, Any]], visit: Visit
+    ) -> tuple[list[tuple[str, str]], list[FieldError]]:
+        fields, refused = [], []
+        for name, value in items:
+            if name in ("form", "again"):
+                continue
+            try:
+                fields.append(await self._field(form, name, value, visit))
+            except UploadRefused as error:
+                refused.append(FieldError(name, error.message, error.code))
+        return fields, refused
+
     async def _field(self, form: Form, name: str, value: Any, visit: Visit) -> tuple[str, str]:
+        if name in form.pasted:
+            text, name = str(value), form.pasted[name]
+            pasted = UploadFile(BytesIO(text.encode()), filename="pasted.txt")
+            value = pasted if text.strip() else ""
         if not isinstance(value, UploadFile):
             return name, value
         if name not in form.uploads or self.shared.store_upload is None:
@@ -100,7 +134,15 @@ class _Endpoint:
     def _sent_on(self, request: Request, visit: Visit, form: Form, done: Done) -> Response:
         at = here(self.page, request, visit.locale)
         known = {**done.data, **_params(request), **visit.values, "here": at.url}
-        target = fill(form.success, known)
+        try:
+            target = fill(form.success, known)
+        except KeyError:
+            if not form.success_else:
+                raise
+            target = fill(form.success_else, known)
+        asked = request.query_params.get("to", "")
+        if form.returns and local(asked):
+            target = asked
         response: Response = RedirectResponse(target, status_code=303)
         if "hx-request" in request.headers and target != at.url:
             # fetch would follow a 303 silently and put another page into this one's block.
@@ -116,20 +158,27 @@ class _Endpoint:
             self.shared.cookies.write(response, effect)
 
     async def _show(
-        self, request: Request, visit: Visit, posted: FormState | None = None, status: int = 200
+        self,
+        request: Request,
+        visit: Visit,
+        posted: FormState | None = None,
+        status: int = 200,
+        *,
+        answers: Mapping[str, Any] | None = None,
     ) -> Response:
         data = await self.run.names(visit, _params(request), request.query_params)
         await visit.release()
         at = here(self.page, request, visit.locale)
         names = {**visit.extras, **data, **self._engine_names(at, visit, posted)}
+        names["answers"] = {form.mutation: None for form in self.page.forms} | dict(answers or {})
         body = self._body(request, visit, names)
         headers = {
-            "Cache-Control": self.page.cache.value if status == 200 else "no-store",
+            "Cache-Control": self.page.cache.value if posted is None else "no-store",
             "Content-Security-Policy": content_security_policy(visit.look, visit.form_targets),
             "Content-Language": visit.locale,
             "Vary": "HX-Request, HX-Target",
         }
-        if self.page.cache is Cache.EVERYONE and status == 200:
+        if self.page.cache is Cache.EVERYONE and posted is None:
             headers["ETag"] = f'"{hashlib.sha256(body.encode()).hexdigest()[:24]}"'
             if request.headers.get("if-none-match") == headers["ETag"]:
                 return Response(status_code=304, headers=headers)

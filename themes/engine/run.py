@@ -1,20 +1,22 @@
 """Runs the documents of one page: its query into names for the template, a form into an outcome."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from graphql import GraphQLSchema, OperationDefinitionNode
+from graphql import GraphQLNonNull, GraphQLSchema, OperationDefinitionNode
 
-from keystall.themes.engine.codec import FormCodec, Problem
+from keystall.themes.engine.codec import FormCodec, Problem, variable_types
 from keystall.themes.engine.documents import PageDocument
-from keystall.themes.engine.forms import FieldError, FormState, place_errors
+from keystall.themes.engine.forms import FieldError, FormState, place_errors, without_row
 from keystall.themes.engine.pages import Form, Page
 from keystall.themes.engine.query import QueryCodec
 from keystall.themes.engine.render import Renderer
 from keystall.themes.engine.visit import Execute, Variables, Visit
 
 Fields = Sequence[tuple[str, str]]
+_DROP = re.compile(r"drop [A-Za-z.]+\.\d{1,4}")
 
 
 class PageMissing(Exception):
@@ -34,6 +36,16 @@ class Done:
     """A mutation that ended well; `data` fills the success address."""
 
     data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A form as it came in; `fixed` are the values that no field may fill."""
+
+    form: Form
+    fields: Fields
+    visit: Visit
+    fixed: Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -63,16 +75,46 @@ class PageRun:
     async def submit(
         self, form: Form, fields: Fields, visit: Visit, params: Mapping[str, str]
     ) -> Done | FormState:
-        """Run a form's mutation. Raises UndeclaredField, PageFailed."""
-        operation = self.document.operations[form.mutation]
-        codec = FormCodec(self.schema, operation, form, visit.timezone)
-        decoded = codec.decode(fields, {**params, **visit.values})
+        """Run a form's mutations. Raises UndeclaredField, PageFailed."""
+        sent = _Sent(form, fields, visit, {**params, **visit.values})
+        for name in form.before:
+            outcome = await self._step(name, sent)
+            if isinstance(outcome, FormState):
+                return outcome
+        if form.otherwise and self._lacks(form.mutation, sent.fixed):
+            return await self._step(form.otherwise, sent)
+        outcome = await self._step(form.mutation, sent)
+        if isinstance(outcome, FormState) and form.gone & {e.code for e in outcome.errors}:
+            return await self._step(form.otherwise, sent)
+        return outcome
+
+    def typed(
+        self, form: Form, fields: Fields, *, again: str = "", errors: Sequence[FieldError] = ()
+    ) -> FormState:
+        """What was typed, to be drawn again; nothing runs. "drop variants.1" takes that row out."""
+        if _DROP.fullmatch(again):
+            fields = without_row(fields, again.removeprefix("drop "))
+        return replace(self._refused(form, fields, tuple(errors)), again=again)
+
+    def _lacks(self, name: str, fixed: Mapping[str, str | None]) -> bool:
+        kinds = variable_types(self.schema, self.document.operations[name])
+        return any(
+            isinstance(kind, GraphQLNonNull) and fixed.get(variable, "") is None
+            for variable, kind in kinds.items()
+        )
+
+    async def _step(self, name: str, sent: _Sent) -> Done | FormState:
+        operation = self.document.operations[name]
+        codec = FormCodec(self.schema, operation, sent.form, sent.visit.timezone)
+        decoded = codec.decode(sent.fields, sent.fixed)
         if decoded.problems:
-            return self._refused(form, fields, self._wordings(decoded.problems, visit.locale))
-        data = await self._run(operation, decoded.variables, visit)
+            wordings = self._wordings(decoded.problems, sent.visit.locale)
+            return self._refused(sent.form, sent.fields, wordings)
+        data = await self._run(operation, decoded.variables, sent.visit)
         found = [error for root in data.values() if root for error in root["userErrors"]]
         if found:
-            return self._refused(form, fields, place_errors(form, found, decoded.rows))
+            placed = place_errors(sent.form, found, decoded.rows, fields=sent.fields)
+            return self._refused(sent.form, sent.fields, placed)
         return Done(data)
 
     async def _run(
@@ -88,8 +130,8 @@ class PageRun:
         return answer.data
 
     def _refused(self, form: Form, fields: Fields, errors: tuple[FieldError, ...]) -> FormState:
-        kept = {name: text for name, text in fields if text and not form.is_secret(name)}
-        return FormState(form.mutation, posted=True, values=kept, errors=errors)
+        kept = tuple((name, text) for name, text in fields if text and not form.is_secret(name))
+        return FormState(form.mutation, posted=True, values=dict(kept), errors=errors, fields=kept)
 
     def _wordings(self, problems: list[Problem], locale: str) -> tuple[FieldError, ...]:
         return tuple(

@@ -26,6 +26,15 @@ class Effect:
     value: str | None
 
 
+class UploadRefused(Exception):
+    """A file that is not kept; `message` is shown at its field, in the visitor's language."""
+
+    def __init__(self, message: str, code: str = "INVALID") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+
 async def _nothing_to_release() -> None:
     return None
 
@@ -76,4 +85,5 @@ class Execute(Protocol):
 
 
 MakeVisit = Callable[[Request, Page], Awaitable[Visit | Response]]
+# Raises UploadRefused for a file that is too large or of the wrong kind.
 StoreUpload = Callable[[Visit, str, UploadFile], Awaitable[str]]
