@@ -1,15 +1,20 @@
 """Accounts, shops, products and codes, made the way people make them: through the services."""
 
+import io
 import itertools
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID
+
+from PIL import Image
 
 from keystall.platform import database
 from keystall.platform.ids import new_id
 from keystall.tenants.catalog.input import PriceInput, ProductInput, VariantInput
 from keystall.tenants.catalog.queries import ProductView, VariantView, variants_by_products
 from keystall.tenants.catalog.service import product_create
+from keystall.tenants.files.queries import FileView
+from keystall.tenants.files.service import picture_upload
 from keystall.tenants.identity.operators import account_create_confirmed, operator_create
 from keystall.tenants.identity.service import Viewer, Visitor, sign_in, viewer
 from keystall.tenants.installation import Installation
@@ -108,3 +113,16 @@ async def some_codes(
                 cipher.version, cipher.lookup(variant, text),
             )  # fmt: skip
     return texts
+
+
+async def a_picture(installation: Installation, shop: Shop) -> FileView:
+    """An uploaded picture, 3 by 2 pixels."""
+    encoded = io.BytesIO()
+    Image.new("RGB", (3, 2), "teal").save(encoded, "PNG")
+    return await picture_upload(installation, shop.id, "card.png", chunks_of(encoded.getvalue()))
+
+
+async def chunks_of(data: bytes, size: int = 1000) -> AsyncIterator[bytes]:
+    """`data` as an upload comes in."""
+    for start in range(0, len(data), size):
+        yield data[start : start + size]

@@ -16,6 +16,7 @@ Key = tuple[str | int, ...]
 """Where a product stands in a list: the value it is sorted by, where there is one, and its id."""
 
 _DEAREST = 2**63 - 1
+_WRONG_PLACE = "a place in another kind of list"
 
 # What a list is sorted by, of which type, and in which direction.
 _ORDERS: dict[ProductSort, tuple[str | None, str, str]] = {
@@ -130,19 +131,19 @@ def _go_on(statement: _Statement, sort: ProductSort, after: Key) -> None:
     by, kind, direction = _ORDERS[sort]
     sign = ">" if direction == "asc" else "<"
     *values, product = after
-    if not isinstance(product, str) or len(values) != (by is not None):
-        raise ValueError("a place in another kind of list")
+    if len(values) != (by is not None) or not all(_fits(value, kind) for value in values):
+        raise ValueError(_WRONG_PLACE)
+    try:
+        last = UUID(str(product))
+    except ValueError:
+        raise ValueError(_WRONG_PLACE) from None
     if by is None:
-        statement.where(f"products.id {sign} {{}}::uuid", UUID(product))
-        return
-    _check_value(values[0], kind)
-    place = f"({by}, products.id) {sign} ({{}}::{kind}, {{}}::uuid)"
-    statement.where(place, values[0], UUID(product))
+        statement.where(f"products.id {sign} {{}}::uuid", last)
+    else:
+        statement.where(f"({by}, products.id) {sign} ({{}}::{kind}, {{}}::uuid)", *values, last)
 
 
-def _check_value(value: str | int, kind: str) -> None:
-    if kind == "bigint" and isinstance(value, int) and abs(value) <= _DEAREST:
-        return
-    if kind == "text" and isinstance(value, str) and "\x00" not in value:
-        return
-    raise ValueError("a place in another kind of list")
+def _fits(value: str | int, kind: str) -> bool:
+    if kind == "bigint":
+        return isinstance(value, int) and abs(value) <= _DEAREST
+    return isinstance(value, str) and "\x00" not in value

@@ -1,4 +1,5 @@
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
@@ -41,7 +42,7 @@ async def test_a_window_ends(redis_url: str) -> None:
 
 async def test_without_redis_a_process_counts_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(throttle.time, "monotonic", lambda: now)
+    monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=lambda: now))
     key = new_id().hex
     async with Queue(UNREACHABLE) as queue:
         answers = [await allow(queue, key, 2, 60) for _ in range(3)]
