@@ -8,7 +8,7 @@ from uuid import UUID
 
 import strawberry
 
-from keystall.graphql.context import RequestContext
+from keystall.graphql.context import Person, RequestContext
 from keystall.graphql.describing import (
     about,
     described,
@@ -152,9 +152,15 @@ def buyer_field(stored: Mapping[str, Any]) -> BuyerField:
 
 
 def image(context: RequestContext, file: UUID, size: tuple[int, int], alt: str) -> Image:
-    """A picture of the request's shop; `size` is width and height in pixels."""
-    shop = context.require_shop()
-    base = f"{context.installation.settings.shop_url(shop.slug)}/files/{file}"
+    """A picture of the request's shop; `size` is width and height in pixels.
+
+    The console shows pictures from its own host: its pages load nothing from elsewhere.
+    """
+    shop, settings = context.require_shop(), context.installation.settings
+    if isinstance(context.viewer, Person):
+        base = f"{settings.public_url}/console/{shop.slug}/files/{file}"
+    else:
+        base = f"{settings.shop_url(shop.slug)}/files/{file}"
     return Image(
         id=encode("Upload", file),
         url=URL(f"{base}/large.webp"),

@@ -1,17 +1,15 @@
 """Business refusals as the API tells them: `userErrors` with a code of the operation's family."""
 
 import re
-import tomllib
 from collections.abc import Awaitable, Mapping, Sequence
 from enum import Enum
-from functools import cache
-from importlib import resources
 from typing import Any, ClassVar, TypeVar
 
 import strawberry
 
 from keystall.graphql.context import RequestContext
 from keystall.graphql.describing import described, object_type
+from keystall.graphql.wording import worded
 from keystall.tenants.errors import Refused
 
 _UNDERSCORE = re.compile(r"_([a-z0-9])")
@@ -84,26 +82,6 @@ class UserError:
 
 Result = TypeVar("Result")
 Told = TypeVar("Told", bound=UserError)
-
-
-@cache
-def _messages(locale: str) -> Mapping[str, str]:
-    folder = resources.files("keystall.graphql") / "messages"
-    return tomllib.loads((folder / f"{locale}.toml").read_text("utf-8"))
-
-
-def worded(code: str, locale: str, params: Mapping[str, str | int] | None = None) -> str:
-    """The message of `code` in the language nearest to `locale`.
-
-    `TOO_LONG-limit` is the wording of TOO_LONG where a parameter `limit` is given. Raises KeyError
-    for a code without a message: a test holds the lists complete.
-    """
-    messages = _messages("zh-CN" if locale.lower().startswith("zh") else "en")
-    filled = params or {}
-    for name in sorted(filled, reverse=True):
-        if f"{code}-{name}" in messages:
-            return messages[f"{code}-{name}"].format_map(filled)
-    return messages[code].format_map(filled)
 
 
 def field_path(path: Sequence[str]) -> list[str]:

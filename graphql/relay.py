@@ -71,10 +71,10 @@ def encode_cursor(key: Key) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(key)).rstrip(b"=").decode()
 
 
-def decode_cursor(after: str | None, *shape: type) -> Key | None:
-    """The sort key in a cursor, of the value types given; None without one.
+def decode_any(after: str | None) -> Key | None:
+    """The sort key in a cursor, whatever list it is of; None without one.
 
-    Raises ApiError for a text that is no cursor of such a list.
+    Raises ApiError for a text that is no cursor.
     """
     if after is None:
         return None
@@ -83,9 +83,17 @@ def decode_cursor(after: str | None, *shape: type) -> Key | None:
         values = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError):
         raise bad_input("`after` is no cursor of this list.") from None
-    if not isinstance(values, list) or [type(value) for value in values] != list(shape):
+    if not isinstance(values, list) or any(type(value) not in (str, int) for value in values):
         raise bad_input("`after` is no cursor of this list.")
     return tuple(values)
+
+
+def decode_cursor(after: str | None, *shape: type) -> Key | None:
+    """The sort key in a cursor of a list whose keys are of these types. Raises ApiError."""
+    key = decode_any(after)
+    if key is not None and [type(value) for value in key] != list(shape):
+        raise bad_input("`after` is no cursor of this list.")
+    return key
 
 
 def decode_row(after: str | None) -> UUID | None:
@@ -93,6 +101,15 @@ def decode_row(after: str | None) -> UUID | None:
     key = decode_cursor(after, str)
     try:
         return None if key is None else UUID(str(key[0]))
+    except ValueError:
+        raise bad_input("`after` is no cursor of this list.") from None
+
+
+def decode_place(after: str | None) -> tuple[int, UUID] | None:
+    """Position and row in the cursor of a list arranged by hand; None without a cursor."""
+    key = decode_cursor(after, int, str)
+    try:
+        return None if key is None else (int(key[0]), UUID(str(key[1])))
     except ValueError:
         raise bad_input("`after` is no cursor of this list.") from None
 

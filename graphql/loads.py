@@ -1,0 +1,112 @@
+"""What resolvers ask for one by one and the database answers in one statement.
+
+Each takes the request and the keys asked for at one moment; call them by `context.load`.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from keystall.graphql.context import RequestContext
+from keystall.tenants.catalog import availability, queries
+from keystall.tenants.catalog.availability import Band, StockView
+from keystall.tenants.catalog.queries import (
+    CategoryView,
+    ImageView,
+    PriceView,
+    ProductView,
+    VariantView,
+)
+from keystall.tenants.delivery.service import MaskedCode, codes_of_orders
+from keystall.tenants.orders import queries as orders
+from keystall.tenants.orders.queries import (
+    OrderEventView,
+    OrderLineView,
+    OrderView,
+    PaymentView,
+    RefundView,
+)
+
+Rows = Sequence[UUID]
+
+
+async def products(context: RequestContext, ids: Rows) -> Mapping[UUID, ProductView]:
+    """Products of any status, by id."""
+    return await queries.products_by_ids(context.reader, context.require_shop().id, ids)
+
+
+async def variants(context: RequestContext, ids: Rows) -> Mapping[UUID, VariantView]:
+    """Variants, archived ones included, by id."""
+    return await queries.variants_by_ids(context.reader, context.require_shop().id, ids)
+
+
+async def variants_of(context: RequestContext, ids: Rows) -> Mapping[UUID, list[VariantView]]:
+    """The variants on sale of products."""
+    return await queries.variants_by_products(context.reader, context.require_shop().id, ids)
+
+
+async def prices_of(context: RequestContext, ids: Rows) -> Mapping[UUID, list[PriceView]]:
+    """The prices of variants."""
+    return await queries.prices_by_variants(context.reader, context.require_shop().id, ids)
+
+
+async def images_of(context: RequestContext, ids: Rows) -> Mapping[UUID, list[ImageView]]:
+    """The pictures of products."""
+    return await queries.images_by_products(context.reader, context.require_shop().id, ids)
+
+
+async def categories(context: RequestContext, ids: Rows) -> Mapping[UUID, CategoryView]:
+    """Categories, by id."""
+    return await queries.categories_by_ids(context.reader, context.require_shop().id, ids)
+
+
+async def product_counts(context: RequestContext, ids: Rows) -> Mapping[UUID, int]:
+    """How many products stand on categories."""
+    return await queries.product_counts(context.reader, context.require_shop().id, ids)
+
+
+async def bands(context: RequestContext, ids: Rows) -> Mapping[UUID, Band]:
+    """How much is left of variants, in bands."""
+    return await availability.bands_by_variants(context.reader, context.require_shop().id, ids)
+
+
+async def stock(context: RequestContext, ids: Rows) -> Mapping[UUID, StockView]:
+    """How many codes variants have."""
+    return await availability.stock_by_variants(context.reader, context.require_shop().id, ids)
+
+
+async def orders_by_id(context: RequestContext, ids: Rows) -> Mapping[UUID, OrderView]:
+    """Orders, by id."""
+    return await orders.orders_by_id(context.reader, context.require_shop().id, ids)
+
+
+async def order_lines(context: RequestContext, ids: Rows) -> Mapping[UUID, list[OrderLineView]]:
+    """The lines of orders."""
+    return await orders.lines_of_orders(context.reader, context.require_shop().id, ids)
+
+
+async def order_events(context: RequestContext, ids: Rows) -> Mapping[UUID, list[OrderEventView]]:
+    """The timelines of orders."""
+    return await orders.events_of_orders(context.reader, context.require_shop().id, ids)
+
+
+async def payments(context: RequestContext, ids: Rows) -> Mapping[UUID, list[PaymentView]]:
+    """The payments of orders."""
+    return await orders.payments_of_orders(context.reader, context.require_shop().id, ids)
+
+
+async def refunds(context: RequestContext, ids: Rows) -> Mapping[UUID, list[RefundView]]:
+    """The refunds of orders."""
+    return await orders.refunds_of_orders(context.reader, context.require_shop().id, ids)
+
+
+async def order_codes(context: RequestContext, ids: Rows) -> Mapping[UUID, list[MaskedCode]]:
+    """The delivered codes of orders."""
+    shop = context.require_shop().id
+    lines = await asyncio.gather(*(context.load(order_lines, order) for order in ids))
+    order_of = {line.id: line.order_id for found in lines for line in found or ()}
+    codes: dict[UUID, list[MaskedCode]] = {}
+    for code in await codes_of_orders(context.reader, context.installation, shop, ids):
+        if code.order_line_id is not None:
+            codes.setdefault(order_of[code.order_line_id], []).append(code)
+    return codes

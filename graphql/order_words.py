@@ -1,0 +1,27 @@
+"""What happened to an order, in sentences."""
+
+from collections.abc import Sequence
+
+from keystall.graphql.wording import known, worded
+from keystall.tenants.orders.queries import OrderEventView, RefundView
+
+
+def event_message(event: OrderEventView, locale: str) -> str:
+    """One event of the timeline; why, where it tells."""
+    key = f"event.{event.kind}"
+    told = worded(key if known(key) else "event.other", locale)
+    reason = event.data.get("reason")
+    return f"{told} {_reason(str(reason), locale)}" if reason else told
+
+
+def status_note(refunds: Sequence[RefundView], locale: str) -> str | None:
+    """Why money goes back and how far it is; None where none does."""
+    if not refunds:
+        return None
+    last = refunds[-1]
+    return f"{_reason(last.reason, locale)} {worded(f'refund.{last.state}', locale)}"
+
+
+def _reason(reason: str, locale: str) -> str:
+    key = f"returned.{reason}"
+    return worded(key if known(key) else "returned.other", locale)

@@ -1,0 +1,253 @@
+"""What a shop sells, as its buyers see it: only what is on sale."""
+
+import asyncio
+import html
+import re
+from datetime import datetime
+from enum import Enum
+from typing import Annotated
+
+import strawberry
+
+from keystall.graphql import loads
+from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.describing import (
+    about,
+    described,
+    enum_type,
+    object_type,
+    resolver,
+    value,
+)
+from keystall.graphql.errors import bad_input
+from keystall.graphql.ids import encode
+from keystall.graphql.nouns import Availability, BuyerField, Image, Node, buyer_field, image
+from keystall.graphql.relay import (
+    After,
+    Connection,
+    First,
+    connection,
+    decode_any,
+    page_size,
+)
+from keystall.graphql.scalars import Money, money
+from keystall.tenants.catalog.availability import best_band
+from keystall.tenants.catalog.lists import ProductFilter, product_list
+from keystall.tenants.catalog.queries import CategoryView, PriceView, ProductView, VariantView
+
+SUMMARY_LENGTH = 160
+_TAG = re.compile(r"<[^>]*>")
+
+
+@enum_type
+class ProductSort(Enum):
+    """How a list of products is ordered."""
+
+    FEATURED = value("featured", "As the merchant arranged them.")
+    NEWEST = value("newest", "Newest first.")
+    PRICE_ASC = value(
+        "price_asc", "Cheapest first, by the lowest price in the currency of the request."
+    )
+    PRICE_DESC = value(
+        "price_desc", "Dearest first, by the lowest price in the currency of the request."
+    )
+
+
+Sort = Annotated[ProductSort | None, about("The order of the list.")]
+
+
+@object_type
+class PriceRange:
+    """Lowest and highest price."""
+
+    min: Money = described("The lowest price.")
+    max: Money = described("The highest price.")
+
+
+@object_type
+class Category(Node):
+    """A shelf of the shop."""
+
+    view: strawberry.Private[CategoryView]
+    name: str = described("The category's name in the language of the request.")
+    slug: str = described("The category's short name, as in its address.")
+
+    @resolver
+    async def products(
+        self,
+        info: Info,
+        first: First = 20,
+        after: After = None,
+        sort: Sort = ProductSort.FEATURED,
+    ) -> Connection["Product"]:
+        """The products on this shelf."""
+        wanted = ProductFilter(
+            sort=(sort or ProductSort.FEATURED).value,
+            currency=info.context.currency,
+            category_id=self.view.id,
+        )
+        return await products_page(info.context, wanted, first, after)
+
+
+@object_type
+class Product(Node):
+    """Something the shop sells."""
+
+    view: strawberry.Private[ProductView]
+    name: str = described("The product's name in the language of the request.")
+    slug: str = described("The product's short name, as in its address.")
+    description_html: str = described(
+        "The description as safe HTML in the language of the request."
+    )
+    created_at: datetime = described("When it was created.")
+
+    @resolver
+    def summary(self) -> str:
+        """The description's first words as plain text, 160 characters at most."""
+        text = " ".join(html.unescape(_TAG.sub(" ", self.description_html)).split())
+        if len(text) <= SUMMARY_LENGTH:
+            return text
+        return text[: SUMMARY_LENGTH - 1].rstrip() + "…"
+
+    @resolver
+    async def images(self, info: Info) -> list[Image]:
+        """Pictures, the main one first."""
+        found = await info.context.load(loads.images_of, self.view.id) or []
+        return [image(info.context, one.id, (one.width, one.height), self.name) for one in found]
+
+    @resolver
+    async def variants(self, info: Info) -> list["Variant"]:
+        """The kinds in which the product is sold, in the merchant's order."""
+        found = await info.context.load(loads.variants_of, self.view.id) or []
+        return [variant(info.context, one) for one in found]
+
+    @resolver
+    def buyer_fields(self) -> list[BuyerField]:
+        """What the buyer is asked for besides an email address."""
+        return [buyer_field(stored) for stored in self.view.buyer_fields]
+
+    @resolver
+    async def price_range(self, info: Info) -> PriceRange | None:
+        """Lowest and highest price in the currency of the request; null where it has no price in
+        it."""
+        context = info.context
+        variants = await context.load(loads.variants_of, self.view.id) or []
+        found = await asyncio.gather(*(_price(context, one) for one in variants))
+        prices = [price.amount for price in found if price is not None]
+        if not prices:
+            return None
+        return PriceRange(
+            min=money(min(prices), context.currency, context.locale),
+            max=money(max(prices), context.currency, context.locale),
+        )
+
+    @resolver
+    async def availability(self, info: Info) -> Availability:
+        """The best availability among the variants."""
+        variants = await info.context.load(loads.variants_of, self.view.id) or []
+        bands = await asyncio.gather(*(info.context.load(loads.bands, one.id) for one in variants))
+        return Availability(best_band(band for band in bands if band is not None))
+
+    @resolver
+    async def category(self, info: Info) -> Category | None:
+        """The shelf it stands on, where it stands on one."""
+        if self.view.category_id is None:
+            return None
+        found = await info.context.load(loads.categories, self.view.category_id)
+        return category(info.context, found) if found else None
+
+
+@object_type
+class Variant(Node):
+    """One kind of a product, with its own price and stock."""
+
+    view: strawberry.Private[VariantView]
+    name: str = described(
+        "The variant's name in the language of the request; empty where the product has only one."
+    )
+    min_quantity: int = described("The fewest that can be bought at once.")
+    max_quantity: int = described("The most that can be bought at once.")
+
+    @resolver
+    async def price(self, info: Info) -> Money | None:
+        """The price of one, in the currency of the request; null where it has no price in it."""
+        found = await _price(info.context, self.view)
+        return money(found.amount, found.currency, info.context.locale) if found else None
+
+    @resolver
+    async def prices(self, info: Info) -> list[Money]:
+        """The price of one in every currency it is sold in."""
+        found = await info.context.load(loads.prices_of, self.view.id) or []
+        return [money(price.amount, price.currency, info.context.locale) for price in found]
+
+    @resolver
+    async def availability(self, info: Info) -> Availability:
+        """How much is left, in bands."""
+        return Availability(await info.context.load(loads.bands, self.view.id) or "sold_out")
+
+    @resolver
+    async def product(self, info: Info) -> Product:
+        """The product it belongs to."""
+        found = await info.context.load(loads.products, self.view.product_id)
+        if found is None:
+            raise LookupError("a variant without a product")
+        return product(info.context, found)
+
+
+async def _price(context: RequestContext, view: VariantView) -> PriceView | None:
+    found = await context.load(loads.prices_of, view.id) or []
+    return next((price for price in found if price.currency == context.currency), None)
+
+
+def category(context: RequestContext, view: CategoryView) -> Category:
+    """A category for the reader's language."""
+    name = view.translations.get(context.locale, {}).get("name") or view.name
+    return Category(id=encode("Category", view.id), view=view, name=name, slug=view.slug)
+
+
+def product(context: RequestContext, view: ProductView) -> Product:
+    """A product for the reader's language."""
+    texts = view.translations.get(context.locale, {})
+    return Product(
+        id=encode("Product", view.id),
+        view=view,
+        name=texts.get("name") or view.name,
+        slug=view.slug,
+        description_html=texts.get("description_html") or view.description_html,
+        created_at=view.created_at,
+    )
+
+
+def variant(context: RequestContext, view: VariantView) -> Variant:
+    """A variant for the reader's language."""
+    return Variant(
+        id=encode("Variant", view.id),
+        view=view,
+        name=view.translations.get(context.locale, {}).get("name") or view.name,
+        min_quantity=view.min_quantity,
+        max_quantity=view.max_quantity,
+    )
+
+
+async def products_page(
+    context: RequestContext, wanted: ProductFilter, first: int | None, after: str | None
+) -> Connection[Product]:
+    """A page of products. Raises ApiError for a page that cannot be."""
+    size = page_size(first)
+    try:
+        rows = await product_list(
+            context.reader,
+            context.require_shop().id,
+            wanted,
+            after=decode_any(after),
+            limit=size + 1,
+        )
+    except ValueError:
+        raise bad_input("`after` is no cursor of this list.") from None
+    return connection(
+        rows,
+        size,
+        after=after,
+        node=lambda row: product(context, row.product),
+        key=lambda row: row.key,
+    )

@@ -1,0 +1,299 @@
+"""What a buyer can do."""
+
+from collections.abc import Awaitable
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import strawberry
+
+from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.describing import about, described, input_type, object_type, resolver
+from keystall.graphql.ids import row_of
+from keystall.graphql.refusals import attempted
+from keystall.graphql.scalars import URL
+from keystall.graphql.storefront.cart import Cart, CartUserError, cart_of
+from keystall.graphql.storefront.order import (
+    Order,
+    OrderUserError,
+    order_of,
+    row_of_token,
+)
+from keystall.tenants.checkout import carts
+from keystall.tenants.checkout.carts import LineChange, NewLine
+from keystall.tenants.checkout.completion import cart_complete
+from keystall.tenants.errors import Refused, UserError, refuse
+from keystall.tenants.installation import Installation
+from keystall.tenants.orders.service import cancel_order
+from keystall.tenants.payments.service import start_payment
+from keystall.tenants.shops.shop import Shop
+
+Payload = TypeVar("Payload")
+CartId = Annotated[strawberry.ID, about("The cart.")]
+
+
+@input_type
+class CartLineInput:
+    """How many of a variant to put into a cart."""
+
+    variant_id: strawberry.ID = described("The variant.")
+    quantity: int = described("How many.", default=1)
+
+
+@input_type
+class CartLineUpdateInput:
+    """A new quantity for a line."""
+
+    id: strawberry.ID = described("The line.")
+    quantity: int = described("How many; 0 removes the line.")
+
+
+@input_type
+class CartCreateInput:
+    """A new cart."""
+
+    currency: str | None = described(
+        "The currency to buy in; the request's when left out.", default=None
+    )
+    lines: list[CartLineInput] = described("The first lines.", default_factory=list)
+
+
+@input_type
+class BuyerFieldValueInput:
+    """An answer to a product's question."""
+
+    key: str = described("The question's key.")
+    value: str = described("The answer.")
+
+
+@input_type
+class CartBuyerInput:
+    """Who buys."""
+
+    email: str | None = described(
+        "Where the goods and the order's link go; stays as it is when left out.", default=None
+    )
+    locale: str | None = described(
+        "The language to write to the buyer in; the request's when left out.", default=None
+    )
+    buyer_fields: list[BuyerFieldValueInput] = described(
+        "Answers to the products' questions; those left out stay as they are.",
+        default_factory=list,
+    )
+
+
+@object_type
+class CartCreatePayload:
+    """The answer to cartCreate."""
+
+    cart: Cart | None = described("The new cart; null where it was refused.")
+    user_errors: list[CartUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class CartLinesAddPayload:
+    """The answer to cartLinesAdd."""
+
+    cart: Cart | None = described("The cart as it is now; null where it was refused.")
+    user_errors: list[CartUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class CartLinesUpdatePayload:
+    """The answer to cartLinesUpdate."""
+
+    cart: Cart | None = described("The cart as it is now; null where it was refused.")
+    user_errors: list[CartUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class CartLinesRemovePayload:
+    """The answer to cartLinesRemove."""
+
+    cart: Cart | None = described("The cart as it is now; null where it was refused.")
+    user_errors: list[CartUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class CartBuyerUpdatePayload:
+    """The answer to cartBuyerUpdate."""
+
+    cart: Cart | None = described("The cart as it is now; null where it was refused.")
+    user_errors: list[CartUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class CartCompletePayload:
+    """The answer to cartComplete."""
+
+    order: Order | None = described("The order; null where it was refused.")
+    redirect_url: URL | None = described(
+        "Where to pay; null where it was refused, and while the provider does not answer."
+    )
+    user_errors: list[CartUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class OrderCancelPayload:
+    """The answer to orderCancel."""
+
+    order: Order | None = described("The order as it is now; null where it was refused.")
+    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class Mutation:
+    """What a buyer can do."""
+
+    @resolver
+    async def cart_create(
+        self, info: Info, input: Annotated[CartCreateInput, about("The new cart.")]
+    ) -> CartCreatePayload:
+        """Starts a cart."""
+        context = info.context
+        call = carts.cart_create(
+            context.installation,
+            context.require_shop(),
+            _lines(input.lines),
+            currency=input.currency or context.currency,
+            locale=context.locale,
+        )
+        made, errors = await attempted(context, call, CartUserError)
+        cart = await cart_of(context, made) if made else None
+        return CartCreatePayload(cart=cart, user_errors=errors)
+
+    @resolver
+    async def cart_lines_add(
+        self,
+        info: Info,
+        cart_id: CartId,
+        lines: Annotated[list[CartLineInput], about("What to put in.")],
+    ) -> CartLinesAddPayload:
+        """Puts variants into a cart; a variant that is in it already grows."""
+        cart = row_of("Cart", cart_id)
+        call = carts.cart_lines_add(*_shop(info.context), cart, _lines(lines))
+        return await _changed(info.context, cart, call, CartLinesAddPayload)
+
+    @resolver
+    async def cart_lines_update(
+        self,
+        info: Info,
+        cart_id: CartId,
+        lines: Annotated[list[CartLineUpdateInput], about("The new quantities.")],
+    ) -> CartLinesUpdatePayload:
+        """Changes how many a cart has of its lines."""
+        cart = row_of("Cart", cart_id)
+        changes = [LineChange(row_of("CartLine", line.id), line.quantity) for line in lines]
+        call = carts.cart_lines_update(*_shop(info.context), cart, changes)
+        return await _changed(info.context, cart, call, CartLinesUpdatePayload)
+
+    @resolver
+    async def cart_lines_remove(
+        self,
+        info: Info,
+        cart_id: CartId,
+        line_ids: Annotated[list[strawberry.ID], about("The lines.")],
+    ) -> CartLinesRemovePayload:
+        """Takes lines out of a cart."""
+        cart = row_of("Cart", cart_id)
+        rows = [row_of("CartLine", line) for line in line_ids]
+        call = carts.cart_lines_remove(*_shop(info.context), cart, rows)
+        return await _changed(info.context, cart, call, CartLinesRemovePayload)
+
+    @resolver
+    async def cart_buyer_update(
+        self, info: Info, cart_id: CartId, input: Annotated[CartBuyerInput, about("Who buys.")]
+    ) -> CartBuyerUpdatePayload:
+        """Says who buys and answers the products' questions."""
+        cart = row_of("Cart", cart_id)
+        call = _buyer_update(info.context, cart, input)
+        return await _changed(info.context, cart, call, CartBuyerUpdatePayload)
+
+    @resolver
+    async def cart_complete(
+        self,
+        info: Info,
+        cart_id: CartId,
+        payment_method: Annotated[
+            strawberry.ID, about("The way to pay: an id from `shop.paymentMethods`.")
+        ],
+        idempotency_key: Annotated[
+            str, about("A text of your own, new for each purchase, 8 to 64 characters.")
+        ],
+    ) -> CartCompletePayload:
+        """Makes an order of a cart, holds the goods, and tells where to pay. The same key with the
+        same input answers the same order."""
+        context = info.context
+        call = cart_complete(
+            *_shop(context),
+            row_of("Cart", cart_id),
+            payment_account_id=row_of("PaymentMethod", payment_method),
+            idempotency_key=idempotency_key,
+        )
+        row, errors = await attempted(context, call, CartUserError)
+        if row is None:
+            return CartCompletePayload(order=None, redirect_url=None, user_errors=errors)
+        address = await start_payment(context.installation, context.require_shop(), row)
+        return CartCompletePayload(
+            order=await order_of(context, row),
+            redirect_url=URL(address) if address else None,
+            user_errors=[],
+        )
+
+    @resolver
+    async def order_cancel(
+        self, info: Info, token: Annotated[str, about("The order's token.")]
+    ) -> OrderCancelPayload:
+        """Cancels an order that is not paid, and frees its goods."""
+        row = row_of_token(info.context, token)
+        call = _cancel(info.context, row)
+        _, errors = await attempted(info.context, call, OrderUserError)
+        order = await order_of(info.context, row) if row and not errors else None
+        return OrderCancelPayload(order=order, user_errors=errors)
+
+
+def _shop(context: RequestContext) -> tuple[Installation, Shop]:
+    return context.installation, context.require_shop()
+
+
+def _lines(asked: list[CartLineInput]) -> list[NewLine]:
+    return [NewLine(row_of("Variant", line.variant_id), line.quantity) for line in asked]
+
+
+async def _changed(
+    context: RequestContext, cart: UUID, call: Awaitable[None], payload: type[Payload]
+) -> Payload:
+    """The payload of a change to a cart that answers nothing by itself."""
+    _, errors = await attempted(context, call, CartUserError)
+    make: Any = payload
+    changed: Payload = make(
+        cart=None if errors else await cart_of(context, cart), user_errors=errors
+    )
+    return changed
+
+
+async def _buyer_update(context: RequestContext, cart: UUID, asked: CartBuyerInput) -> None:
+    """Answers are a list here and a mapping below: paths lead back to the list."""
+    try:
+        await carts.cart_buyer_update(
+            *_shop(context),
+            cart,
+            email=asked.email,
+            locale=asked.locale or context.locale,
+            answers={answer.key: answer.value for answer in asked.buyer_fields},
+        )
+    except Refused as refused:
+        places = {answer.key: str(at) for at, answer in enumerate(asked.buyer_fields)}
+        raise Refused(*(_placed(error, places) for error in refused.errors)) from None
+
+
+def _placed(error: UserError, places: dict[str, str]) -> UserError:
+    *above, key = error.path or ("",)
+    if above[-1:] != ["buyer_fields"] or key not in places:
+        return error
+    return UserError(error.code, (*above, places[key], "value"), error.params)
+
+
+async def _cancel(context: RequestContext, row: UUID | None) -> None:
+    if row is None:
+        raise refuse("NOT_FOUND", "token")
+    await cancel_order(context.installation, context.require_shop().id, row)

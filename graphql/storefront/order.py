@@ -1,0 +1,223 @@
+"""Orders as their buyers see them: opened by their token alone."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from uuid import UUID
+
+import strawberry
+
+from keystall.graphql import loads
+from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.describing import described, object_type, resolver
+from keystall.graphql.ids import encode
+from keystall.graphql.nouns import OrderBuyerField, OrderEvent, OrderStatus, RefundStatus
+from keystall.graphql.order_words import event_message, status_note
+from keystall.graphql.refusals import UserError, error_codes
+from keystall.graphql.scalars import URL, Money, money
+from keystall.graphql.storefront.shop import Shop, payment_name, shop
+from keystall.tenants.delivery.service import MaskedCode, reveal_order_codes
+from keystall.tenants.orders.queries import OrderLineView, OrderView, order_by_id
+from keystall.tenants.orders.tokens import order_of_token, order_token
+from keystall.tenants.payments.service import start_payment
+
+OrderErrorCode = error_codes("OrderErrorCode", "an order", "INVALID", "NOT_FOUND", "CONFLICT")
+
+
+@object_type
+class OrderUserError(UserError):
+    """Why a request to change an order was refused."""
+
+    family = OrderErrorCode
+    code: Enum = described("The reason for programs.", graphql_type=OrderErrorCode)
+
+
+@object_type
+class Code:
+    """One delivered code."""
+
+    id: strawberry.ID = described("Opaque id.")
+    view: strawberry.Private[MaskedCode]
+    order_id: strawberry.Private[UUID]
+    masked: str = described("The code with most of it hidden.")
+
+    @resolver
+    async def secret(self, info: Info) -> str:
+        """The code itself. Asking for it is recorded as a reveal each time."""
+        opened = await info.context.load(_revealed, self.order_id) or {}
+        return opened[self.view.id]
+
+
+@object_type
+class OrderLine:
+    """One variant of an order, as it was when it was bought."""
+
+    id: strawberry.ID = described("Opaque id.")
+    view: strawberry.Private[OrderLineView]
+    product_name: str = described("The product's name at the time.")
+    variant_name: str = described(
+        "The variant's name at the time; empty where the product had only one."
+    )
+    quantity: int = described("How many.")
+    unit_price: Money = described("The price of one.")
+    total: Money = described("The price of all of this line.")
+
+    @resolver
+    async def codes(self, info: Info) -> list[Code]:
+        """The goods, once delivered; empty before."""
+        found = await info.context.load(loads.order_codes, self.view.order_id) or []
+        return [
+            Code(
+                id=encode("Code", code.id),
+                view=code,
+                order_id=self.view.order_id,
+                masked=code.masked,
+            )
+            for code in found
+            if code.order_line_id == self.view.id
+        ]
+
+
+@object_type
+class Refund:
+    """Money sent back to the buyer."""
+
+    amount: Money = described("How much.")
+    status: RefundStatus = described("How far it is.")
+    created_at: datetime = described("When it was decided.")
+
+
+@object_type
+class Order:
+    """A purchase. It opens by its token only."""
+
+    id: strawberry.ID = described("Opaque id; it does not open the order.")
+    view: strawberry.Private[OrderView]
+    token: str = described("The unguessable key of the order's page.")
+    number: str = described("The number to name when writing to the seller; it opens nothing.")
+    status: OrderStatus = described("How far it is.")
+    expires_at: datetime = described("Until when the goods are held for payment.")
+    created_at: datetime = described("When it was placed.")
+    paid_at: datetime | None = described("When the payment arrived.")
+    delivered_at: datetime | None = described("When the goods were handed over.")
+    email: str = described("Where the order's link was sent.")
+    buyer_fields: list[OrderBuyerField] = described(
+        "What the buyer answered to the products' questions."
+    )
+    total: Money = described("What was asked for.")
+
+    @resolver
+    async def status_note(self, info: Info) -> str | None:
+        """What the buyer should know about the status, in the language of the request; null where
+        the status says it all."""
+        found = await info.context.load(loads.refunds, self.view.id) or []
+        return status_note(found, info.context.locale)
+
+    @resolver
+    async def lines(self, info: Info) -> list[OrderLine]:
+        """What was bought."""
+        found = await info.context.load(loads.order_lines, self.view.id) or []
+        currency, locale = self.view.currency, info.context.locale
+        return [
+            OrderLine(
+                id=encode("OrderLine", line.id),
+                view=line,
+                product_name=line.product_name,
+                variant_name=line.variant_name,
+                quantity=line.quantity,
+                unit_price=money(line.unit_price, currency, locale),
+                total=money(line.total, currency, locale),
+            )
+            for line in found
+        ]
+
+    @resolver
+    async def payment_url(self, info: Info) -> URL | None:
+        """Where to pay, while payment is awaited; null while the provider does not answer."""
+        if self.view.status != "pending":
+            return None
+        context = info.context
+        payments = await context.load(loads.payments, self.view.id) or []
+        address = payments[-1].redirect_url if payments else None
+        if address is None:
+            # The provider was away when the order was placed. Nothing stays open while it is asked.
+            await context.reader.close()
+            address = await start_payment(
+                context.installation, context.require_shop(), self.view.id
+            )
+        return URL(address) if address else None
+
+    @resolver
+    async def payment_method_name(self, info: Info) -> str:
+        """The name of the way to pay that was chosen."""
+        payments = await info.context.load(loads.payments, self.view.id) or []
+        return payment_name(payments[-1].provider, info.context.locale) if payments else ""
+
+    @resolver
+    async def refunds(self, info: Info) -> list[Refund]:
+        """Money sent back, or to be sent back."""
+        found = await info.context.load(loads.refunds, self.view.id) or []
+        return [
+            Refund(
+                amount=money(refund.amount, refund.currency, info.context.locale),
+                status=RefundStatus(refund.state),
+                created_at=refund.created_at,
+            )
+            for refund in found
+        ]
+
+    @resolver
+    async def timeline(self, info: Info) -> list[OrderEvent]:
+        """What happened so far, oldest first."""
+        found = await info.context.load(loads.order_events, self.view.id) or []
+        return [
+            OrderEvent(
+                kind=event.kind, message=event_message(event, info.context.locale), at=event.at
+            )
+            for event in found
+        ]
+
+    @resolver
+    def shop(self, info: Info) -> Shop:
+        """The shop it was placed in, with the seller's contact."""
+        return shop(info.context)
+
+
+async def _revealed(
+    context: RequestContext, orders: Sequence[UUID]
+) -> Mapping[UUID, Mapping[UUID, str]]:
+    """The plain codes of orders; each is recorded."""
+    shop_id = context.require_shop().id
+    return {
+        order: await reveal_order_codes(
+            context.installation, shop_id, order, address=context.address
+        )
+        for order in orders
+    }
+
+
+def row_of_token(context: RequestContext, token: str) -> UUID | None:
+    """The order a token opens in the request's shop; None for any other text."""
+    return order_of_token(context.installation.keys, context.require_shop().id, token)
+
+
+async def order_of(context: RequestContext, row: UUID) -> Order | None:
+    """An order whose token was shown; None where the shop has none."""
+    shop_id = context.require_shop().id
+    view = await order_by_id(context.reader, shop_id, row)
+    if view is None:
+        return None
+    return Order(
+        id=encode("Order", view.id),
+        view=view,
+        token=order_token(context.installation.keys, shop_id, view.id),
+        number=view.number,
+        status=OrderStatus(view.status),
+        expires_at=view.expires_at,
+        created_at=view.created_at,
+        paid_at=view.paid_at,
+        delivered_at=view.delivered_at,
+        email=view.email,
+        buyer_fields=[OrderBuyerField(**answer) for answer in view.buyer_fields],
+        total=money(view.total, view.currency, context.locale),
+    )
