@@ -1,8 +1,8 @@
 """How the domain says no.
 
-A service that will not do what it is asked raises `Refused` with one `UserError` for every reason it
-found, after which its transaction has rolled back: nothing has changed. Errors carry a code and data,
-never a sentence; the gateway words them in the reader's language.
+A service that will not do what it is asked raises `Refused` with one `UserError` for every reason
+it found, after which its transaction has rolled back: nothing has changed. Errors carry a code and
+data, never a sentence; the gateway words them in the reader's language.
 """
 
 from collections.abc import Mapping

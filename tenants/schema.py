@@ -17,6 +17,7 @@ MODELS = (
     "keystall.tenants.checkout.models",
     "keystall.tenants.delivery.models",
     "keystall.tenants.files.models",
+    "keystall.tenants.idempotency.models",
     "keystall.tenants.jobs.models",
     "keystall.tenants.ledger.models",
     "keystall.tenants.orders.models",

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from keystall.platform import clock
 from keystall.platform.ids import new_id
-from keystall.tenants.checkout.idempotency import claim_key, fingerprint
 from keystall.tenants.checkout.pricing import (
     CartLineView,
     answer_errors,
@@ -24,6 +23,7 @@ from keystall.tenants.checkout.pricing import (
 )
 from keystall.tenants.checkout.queries import cart_lines
 from keystall.tenants.errors import Refused, refuse
+from keystall.tenants.idempotency.keys import claim_key, fingerprint
 from keystall.tenants.installation import Installation
 from keystall.tenants.orders.events import record
 from keystall.tenants.shops.shop import Shop

@@ -10,8 +10,8 @@ from uuid import UUID
 from keystall.platform import database
 from keystall.platform.database import Transaction
 from keystall.platform.ids import new_id
-from keystall.tenants.checkout.idempotency import claim_key, fingerprint
 from keystall.tenants.errors import refuse
+from keystall.tenants.idempotency.keys import claim_key, fingerprint
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.previews import parse_codes, require_variant, storable
 from keystall.tenants.stock.sealing import ShopCipher, shop_cipher

@@ -1,0 +1,1 @@
+"""Idempotency: an operation that is asked for again under its key is not done again."""
