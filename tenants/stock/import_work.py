@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from keystall.platform import clock
@@ -18,12 +18,15 @@ from keystall.platform.files import FileMissing
 from keystall.platform.ids import new_id
 from keystall.tenants.errors import Refused
 from keystall.tenants.installation import Installation
+from keystall.tenants.jobs.service import job_finish
 from keystall.tenants.outbox.claims import claim, peek
 from keystall.tenants.stock.card_files import ParsedCode, ParsedFile
 from keystall.tenants.stock.previews import parse_codes
 from keystall.tenants.stock.sealing import ShopCipher, shop_cipher
 from keystall.tenants.stock.uploads import drop_codes, open_codes
 from keystall.tenants.writing import Writing, writing
+
+Ending = Literal["done", "failed", "canceled"]
 
 CHUNK = 1_000
 LEASE = timedelta(seconds=30)
@@ -198,20 +201,14 @@ async def _insert(tx: Writing, work: _Import, chunk: Sequence[_SealedCode]) -> i
     )  # fmt: skip
 
 
-async def _end(work: _Import, state: str, *, problem: str | None = None) -> None:
+async def _end(work: _Import, state: Ending, *, problem: str | None = None) -> None:
     async with writing(work.installation, work.shop) as tx:
         job = await _locked(tx, work.shop, work.job)
-        if job["state"] not in ("queued", "running"):
-            raise _Elsewhere
         if await claim(tx, work.shop, work.item) is None:
             raise _Elsewhere
-        await tx.execute(
-            "update jobs set state = $3, result = result || $4::jsonb, finished_at = $5"
-            " where shop_id = $1 and id = $2",
-            work.shop, work.job, state, {} if problem is None else {"problem": problem},
-            clock.now(),
-        )  # fmt: skip
-        tx.announce(f"job:{work.job}")
+        result = {**job["result"], **({} if problem is None else {"problem": problem})}
+        if not await job_finish(tx, work.shop, work.job, state, result=result):
+            raise _Elsewhere
 
 
 async def _locked(tx: Writing, shop: UUID, job_id: UUID) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ Whatever can be refused is refused here, before anything is written; `import_wor
 What is kept in between is sealed: the job's row holds ids, the file store holds ciphertext.
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,11 +12,12 @@ from keystall.platform import database
 from keystall.platform.database import Transaction
 from keystall.platform.ids import new_id
 from keystall.tenants.errors import refuse
+from keystall.tenants.files.service import codes_content, codes_discard, codes_upload
 from keystall.tenants.idempotency.keys import claim_key, fingerprint
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.previews import parse_codes, require_variant, storable
 from keystall.tenants.stock.sealing import ShopCipher, shop_cipher
-from keystall.tenants.stock.uploads import drop_codes, store_codes, take_codes, uploaded_codes
+from keystall.tenants.stock.uploads import take_codes
 from keystall.tenants.writing import writing
 
 OPERATION = "codes.import"
@@ -54,8 +56,10 @@ async def codes_import(
     unless they are to be skipped (params count, and line and reason of the first),
     IDEMPOTENCY_MISMATCH. An upload is used up by its import.
     """
-    if (text is None) == (upload_id is None):
-        raise refuse("REQUIRED" if text is None else "INVALID", "text")
+    if not text and upload_id is None:
+        raise refuse("REQUIRED", "text")
+    if text is not None and upload_id is not None:
+        raise refuse("INVALID", "text")
     text = None if text is None else storable(text)
     asked = _Asked(variant_id, text, upload_id, skip_bad, idempotency_key)
     async with database.transaction(shop) as tx:
@@ -68,7 +72,7 @@ async def codes_import(
     await _check(installation, shop, asked)
     if upload_id is not None:
         return await _begin(installation, shop, asked, print_=print_, file_id=upload_id)
-    return await _begin_pasted(installation, shop, asked, print_=print_, cipher=cipher)
+    return await _begin_pasted(installation, shop, asked, print_=print_)
 
 
 async def _earlier(tx: Transaction, shop: UUID, key: str, print_: bytes) -> UUID | None:
@@ -84,7 +88,7 @@ async def _earlier(tx: Transaction, shop: UUID, key: str, print_: bytes) -> UUID
 async def _check(installation: Installation, shop: UUID, asked: _Asked) -> None:
     content: bytes | str | None = asked.text
     if asked.upload_id is not None:
-        content = await uploaded_codes(installation, shop, asked.upload_id)
+        content = await codes_content(installation, shop, asked.upload_id)
     parsed = await parse_codes(content or "")
     if parsed.bad and not asked.skip_bad:
         first = parsed.bad[0]
@@ -98,32 +102,29 @@ async def _check(installation: Installation, shop: UUID, asked: _Asked) -> None:
 
 
 async def _begin_pasted(
-    installation: Installation, shop: UUID, asked: _Asked, *, print_: bytes, cipher: ShopCipher
+    installation: Installation, shop: UUID, asked: _Asked, *, print_: bytes
 ) -> UUID:
-    content = (asked.text or "").encode()
-    file_id = await store_codes(installation, shop, cipher, content)
-    job = None
+    file = await codes_upload(installation, shop, "pasted.txt", _once((asked.text or "").encode()))
     try:
-        job = await _begin(installation, shop, asked, print_=print_, file_id=file_id)
+        return await _begin(installation, shop, asked, print_=print_, file_id=file.id)
     finally:
-        if job != file_id:
-            await drop_codes(installation, shop, file_id)
-    return job
+        # Where nothing was begun with it, by a refusal or because it was begun before.
+        await codes_discard(installation, shop, file.id)
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 async def _begin(
     installation: Installation, shop: UUID, asked: _Asked, *, print_: bytes, file_id: UUID
 ) -> UUID:
+    job = new_id()
     async with writing(installation, shop) as tx:
-        # Only a pasted text's file is surely new, so that its id can tell this import from others.
-        job = file_id if asked.upload_id is None else new_id()
-        earlier = await claim_key(
-            tx, shop, OPERATION, asked.key, print_=print_, object_id=job
-        )  # fmt: skip
+        earlier = await claim_key(tx, shop, OPERATION, asked.key, print_=print_, object_id=job)
         if earlier != job:
             return earlier
-        if asked.upload_id is not None:
-            await take_codes(tx, shop, asked.upload_id)
+        await take_codes(tx, shop, file_id)
         await tx.execute(
             "insert into jobs (shop_id, id, kind, state, input)"
             " values ($1, $2, 'codes_import', 'queued', $3)",
@@ -131,7 +132,7 @@ async def _begin(
             {
                 "variant_id": str(asked.variant_id),
                 "file_id": str(file_id),
-                "pasted": asked.upload_id is None,
+                "pasted": asked.text is not None,
             },
         )  # fmt: skip
         await tx.post(OPERATION, job)

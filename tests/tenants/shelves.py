@@ -1,12 +1,13 @@
 """A variant to put codes on, and looks behind the counter."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from keystall.platform import database
 from keystall.platform.ids import new_id
+from keystall.tenants.files.service import codes_upload
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.import_work import import_codes
 from keystall.tenants.stock.imports import codes_import
@@ -88,6 +89,15 @@ async def a_shelf(installation: Installation, shop: UUID | None = None) -> Shelf
             shop, variant, product,
         )  # fmt: skip
     return Shelf(installation, shop, variant)
+
+
+async def an_upload(shelf: Shelf, content: bytes) -> UUID:
+    """A file of codes that the shop's merchant has uploaded."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield content
+
+    return (await codes_upload(shelf.installation, shelf.shop, "codes.txt", chunks())).id
 
 
 async def an_order_line(shelf: Shelf, quantity: int) -> tuple[UUID, UUID]:

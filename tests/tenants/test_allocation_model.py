@@ -69,8 +69,13 @@ class Stock(RuleBasedStateMachine):
         self.shelves: list[Shelf] = [
             self.run(a_shelf(self.installation, self.shop)) for _ in range(2)
         ]
+        for shelf in range(2):
+            self.fill(shelf, 4)
 
     @rule(shelf=st.integers(0, 1), count=st.integers(1, 5))
+    def refill(self, shelf: int, count: int) -> None:
+        self.fill(shelf, count)
+
     def fill(self, shelf: int, count: int) -> None:
         first = self.model.made[shelf]
         self.run(self.shelves[shelf].fill("\n".join(f"c{first + n}" for n in range(count))))
@@ -151,5 +156,5 @@ async def test_stock_is_conserved_whatever_is_bought_paid_and_expired(
     await asyncio.to_thread(
         run_state_machine_as_test,
         StockHere,
-        settings=settings(max_examples=20, stateful_step_count=15, deadline=None, database=None),
+        settings=settings(max_examples=40, stateful_step_count=20, deadline=None, database=None),
     )

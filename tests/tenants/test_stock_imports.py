@@ -12,13 +12,13 @@ import pytest
 
 from keystall.platform import clock, database
 from keystall.tenants.errors import Refused, UserError
+from keystall.tenants.files.service import MAX_CODES_BYTES
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock import import_work
 from keystall.tenants.stock.card_files import parse_file
 from keystall.tenants.stock.imports import codes_import
 from keystall.tenants.stock.previews import MAX_LINES
-from keystall.tenants.stock.uploads import MAX_CODES_BYTES, codes_upload
-from tests.tenants.shelves import Shelf, a_shelf
+from tests.tenants.shelves import Shelf, a_shelf, an_upload
 
 DATA = Path(__file__).parents[1] / "data"
 THREE_THOUSAND = "\n".join(f"CODE-{n:05d}" for n in range(3_000))
@@ -63,7 +63,7 @@ async def test_the_sample_files_come_out_whole_and_in_order(
     shelf: Shelf, name: str, added: int, repeated: int
 ) -> None:
     content = (DATA / name).read_bytes()
-    upload = await codes_upload(shelf.installation, shelf.shop, content, name=name)
+    upload = await an_upload(shelf, content)
 
     job = await codes_import(
         shelf.installation, shelf.shop, shelf.variant, upload_id=upload, idempotency_key=name
@@ -77,6 +77,8 @@ async def test_the_sample_files_come_out_whole_and_in_order(
         "added": added, "duplicates_in_file": repeated, "duplicates_in_stock": 0, "bad": 0,
     }  # fmt: skip
     assert stored_files(shelf) == []
+    async with database.transaction(shelf.shop) as tx:
+        assert await tx.value("select count(*) from files") == 0
 
 
 async def test_importing_the_same_again_adds_nothing(shelf: Shelf) -> None:
@@ -98,7 +100,7 @@ async def test_nothing_to_add_is_an_import_that_is_done(shelf: Shelf) -> None:
 
 
 async def test_the_same_key_is_one_import_even_after_its_end(shelf: Shelf) -> None:
-    upload = await codes_upload(shelf.installation, shelf.shop, b"one\ntwo", name="a.txt")
+    upload = await an_upload(shelf, b"one\ntwo")
 
     async def ask() -> UUID:
         return await codes_import(
@@ -132,7 +134,7 @@ async def test_other_input_under_the_same_key_is_refused_and_kept_nowhere(shelf:
 
 
 async def test_an_upload_serves_one_import(shelf: Shelf) -> None:
-    upload = await codes_upload(shelf.installation, shelf.shop, b"one", name="a.txt")
+    upload = await an_upload(shelf, b"one")
 
     async def ask(key: str) -> UUID:
         return await codes_import(
@@ -148,7 +150,7 @@ async def test_another_shops_upload_and_variant_are_missing(
     installation: Installation, shelf: Shelf
 ) -> None:
     other = await a_shelf(installation)
-    upload = await codes_upload(installation, other.shop, b"one", name="a.txt")
+    upload = await an_upload(other, b"one")
 
     borrowed = codes_import(
         installation, shelf.shop, shelf.variant, upload_id=upload, idempotency_key="key-12345"
@@ -187,7 +189,7 @@ async def test_what_cannot_be_added_is_refused_before_anything_is_written(
 
 async def test_a_file_in_an_unknown_encoding_is_refused(shelf: Shelf) -> None:
     content = (DATA / "cards-big5.txt").read_bytes()
-    upload = await codes_upload(shelf.installation, shelf.shop, content, name="a.txt")
+    upload = await an_upload(shelf, content)
 
     asked = codes_import(
         shelf.installation, shelf.shop, shelf.variant, upload_id=upload, idempotency_key="key-12345"
@@ -211,6 +213,7 @@ async def test_text_and_upload_are_one_or_the_other(shelf: Shelf) -> None:
         )
 
     assert await refusal(ask()) == UserError("REQUIRED", ("text",))
+    assert await refusal(ask(text="")) == UserError("REQUIRED", ("text",))
     assert await refusal(ask(text="one", upload_id=shelf.variant)) == UserError(
         "INVALID", ("text",)
     )

@@ -7,12 +7,12 @@ import pytest
 from keystall.platform import database
 from keystall.platform.ids import new_id
 from keystall.tenants.errors import Refused, UserError
+from keystall.tenants.files.service import codes_content
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.allocation import Wanted, reserve, sell
 from keystall.tenants.stock.card_files import BadLine, Duplicate, LineProblem
 from keystall.tenants.stock.previews import CodesPreview, codes_preview
-from keystall.tenants.stock.uploads import codes_upload, uploaded_codes
-from tests.tenants.shelves import Shelf, a_shelf, an_order_line
+from tests.tenants.shelves import Shelf, a_shelf, an_order_line, an_upload
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -56,10 +56,10 @@ async def test_sold_codes_are_found_as_well(shelf: Shelf) -> None:
 
 async def test_an_upload_is_previewed_and_still_there(shelf: Shelf) -> None:
     content = (DATA / "codes-utf8bom-crlf.txt").read_bytes()
-    upload = await codes_upload(shelf.installation, shelf.shop, content, name="a.txt")
+    upload = await an_upload(shelf, content)
 
     for _ in range(2):
-        opened = await uploaded_codes(shelf.installation, shelf.shop, upload)
+        opened = await codes_content(shelf.installation, shelf.shop, upload)
         seen = await preview(shelf, opened)
         assert (seen.encoding, seen.new, seen.duplicates_in_file_count) == ("utf-8", 1_000, 7)
 
@@ -93,10 +93,10 @@ async def test_another_shop_neither_reads_an_upload_nor_learns_of_stock(
 ) -> None:
     other = await a_shelf(installation)
     await other.fill("one")
-    upload = await codes_upload(installation, other.shop, b"one", name="a.txt")
+    upload = await an_upload(other, b"one")
 
     with pytest.raises(Refused) as refused:
-        await uploaded_codes(installation, shelf.shop, upload)
+        await codes_content(installation, shelf.shop, upload)
 
     assert refused.value.errors == (UserError("NOT_FOUND", ("upload_id",)),)
     assert (await preview(shelf, "one")).new == 1
