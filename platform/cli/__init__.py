@@ -95,7 +95,7 @@ def demo(
     try:
         Demo(options, _commands(), Console(highlight=False)).run()
     except (DemoError, HomeError, EngineError) as error:
-        Console(stderr=True, highlight=False).print(f"keystall demo: {error}", markup=False)
+        typer.echo(f"keystall demo: {error}", err=True)
         raise typer.Exit(1) from None
 
 

@@ -2,7 +2,6 @@
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 
 from keystall.platform.settings import Settings, load_settings
 
@@ -14,16 +13,15 @@ def settings_or_exit() -> Settings:
     try:
         return load_settings()
     except ValidationError as error:
-        console = Console(stderr=True, highlight=False)
-        console.print("keystall: the settings are not usable (see .env.example):", markup=False)
+        typer.echo("keystall: the settings are not usable (see .env.example):", err=True)
         for wrong in error.errors(include_url=False, include_input=False):
             field = "_".join(("KEYSTALL", *map(str, wrong["loc"]))).upper() if wrong["loc"] else ""
             reason = wrong["msg"].removeprefix("Value error, ")
-            console.print(f"  {field + ': ' if field else ''}{reason}", markup=False)
+            typer.echo(f"  {field + ': ' if field else ''}{reason}", err=True)
         raise typer.Exit(WRONG) from None
 
 
 def fail(message: str, code: int = 1) -> typer.Exit:
     """Print why to standard error; raise what this returns."""
-    Console(stderr=True, highlight=False).print(f"keystall: {message}", markup=False)
+    typer.echo(f"keystall: {message}", err=True)
     return typer.Exit(code)

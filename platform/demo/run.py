@@ -29,6 +29,8 @@ from keystall.platform.metrics import empty_folder, forget_process, serve_metric
 READY_SECONDS = 60.0
 PREPARE_SECONDS = 300.0
 TICK = 0.05
+FEW_FAILURES = 0.3
+"""The pause after a second failure in a row: a third one while starting is a reason to give up."""
 BINDS = ("127.0.0.1", "0.0.0.0", "::")  # noqa: S104  # the demo's parts also call each other at 127.0.0.1
 
 
@@ -53,8 +55,8 @@ class Demo:
         """Return after an orderly stop. Raises `DemoError`, `HomeError` or `EngineError`."""
         if os.environ.get("KEYSTALL_ENVIRONMENT") == "production":
             raise DemoError(
-                "KEYSTALL_ENVIRONMENT says production, and a demo is none: its logins are known "
-                "and its payments are play. Unset it, or run keystall web and keystall worker."
+                "KEYSTALL_ENVIRONMENT says production, and a demo is none: it prints its logins "
+                "and takes play money. Unset it, or run keystall web and keystall worker."
             )
         if self._options.bind not in BINDS:
             raise DemoError(f"--bind takes one of {', '.join(BINDS)}, not {self._options.bind}")
@@ -142,7 +144,7 @@ class Demo:
         deadline = time.monotonic() + seconds
         while not done():
             for death in self._tend():
-                if death.pause > 1.0:
+                if death.pause > FEW_FAILURES:
                     raise DemoError(f"{death.name} does not start:\n{_tail(death.log)}")
             if self._asked_to_stop:
                 raise Stopped

@@ -1,0 +1,132 @@
+"""The command line, called as a person calls it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from keystall.platform.settings import Settings
+
+COMMANDS = ("demo", "web", "worker", "roles", "migrate", "operator", "doctor", "schema")
+
+
+def keystall(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "keystall", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"COLUMNS": "100", "NO_COLOR": "1"} | environment,
+    )
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The settings as an administrator would export them."""
+    given = settings.model_dump(exclude_defaults=True)
+    return {f"KEYSTALL_{name.upper()}": str(value) for name, value in given.items()}
+
+
+def test_help_names_every_command() -> None:
+    told = keystall("--help")
+
+    assert told.returncode == 0
+    assert [name for name in COMMANDS if f" {name} " not in told.stdout] == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["demo"],
+        ["web"],
+        ["worker"],
+        ["roles"],
+        ["migrate"],
+        ["operator", "create"],
+        ["doctor"],
+        ["schema", "export"],
+    ],
+)
+def test_the_help_of_a_command_has_an_example(command: list[str]) -> None:
+    told = keystall(*command, "--help")
+
+    assert told.returncode == 0
+    assert f"keystall {' '.join(command)}" in told.stdout.partition("Example")[2]
+
+
+def test_missing_settings_are_named_one_by_one_and_exit_with_2() -> None:
+    told = keystall("web", KEYSTALL_PUBLIC_URL="http://localhost:8000")
+
+    assert told.returncode == 2
+    assert "KEYSTALL_DATABASE_URL: Field required" in told.stderr
+    assert "KEYSTALL_PUBLIC_URL" not in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+async def test_an_operator_is_made_and_a_weak_password_is_refused(settings: Settings) -> None:
+    environment = as_environment(settings)
+    weak = keystall(
+        "operator", "create", "weak@example.org", KEYSTALL_OPERATOR_PASSWORD="x", **environment
+    )
+    made = keystall(
+        "operator",
+        "create",
+        "olga@example.org",
+        KEYSTALL_OPERATOR_PASSWORD="correct horse battery",
+        **environment,
+    )
+    owner = await asyncpg.connect(settings.owner_database_url)
+    operators = await owner.fetch(
+        "SELECT email FROM accounts JOIN operators ON operators.account_id = accounts.id"
+        " WHERE email IN ('weak@example.org', 'olga@example.org')"
+    )
+    await owner.close()
+
+    assert (weak.returncode, "Traceback" in weak.stderr) == (2, False)
+    assert made.stdout == "olga@example.org may sign in at http://localhost:8000/operator/\n"
+    assert [row["email"] for row in operators] == ["olga@example.org"]
+
+
+def test_the_doctor_finds_a_fit_installation_fit(settings: Settings) -> None:
+    told = keystall("doctor", **as_environment(settings))
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "database as app: PostgreSQL 18 as keystall_app" in told.stdout
+
+
+def test_the_doctor_finds_a_runtime_role_that_no_wall_binds(
+    settings: Settings, superuser_url: str
+) -> None:
+    environment = as_environment(settings) | {"KEYSTALL_DATABASE_URL": superuser_url}
+    told = keystall("doctor", **environment)
+
+    assert told.returncode == 3
+    assert "database as app: UnfitRole" in told.stdout
+    assert superuser_url not in told.stdout
+
+
+def test_migrating_twice_changes_nothing(settings: Settings) -> None:
+    told = keystall("migrate", **as_environment(settings))
+
+    assert (told.returncode, told.stdout) == (0, "The schema is up to date.\n")
+
+
+def test_an_export_is_compared_with_what_was_committed(tmp_path: Path) -> None:
+    written = keystall("schema", "export", str(tmp_path))
+    same = keystall("schema", "export", "--check", str(tmp_path))
+    (tmp_path / "operator.graphql").write_text("type Query { nothing: Int }\n")
+    changed = keystall("schema", "export", "--check", str(tmp_path))
+
+    assert (written.returncode, same.returncode, changed.returncode) == (0, 0, 3)
+    assert "-type Query { nothing: Int }" in changed.stdout
+
+
+def test_a_demo_refuses_to_pose_as_production(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    told = keystall("demo", "--home", str(home), KEYSTALL_ENVIRONMENT="production")
+
+    assert told.returncode == 1
+    assert "KEYSTALL_ENVIRONMENT says production" in told.stderr
+    assert not home.exists()
