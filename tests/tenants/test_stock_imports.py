@@ -14,6 +14,7 @@ from keystall.platform import clock, database
 from keystall.tenants.errors import Refused, UserError
 from keystall.tenants.files.service import MAX_CODES_BYTES
 from keystall.tenants.installation import Installation
+from keystall.tenants.jobs.service import job_cancel
 from keystall.tenants.stock import import_work
 from keystall.tenants.stock.card_files import parse_file
 from keystall.tenants.stock.imports import codes_import
@@ -122,6 +123,8 @@ async def test_a_pasted_text_asked_for_twice_at_once_leaves_one_file(shelf: Shel
 
     assert len(set(jobs)) == 1
     assert len(stored_files(shelf)) == 1
+    await shelf.work(jobs[0])
+    assert await shelf.codes() == ["one"]
 
 
 async def test_other_input_under_the_same_key_is_refused_and_kept_nowhere(shelf: Shelf) -> None:
@@ -308,6 +311,21 @@ async def test_an_import_canceled_before_it_began_adds_nothing(shelf: Shelf) -> 
     row = await shelf.job(job)
     assert (row["state"], row["result"]["added"]) == ("canceled", 0)
     assert await shelf.codes() == []
+
+
+async def test_an_import_canceled_while_it_waits_ends_at_once_and_its_file_goes(
+    shelf: Shelf,
+) -> None:
+    job = await shelf.ask("one")
+    canceled = await job_cancel(shelf.installation, shelf.shop, job)
+
+    await shelf.work(job)
+
+    assert canceled.state == (await shelf.job(job))["state"] == "canceled"
+    assert await shelf.codes() == []
+    assert stored_files(shelf) == []
+    async with database.transaction(shelf.shop) as tx:
+        assert await tx.value("select done_at from outbox where subject_id = $1", job) is not None
 
 
 async def test_an_import_whose_file_is_gone_fails_once_and_says_so(shelf: Shelf) -> None:
