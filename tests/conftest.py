@@ -209,3 +209,15 @@ async def installation(database: None, settings: Settings) -> AsyncIterator[Inst
     """What services are handed; its database, queue and file store are real."""
     async with installed(settings) as everything:
         yield everything
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The browser that browser tests drive; they are skipped without one, but never under CI."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        if found := shutil.which(name):
+            return found
+    reason = "NO BROWSER: install Chromium (and fonts-noto-cjk) to run the browser tests"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
