@@ -9,7 +9,7 @@ from uuid import UUID
 
 from keystall.graphql.context import RequestContext
 from keystall.tenants.catalog import availability, queries
-from keystall.tenants.catalog.availability import Band, StockView
+from keystall.tenants.catalog.availability import Band
 from keystall.tenants.catalog.queries import (
     CategoryView,
     ImageView,
@@ -26,6 +26,7 @@ from keystall.tenants.orders.queries import (
     PaymentView,
     RefundView,
 )
+from keystall.tenants.stock.listing import StockCount, stock_counts
 
 Rows = Sequence[UUID]
 
@@ -70,9 +71,9 @@ async def bands(context: RequestContext, ids: Rows) -> Mapping[UUID, Band]:
     return await availability.bands_by_variants(context.reader, context.require_shop().id, ids)
 
 
-async def stock(context: RequestContext, ids: Rows) -> Mapping[UUID, StockView]:
+async def stock(context: RequestContext, ids: Rows) -> Mapping[UUID, StockCount]:
     """How many codes variants have."""
-    return await availability.stock_by_variants(context.reader, context.require_shop().id, ids)
+    return await stock_counts(context.reader, context.require_shop().id, ids)
 
 
 async def orders_by_id(context: RequestContext, ids: Rows) -> Mapping[UUID, OrderView]:

@@ -1,7 +1,6 @@
-"""How much of a variant is left: a band for buyers, numbers for the merchant."""
+"""How much of a variant is left, told in bands."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
@@ -11,15 +10,6 @@ Band = Literal["in_stock", "low", "sold_out"]
 
 LOW = 10
 """As many or fewer free codes are few."""
-
-
-@dataclass(frozen=True, slots=True)
-class StockView:
-    """How many codes a variant has."""
-
-    available: int = 0
-    reserved: int = 0
-    sold: int = 0
 
 
 def band(available: int) -> Band:
@@ -50,29 +40,6 @@ async def bands_by_variants(db: Reads, shop: UUID, variants: Sequence[UUID]) -> 
         shop, list(variants), LOW + 1,
     )  # fmt: skip
     return {row["variant_id"]: band(row["free"]) for row in rows}
-
-
-async def stock_by_variants(
-    db: Reads, shop: UUID, variants: Sequence[UUID]
-) -> dict[UUID, StockView]:
-    """How many codes each variant has in each state."""
-    rows = await db.rows(
-        """
-        select variant_id,
-          count(*) filter (where state = 'available') as available,
-          count(*) filter (where state = 'reserved') as reserved,
-          count(*) filter (where state = 'sold') as sold
-        from codes where shop_id = $1 and variant_id = any ($2::uuid[]) group by variant_id
-        """,
-        shop, list(variants),
-    )  # fmt: skip
-    counted = {row["variant_id"]: row for row in rows}
-    return {
-        variant: StockView(row["available"], row["reserved"], row["sold"])
-        if (row := counted.get(variant)) is not None
-        else StockView()
-        for variant in variants
-    }
 
 
 async def low_stock(db: Reads, shop: UUID, *, limit: int) -> list[UUID]:
