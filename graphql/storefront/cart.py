@@ -13,6 +13,7 @@ from keystall.graphql.nouns import BuyerField, Node, buyer_field
 from keystall.graphql.refusals import UserError, error_codes
 from keystall.graphql.scalars import Money, money
 from keystall.graphql.storefront.catalog import Variant, variant
+from keystall.graphql.storefront.order import Order, order_of
 from keystall.graphql.wording import worded
 from keystall.tenants.checkout.pricing import CartLineView, cart_problems
 from keystall.tenants.checkout.queries import CartView, cart_by_id
@@ -95,6 +96,12 @@ class Cart(Node):
         "What stands in the way of checkout now; empty when nothing does."
     )
     completed: bool = described("Whether it has become an order: it then cannot change any more.")
+    order_id: strawberry.Private[UUID | None]
+
+    @resolver
+    async def order(self, info: Info) -> Order | None:
+        """The order that it has become; null before."""
+        return await order_of(info.context, self.order_id) if self.order_id else None
 
 
 async def cart_of(context: RequestContext, row: UUID) -> Cart | None:
@@ -131,6 +138,7 @@ def _cart(context: RequestContext, view: CartView) -> Cart:
         ],
         problems=[] if view.order_id else _problems(context, view),
         completed=view.order_id is not None,
+        order_id=view.order_id,
     )
 
 

@@ -159,6 +159,9 @@ class Mutation:
         )
         made, errors = await attempted(context, call, CartUserError)
         cart = await cart_of(context, made) if made else None
+        if cart is not None and context.effects is not None:
+            # A page keeps the cart in a cookie; a program keeps the id it is answered.
+            context.effect("cart", cart.id)
         return CartCreatePayload(cart=cart, user_errors=errors)
 
     @resolver

@@ -12,10 +12,10 @@ from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import described, object_type, resolver
 from keystall.graphql.ids import encode
 from keystall.graphql.nouns import OrderBuyerField, OrderEvent, OrderStatus, RefundStatus
-from keystall.graphql.order_words import event_message, status_note
+from keystall.graphql.order_words import event_message, payment_name, status_note
 from keystall.graphql.refusals import UserError, error_codes
 from keystall.graphql.scalars import URL, Money, money
-from keystall.graphql.storefront.shop import Shop, payment_name, shop
+from keystall.graphql.storefront.shop import Shop, shop
 from keystall.tenants.delivery.service import MaskedCode, reveal_order_codes
 from keystall.tenants.orders.queries import OrderLineView, OrderView, order_by_id
 from keystall.tenants.orders.tokens import order_of_token, order_token

@@ -6,8 +6,8 @@ from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import described, object_type, resolver
 from keystall.graphql.ids import encode
 from keystall.graphql.nouns import Image, Node, ShopStatus, image
+from keystall.graphql.order_words import payment_name
 from keystall.graphql.scalars import URL
-from keystall.graphql.wording import known, worded
 from keystall.platform.markdown import render_markdown
 from keystall.tenants.files.queries import picture
 from keystall.tenants.payments.service import open_payment_accounts
@@ -121,11 +121,6 @@ def shop(context: RequestContext) -> Shop:
         ),
         status=ShopStatus(facts.status),
     )
-
-
-def payment_name(provider: str, locale: str) -> str:
-    """How people call a provider."""
-    return worded(f"payment.{provider}", locale) if known(f"payment.{provider}") else provider
 
 
 def _text(facts: ShopFacts, locale: str, field: str) -> str:

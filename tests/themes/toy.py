@@ -106,6 +106,7 @@ class Shop:
     notice_html: str = "<p>Open</p>"
     contact: str | None = "help@harbor.example"
     icp_number: str | None = "京ICP备12345678号"
+    status: str = "OPEN"
     locales: list[str] = strawberry.field(default_factory=lambda: ["zh-CN", "en"])
 
 

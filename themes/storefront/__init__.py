@@ -1,0 +1,1 @@
+"""The storefront: what buyers see of a shop."""

@@ -1,0 +1,83 @@
+"""The storefront's page table: what a buyer sees of a shop, at `/{l}/…` on the shop's own host.
+
+`cartId` is a value of the visit: the cart cookie, None before the first purchase. Product pages
+start a cart where there is none, or where the one there was has become an order.
+"""
+
+from keystall.themes.engine import Cache, Form, Page
+
+_CART = frozenset({"cart"})
+_GONE = frozenset({"CART_COMPLETED", "NOT_FOUND"})
+_LINE = ("lines.*.variantId", "lines.*.quantity")
+
+
+PAGES: tuple[Page, ...] = (
+    Page("home", "/{l}/", "storefront", cache=Cache.EVERYONE),
+    Page("category", "/{l}/c/{slug}", "storefront", cache=Cache.EVERYONE, requires=("category",)),
+    Page("search", "/{l}/search", "storefront", cache=Cache.EVERYONE),
+    Page(
+        "product",
+        "/{l}/p/{slug}",
+        "storefront",
+        cache=Cache.EVERYONE,
+        requires=("product",),
+        forms=(
+            Form(
+                "AddToCart",
+                fields=_LINE,
+                success="/{l}/cart",
+                effects=_CART,
+                otherwise="StartCart",
+                gone=_GONE,
+            ),
+            Form(
+                "BuyNow",
+                fields=_LINE,
+                success="/{l}/checkout",
+                effects=_CART,
+                otherwise="StartCart",
+                gone=_GONE,
+            ),
+        ),
+    ),
+    Page(
+        "cart",
+        "/{l}/cart",
+        "storefront",
+        forms=(
+            Form("UpdateLine", fields=("lines.*.id", "lines.*.quantity"), success="/{l}/cart"),
+            Form("RemoveLine", fields=("lineIds",), success="/{l}/cart"),
+        ),
+    ),
+    Page(
+        "checkout",
+        "/{l}/checkout",
+        "storefront",
+        forms=(
+            Form(
+                "Complete",
+                fields=(
+                    "email",
+                    "buyerFields.*.key",
+                    "buyerFields.*.value",
+                    "paymentMethod",
+                    "idempotencyKey",
+                ),
+                before=("Buyer",),
+                success="{cartComplete.redirectUrl}",
+                success_else="/{l}/order/{cartComplete.order.token}",
+                effects=_CART,
+            ),
+        ),
+    ),
+    Page(
+        "order",
+        "/{l}/order/{token}",
+        "storefront",
+        topics=("/order/{token}/events",),
+        requires=("order",),
+        forms=(Form("Cancel"),),
+    ),
+    Page("codes", "/{l}/order/{token}/codes", "storefront", requires=("order",)),
+    Page("policies", "/{l}/policies", "storefront", cache=Cache.EVERYONE),
+)
