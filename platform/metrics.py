@@ -11,14 +11,7 @@ from threading import Thread
 from wsgiref.simple_server import WSGIServer
 
 import structlog
-from prometheus_client import (
-    REGISTRY,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    start_http_server,
-)
+from prometheus_client import REGISTRY, CollectorRegistry, Histogram, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -34,18 +27,6 @@ REQUEST_SECONDS = Histogram(
 JOB_SECONDS = Histogram(
     "keystall_job_seconds", "Time a job ran", ("kind", "outcome"), buckets=_SECONDS
 )
-PAID_TO_DELIVERED_SECONDS = Histogram(
-    "keystall_paid_to_delivered_seconds",
-    "Time from a payment's callback to its goods",
-    buckets=_SECONDS,
-)
-OUTBOX_LAG_SECONDS = Gauge(
-    "keystall_outbox_lag_seconds",
-    "Age of the oldest work that is due and not done",
-    multiprocess_mode="mostrecent",
-)
-AUDIT_ALARMS = Counter("keystall_audit_alarms", "Broken invariants found", ("invariant",))
-
 _log = structlog.get_logger()
 
 

@@ -7,6 +7,7 @@ undone; the relay hands it out again when its lease ends, later each time.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ import structlog
 from arq.worker import Function, func
 
 from keystall.platform import database
+from keystall.platform.metrics import JOB_SECONDS
 from keystall.tenants.installation import Installation
 from keystall.tenants.outbox.claims import fail
 
@@ -50,13 +52,16 @@ async def run(
     installation: Installation, kind: str, handler: Handler, shop: UUID, item: UUID
 ) -> None:
     """Does one piece of work; a failure is noted on its row and in the log, and raises nothing."""
+    began, outcome = perf_counter(), "done"
     with structlog.contextvars.bound_contextvars(shop=str(shop), kind=kind, item=str(item)):
         try:
             async with asyncio.timeout(handler.timeout):
                 await handler.work(installation, shop, item)
         except Exception as error:
             # The type alone: a message or a frame could hold what must not be logged.
-            problem = type(error).__name__
+            problem, outcome = type(error).__name__, "failed"
             _log.warning("work failed, will be tried again", error=problem)
             async with database.transaction(shop) as tx:
                 await fail(tx, shop, item, problem)
+        finally:
+            JOB_SECONDS.labels(kind, outcome).observe(perf_counter() - began)
