@@ -11,13 +11,12 @@ from uuid import UUID
 from keystall.platform import database
 from keystall.platform.database import Transaction
 from keystall.platform.ids import new_id
-from keystall.tenants.errors import refuse
-from keystall.tenants.files.service import codes_content, codes_discard, codes_upload
+from keystall.tenants.errors import Refused, refuse
 from keystall.tenants.idempotency.keys import claim_key, fingerprint
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.previews import parse_codes, require_variant, storable
 from keystall.tenants.stock.sealing import ShopCipher, shop_cipher
-from keystall.tenants.stock.uploads import take_codes
+from keystall.tenants.stock.uploads import codes_content, codes_discard, codes_upload, take_codes
 from keystall.tenants.writing import writing
 
 OPERATION = "codes.import"
@@ -69,7 +68,15 @@ async def codes_import(
         if earlier is not None:
             return earlier
         await require_variant(tx, shop, variant_id)
-    await _check(installation, shop, asked)
+    try:
+        await _check(installation, shop, asked)
+    except Refused:
+        # The same request, sent twice at once, may have begun in between and taken the upload.
+        async with database.transaction(shop) as tx:
+            earlier = await _earlier(tx, shop, idempotency_key, print_)
+        if earlier is None:
+            raise
+        return earlier
     if upload_id is not None:
         return await _begin(installation, shop, asked, print_=print_, file_id=upload_id)
     return await _begin_pasted(installation, shop, asked, print_=print_)

@@ -10,7 +10,6 @@ from uuid import UUID
 from keystall.platform import database
 from keystall.platform.database import Reads
 from keystall.tenants.errors import refuse
-from keystall.tenants.files.service import MAX_CODES_BYTES
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.card_files import (
     BadLine,
@@ -22,6 +21,7 @@ from keystall.tenants.stock.card_files import (
     parse_text,
 )
 from keystall.tenants.stock.sealing import ShopCipher, shop_cipher
+from keystall.tenants.stock.uploads import MAX_CODES_BYTES
 
 MAX_LINES = 200_000
 SHOWN_LINES = 100
@@ -50,7 +50,7 @@ async def codes_preview(
 ) -> CodesPreview:
     """What importing `content` into the variant would do: a file's bytes, or pasted text.
 
-    The bytes of an upload are those that `files.service.codes_content` answers.
+    The bytes of an upload are those that `uploads.codes_content` answers.
     Refuses NOT_FOUND (variant), TOO_LONG (10 MiB), TOO_MANY (200,000 lines), ENCODING_UNKNOWN.
     """
     async with database.transaction(shop) as tx:

@@ -6,13 +6,72 @@ shop's key and at its own place.
 """
 
 import asyncio
+from collections.abc import AsyncIterable
 from uuid import UUID
 
+from keystall.platform import database
 from keystall.platform.database import Transaction
+from keystall.platform.files import FileMissing
+from keystall.platform.ids import new_id
 from keystall.tenants.errors import refuse
-from keystall.tenants.files.service import codes_path
+from keystall.tenants.files.models import File
+from keystall.tenants.files.queries import FileView, file_by_id
+from keystall.tenants.files.service import read_whole, record, shown_name
 from keystall.tenants.installation import Installation
-from keystall.tenants.stock.sealing import ShopCipher
+from keystall.tenants.stock.sealing import ShopCipher, shop_cipher
+from keystall.tenants.writing import writing
+
+MAX_CODES_BYTES = 10 * 1024 * 1024
+"""Bytes that one code file may have."""
+
+
+def codes_path(shop: UUID, file: UUID) -> str:
+    """Where a sealed file of codes is stored."""
+    return f"{shop}/{file}.sealed"
+
+
+async def codes_upload(
+    installation: Installation, shop: UUID, name: str, chunks: AsyncIterable[bytes]
+) -> FileView:
+    """Keeps a text file of codes, sealed with the shop's key.
+
+    Refuses at `file` REQUIRED (empty) and FILE_TOO_LARGE.
+    """
+    data = await read_whole(chunks, MAX_CODES_BYTES)
+    file = new_id()
+    async with database.transaction(shop) as db:
+        cipher = await shop_cipher(db, installation.keys, shop)
+    sealed = await asyncio.to_thread(cipher.seal_file, file, data)
+    await installation.files.put(codes_path(shop, file), sealed)
+    row = File(
+        id=file, shop_id=shop, kind="codes", name=shown_name(name), media_type="text/plain",
+        size=len(data),
+    )  # fmt: skip
+    return await record(installation, row)
+
+
+async def codes_content(installation: Installation, shop: UUID, file: UUID) -> bytes:
+    """The plain content of a file of codes: for memory alone.
+
+    Refuses NOT_FOUND for what is no file of codes of this shop, or was discarded.
+    """
+    async with database.transaction(shop) as db:
+        found = await file_by_id(db, shop, file)
+        cipher = await shop_cipher(db, installation.keys, shop)
+    if found is None or found.kind != "codes":
+        raise refuse("NOT_FOUND", "upload_id")
+    try:
+        return await open_codes(installation, shop, cipher, file)
+    except FileMissing:
+        raise refuse("NOT_FOUND", "upload_id") from None
+
+
+async def codes_discard(installation: Installation, shop: UUID, file: UUID) -> None:
+    """Removes a file of codes once it was imported; one that is gone is no matter."""
+    async with writing(installation, shop):
+        gone = await File.filter(shop_id=shop, id=file, kind="codes").delete()
+    if gone:
+        await installation.files.delete(codes_path(shop, file))
 
 
 async def take_codes(tx: Transaction, shop: UUID, upload: UUID) -> None:

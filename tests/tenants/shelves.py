@@ -7,11 +7,11 @@ from uuid import UUID
 
 from keystall.platform import database
 from keystall.platform.ids import new_id
-from keystall.tenants.files.service import codes_upload
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.import_work import import_codes
 from keystall.tenants.stock.imports import codes_import
 from keystall.tenants.stock.sealing import shop_cipher
+from keystall.tenants.stock.uploads import codes_upload
 from keystall.tenants.writing import writing
 from tests.factories import a_shop
 

@@ -10,17 +10,17 @@ from keystall.platform.ids import new_id
 from keystall.tenants.errors import Refused
 from keystall.tenants.files import service
 from keystall.tenants.files.queries import file_by_id, picture
-from keystall.tenants.files.service import (
+from keystall.tenants.files.service import picture_path, picture_upload
+from keystall.tenants.installation import Installation
+from keystall.tenants.shops.input import ShopChanges
+from keystall.tenants.shops.service import shop_update
+from keystall.tenants.stock import uploads
+from keystall.tenants.stock.uploads import (
     codes_content,
     codes_discard,
     codes_path,
     codes_upload,
-    picture_path,
-    picture_upload,
 )
-from keystall.tenants.installation import Installation
-from keystall.tenants.shops.input import ShopChanges
-from keystall.tenants.shops.service import shop_update
 from tests.factories import a_picture, a_shop, chunks_of
 
 CANARY = "CANARY-7Q2X-CODE"
@@ -85,7 +85,7 @@ async def test_an_upload_too_large_is_refused_before_it_is_read_whole(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = await a_shop(installation)
-    monkeypatch.setattr(service, "MAX_CODES_BYTES", 2500)
+    monkeypatch.setattr(uploads, "MAX_CODES_BYTES", 2500)
     monkeypatch.setattr(service, "MAX_PICTURE_BYTES", 2500)
     for upload in (picture_upload, codes_upload):
         chunks = chunks_of(b"x" * 100_000)

@@ -12,13 +12,13 @@ import pytest
 
 from keystall.platform import clock, database
 from keystall.tenants.errors import Refused, UserError
-from keystall.tenants.files.service import MAX_CODES_BYTES
 from keystall.tenants.installation import Installation
 from keystall.tenants.jobs.service import job_cancel
 from keystall.tenants.stock import import_work
 from keystall.tenants.stock.card_files import parse_file
 from keystall.tenants.stock.imports import codes_import
 from keystall.tenants.stock.previews import MAX_LINES
+from keystall.tenants.stock.uploads import MAX_CODES_BYTES
 from tests.tenants.shelves import Shelf, a_shelf, an_upload
 
 DATA = Path(__file__).parents[1] / "data"

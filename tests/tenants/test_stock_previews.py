@@ -7,11 +7,11 @@ import pytest
 from keystall.platform import database
 from keystall.platform.ids import new_id
 from keystall.tenants.errors import Refused, UserError
-from keystall.tenants.files.service import codes_content
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.allocation import Wanted, reserve, sell
 from keystall.tenants.stock.card_files import BadLine, Duplicate, LineProblem
 from keystall.tenants.stock.previews import CodesPreview, codes_preview
+from keystall.tenants.stock.uploads import codes_content
 from tests.tenants.shelves import Shelf, a_shelf, an_order_line, an_upload
 
 DATA = Path(__file__).parents[1] / "data"
