@@ -94,11 +94,15 @@ class RequestContext:
             case person:
                 return str(person.account_id)
 
-    def effect(self, name: Literal["session", "cart", "locale"], value: str | None) -> None:
-        """Asks the page to set a cookie. Raises ApiError over HTTP, where there is no page."""
+    def require_page(self) -> list[Any]:
+        """The cookies to set, of a page of the installation. Raises ApiError over HTTP."""
         if self.effects is None:
             raise ApiError(ErrorCode.FORBIDDEN, "Only the pages of the installation can do this.")
-        self.effects.append(Effect(name, value))
+        return self.effects
+
+    def effect(self, name: Literal["session", "cart", "locale"], value: str | None) -> None:
+        """Asks the page to set a cookie. Raises ApiError over HTTP."""
+        self.require_page().append(Effect(name, value))
 
     async def load(self, batch: Batch[KeyT, Found], key: KeyT) -> Found | None:
         """One of what `batch` reads, together with all others asked for in the same moment."""

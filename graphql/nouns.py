@@ -8,7 +8,7 @@ from uuid import UUID
 
 import strawberry
 
-from keystall.graphql.context import Person, RequestContext
+from keystall.graphql.context import RequestContext
 from keystall.graphql.describing import (
     about,
     described,
@@ -21,6 +21,7 @@ from keystall.graphql.errors import bad_input
 from keystall.graphql.ids import encode
 from keystall.graphql.relay import MAX_NODES
 from keystall.graphql.scalars import URL
+from keystall.tenants.identity.service import Viewer as Person
 
 Id = Annotated[strawberry.ID, about("The opaque id.")]
 Ids = Annotated[list[strawberry.ID], about("The opaque ids.")]

@@ -1,4 +1,4 @@
-"""What happened to an order, in sentences."""
+"""What happens to orders, in words."""
 
 from collections.abc import Sequence
 
@@ -20,6 +20,11 @@ def status_note(refunds: Sequence[RefundView], locale: str) -> str | None:
         return None
     last = refunds[-1]
     return f"{_reason(last.reason, locale)} {worded(f'refund.{last.state}', locale)}"
+
+
+def payment_name(provider: str, locale: str) -> str:
+    """How people call a provider."""
+    return worded(f"payment.{provider}", locale) if known(f"payment.{provider}") else provider
 
 
 def _reason(reason: str, locale: str) -> str:

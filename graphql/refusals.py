@@ -63,9 +63,8 @@ CODES: Mapping[str, str] = {
 def error_codes(name: str, whereof: str, *codes: str) -> Any:
     """The enum of a family: the codes with which requests about `whereof` are refused."""
     members = {code: strawberry.enum_value(code, description=CODES[code]) for code in codes}
-    return strawberry.enum(
-        Enum(name, members), description=f"What a request about {whereof} was refused for."
-    )
+    family: type[Enum] = Enum(name, members)  # type: ignore[misc]  # named by its caller
+    return strawberry.enum(family, description=f"What a request about {whereof} was refused for.")
 
 
 @object_type

@@ -1,0 +1,179 @@
+"""Signing up, in and out: for the installation's own pages, which hold the cookies."""
+
+import hashlib
+from typing import Annotated
+
+from keystall.graphql.admin.families import AccountUserError
+from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.describing import about, described, object_type, resolver
+from keystall.graphql.refusals import attempted
+from keystall.platform.throttle import allow
+from keystall.tenants.errors import refuse
+from keystall.tenants.identity import service
+from keystall.tenants.identity.service import Visitor
+
+_WINDOW = 900.0
+_TRIES_OF_ADDRESS = 30
+"""Requests about accounts that one address may make in a window, whoever they are about."""
+_TRIES_OF_EMAIL = 10
+_MAILS_TO_EMAIL = 3
+
+Email = Annotated[str, about("The email address.")]
+Token = Annotated[str, about("The token in the mailed link.")]
+
+
+@object_type
+class AccountCreatePayload:
+    """The answer to accountCreate."""
+
+    done: bool = described("Whether it was done.")
+    user_errors: list[AccountUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class AccountConfirmPayload:
+    """The answer to accountConfirm."""
+
+    done: bool = described("Whether it was done.")
+    user_errors: list[AccountUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class SessionCreatePayload:
+    """The answer to sessionCreate."""
+
+    done: bool = described("Whether it was done.")
+    user_errors: list[AccountUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class SessionEndPayload:
+    """The answer to sessionEnd."""
+
+    done: bool = described("Whether it was done.")
+    user_errors: list[AccountUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class PasswordResetRequestPayload:
+    """The answer to passwordResetRequest."""
+
+    done: bool = described("Whether it was done.")
+    user_errors: list[AccountUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class PasswordResetPayload:
+    """The answer to passwordReset."""
+
+    done: bool = described("Whether it was done.")
+    user_errors: list[AccountUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class AccountMutation:
+    """What strangers and signed-in people do about accounts."""
+
+    @resolver
+    async def account_create(
+        self,
+        info: Info,
+        email: Email,
+        password: Annotated[str, about("The password, 10 characters or more.")],
+    ) -> AccountCreatePayload:
+        """Signs up, and mails a link that confirms the address. Does not tell whether the address
+        had an account. Pages only."""
+        info.context.require_page()
+        call = _account_create(info.context, email, password)
+        _, errors = await attempted(info.context, call, AccountUserError)
+        return AccountCreatePayload(done=not errors, user_errors=errors)
+
+    @resolver
+    async def account_confirm(self, info: Info, token: Token) -> AccountConfirmPayload:
+        """Confirms the address of an account. Pages only."""
+        info.context.require_page()
+        call = _account_confirm(info.context, token)
+        _, errors = await attempted(info.context, call, AccountUserError)
+        return AccountConfirmPayload(done=not errors, user_errors=errors)
+
+    @resolver
+    async def session_create(
+        self, info: Info, email: Email, password: Annotated[str, about("The password.")]
+    ) -> SessionCreatePayload:
+        """Signs in: the page's answer carries the session. Pages only."""
+        info.context.require_page()
+        call = _session_create(info.context, email, password)
+        _, errors = await attempted(info.context, call, AccountUserError)
+        return SessionCreatePayload(done=not errors, user_errors=errors)
+
+    @resolver
+    async def session_end(self, info: Info) -> SessionEndPayload:
+        """Signs out. Pages only."""
+        context = info.context
+        context.require_page()
+        await service.sign_out(context.require_person().secret_hash)
+        context.effect("session", None)
+        return SessionEndPayload(done=True, user_errors=[])
+
+    @resolver
+    async def password_reset_request(self, info: Info, email: Email) -> PasswordResetRequestPayload:
+        """Mails a link that sets a new password. Does not tell whether the address has an account.
+        Pages only."""
+        info.context.require_page()
+        call = _reset_request(info.context, email)
+        _, errors = await attempted(info.context, call, AccountUserError)
+        return PasswordResetRequestPayload(done=not errors, user_errors=errors)
+
+    @resolver
+    async def password_reset(
+        self,
+        info: Info,
+        token: Token,
+        password: Annotated[str, about("The new password, 10 characters or more.")],
+    ) -> PasswordResetPayload:
+        """Sets a new password and ends every session of the account. Pages only."""
+        info.context.require_page()
+        call = _reset(info.context, token, password)
+        _, errors = await attempted(info.context, call, AccountUserError)
+        return PasswordResetPayload(done=not errors, user_errors=errors)
+
+
+async def _account_create(context: RequestContext, email: str, password: str) -> None:
+    await _throttle(context, "mail", email, _MAILS_TO_EMAIL)
+    await service.register(context.installation, email, password, locale=context.locale)
+
+
+async def _account_confirm(context: RequestContext, token: str) -> None:
+    await _throttle(context, "link")
+    await service.confirm(token)
+
+
+async def _session_create(context: RequestContext, email: str, password: str) -> None:
+    await _throttle(context, "sign-in", email, _TRIES_OF_EMAIL)
+    visitor = Visitor(address=context.address, user_agent=context.user_agent)
+    signed_in = await service.sign_in(context.installation, email, password, visitor=visitor)
+    context.effect("session", signed_in.secret)
+
+
+async def _reset_request(context: RequestContext, email: str) -> None:
+    await _throttle(context, "mail", email, _MAILS_TO_EMAIL)
+    await service.request_password_reset(context.installation, email)
+
+
+async def _reset(context: RequestContext, token: str, password: str) -> None:
+    await _throttle(context, "link")
+    await service.reset_password(token, password)
+
+
+async def _throttle(
+    context: RequestContext, what: str, email: str = "", limit: int = _TRIES_OF_EMAIL
+) -> None:
+    """Refuses THROTTLED where one address tries too often, or too many try one account."""
+    queue = context.installation.queue
+    tries = [(f"account:{what}:address:{context.address}", _TRIES_OF_ADDRESS)]
+    if email:
+        hashed = hashlib.sha256(email.strip().lower().encode()).hexdigest()
+        tries.append((f"account:{what}:email:{hashed}", limit))
+    for key, most in tries:
+        if not await allow(queue, key, most, _WINDOW):
+            raise refuse("THROTTLED")

@@ -1,0 +1,70 @@
+"""Codes in stock, as lists show them: masked."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from uuid import UUID
+
+from keystall.graphql.context import RequestContext
+from keystall.graphql.describing import described, enum_type, object_type, value
+from keystall.graphql.ids import encode
+from keystall.graphql.nouns import Node
+from keystall.graphql.relay import Connection, connection, decode_row, page_size
+from keystall.tenants.stock.listing import StockedCode, codes_by_id, codes_page
+
+
+@enum_type
+class CodeState(Enum):
+    """What has become of a code."""
+
+    AVAILABLE = value("available", "Free to be sold.")
+    RESERVED = value("reserved", "Held for an unpaid order.")
+    SOLD = value("sold", "Sold.")
+
+
+@object_type
+class Code(Node):
+    """One code of a variant's stock, masked. `codeReveal` answers it whole."""
+
+    masked: str = described("The code with most of it hidden.")
+    state: CodeState = described("What has become of it.")
+    batch: str = described("The import it came with, as its opaque name.")
+    created_at: datetime = described("When it came.")
+
+
+async def codes(context: RequestContext, ids: Sequence[UUID]) -> Mapping[UUID, StockedCode]:
+    """Codes by id, for `context.load`."""
+    return await codes_by_id(context.reader, context.installation, context.require_shop().id, ids)
+
+
+async def codes_connection(
+    context: RequestContext,
+    variant: UUID,
+    first: int | None,
+    *,
+    after: str | None,
+    state: CodeState | None,
+) -> Connection[Code]:
+    """A page of a variant's codes."""
+    size = page_size(first)
+    rows = await codes_page(
+        context.reader,
+        context.installation,
+        context.require_shop().id,
+        variant,
+        state=state.value if state else None,
+        after=decode_row(after),
+        limit=size + 1,
+    )
+    return connection(rows, size, after=after, node=code, key=lambda row: (str(row.id),))
+
+
+def code(view: StockedCode) -> Code:
+    """A code, masked."""
+    return Code(
+        id=encode("Code", view.id),
+        masked=view.masked,
+        state=CodeState(view.state),
+        batch=encode("Batch", view.batch_id),
+        created_at=view.created_at,
+    )

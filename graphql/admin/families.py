@@ -1,0 +1,102 @@
+"""The families of refusals of the merchants' schema."""
+
+from enum import Enum
+
+from keystall.graphql.describing import described, object_type
+from keystall.graphql.refusals import UserError, error_codes
+
+AccountErrorCode = error_codes(
+    "AccountErrorCode", "an account",
+    "REQUIRED", "TOO_LONG", "INVALID", "EMAIL_INVALID", "PASSWORD_TOO_SHORT", "PASSWORD_TOO_LONG",
+    "PASSWORD_TOO_COMMON", "CREDENTIALS_WRONG", "EMAIL_UNCONFIRMED", "LINK_INVALID", "THROTTLED",
+)  # fmt: skip
+ShopErrorCode = error_codes(
+    "ShopErrorCode", "a shop",
+    "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "TAKEN", "CONFLICT", "RESERVED",
+    "LOCALE_UNKNOWN", "CURRENCY_UNKNOWN", "LIMIT_REACHED",
+)  # fmt: skip
+ProductErrorCode = error_codes(
+    "ProductErrorCode", "a product",
+    "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "TAKEN", "CONFLICT", "DUPLICATE", "TOO_MANY",
+    "CURRENCY_UNAVAILABLE", "LOCALE_UNAVAILABLE", "AMOUNT_INVALID",
+)  # fmt: skip
+CategoryErrorCode = error_codes(
+    "CategoryErrorCode", "a category",
+    "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "TAKEN", "CONFLICT", "DUPLICATE",
+    "LOCALE_UNAVAILABLE",
+)  # fmt: skip
+CodeErrorCode = error_codes(
+    "CodeErrorCode", "codes",
+    "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "CONFLICT", "TOO_MANY", "BAD_LINES",
+    "ENCODING_UNKNOWN", "CODE_SOLD", "CODE_RESERVED", "IDEMPOTENCY_MISMATCH",
+)  # fmt: skip
+JobErrorCode = error_codes("JobErrorCode", "a job", "NOT_FOUND", "CONFLICT")
+OrderErrorCode = error_codes("OrderErrorCode", "an order", "INVALID", "NOT_FOUND", "CONFLICT")
+ApiTokenErrorCode = error_codes(
+    "ApiTokenErrorCode", "an API token",
+    "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "LIMIT_REACHED",
+)  # fmt: skip
+
+
+@object_type
+class AccountUserError(UserError):
+    """Why a request about an account was refused."""
+
+    family = AccountErrorCode
+    code: Enum = described("The reason for programs.", graphql_type=AccountErrorCode)
+
+
+@object_type
+class ShopUserError(UserError):
+    """Why a request about a shop was refused."""
+
+    family = ShopErrorCode
+    code: Enum = described("The reason for programs.", graphql_type=ShopErrorCode)
+
+
+@object_type
+class ProductUserError(UserError):
+    """Why a request about a product was refused."""
+
+    family = ProductErrorCode
+    code: Enum = described("The reason for programs.", graphql_type=ProductErrorCode)
+
+
+@object_type
+class CategoryUserError(UserError):
+    """Why a request about a category was refused."""
+
+    family = CategoryErrorCode
+    code: Enum = described("The reason for programs.", graphql_type=CategoryErrorCode)
+
+
+@object_type
+class CodeUserError(UserError):
+    """Why a request about codes was refused."""
+
+    family = CodeErrorCode
+    code: Enum = described("The reason for programs.", graphql_type=CodeErrorCode)
+
+
+@object_type
+class JobUserError(UserError):
+    """Why a request about a job was refused."""
+
+    family = JobErrorCode
+    code: Enum = described("The reason for programs.", graphql_type=JobErrorCode)
+
+
+@object_type
+class OrderUserError(UserError):
+    """Why a request about an order was refused."""
+
+    family = OrderErrorCode
+    code: Enum = described("The reason for programs.", graphql_type=OrderErrorCode)
+
+
+@object_type
+class ApiTokenUserError(UserError):
+    """Why a request about an API token was refused."""
+
+    family = ApiTokenErrorCode
+    code: Enum = described("The reason for programs.", graphql_type=ApiTokenErrorCode)

@@ -1,0 +1,362 @@
+"""What a merchant does with products and categories."""
+
+from typing import Annotated, Any
+
+import strawberry
+
+from keystall.graphql.admin.catalog import (
+    Category,
+    Product,
+    ProductStatus,
+    category,
+    product,
+)
+from keystall.graphql.admin.families import CategoryUserError, ProductUserError
+from keystall.graphql.context import Info
+from keystall.graphql.describing import about, described, input_type, object_type, resolver
+from keystall.graphql.ids import row_of
+from keystall.graphql.nouns import BuyerFieldKind
+from keystall.graphql.refusals import attempted
+from keystall.tenants.catalog import categories, service
+from keystall.tenants.catalog import input as asked
+
+UNSET: Any = strawberry.UNSET
+
+
+@input_type
+class MoneyInput:
+    """An amount of money."""
+
+    amount: str = described('Decimal text, such as "9.90".')
+    currency_code: str = described("ISO 4217 code, such as CNY.")
+
+
+@input_type
+class NameTranslationInput:
+    """A name in one language."""
+
+    locale: str = described("The language.")
+    name: str = described("The name.")
+
+
+@input_type
+class VariantInput:
+    """A variant of a product."""
+
+    id: strawberry.ID | None = described(
+        "The variant to keep; left out for a new one.", default=None
+    )
+    name: str = described("The variant's name; may be empty where there is only one.", default="")
+    prices: list[MoneyInput] = described("The price of one in each currency it is sold in.")
+    min_quantity: int = described("The fewest that can be bought at once.", default=1)
+    max_quantity: int = described("The most that can be bought at once.", default=10)
+    translations: list[NameTranslationInput] | None = described(
+        "Its name in the shop's other languages; as it is when left out.", default=None
+    )
+
+
+@input_type
+class BuyerFieldInput:
+    """Something to ask the buyer for."""
+
+    key: str = described("The field's name in data: small letters, digits and underscores.")
+    label: str = described("The field's name for people.")
+    required: bool = described("Whether checkout insists on an answer.", default=True)
+    kind: BuyerFieldKind = described("What kind of answer it takes.", default=BuyerFieldKind.TEXT)
+    placeholder: str = described("An example shown in the empty field.", default="")
+    options: list[str] = described("The answers to choose from, for SELECT.", default_factory=list)
+
+
+@input_type
+class ProductTranslationInput:
+    """A product's texts in one language."""
+
+    locale: str = described("The language.")
+    name: str = described("The product's name.")
+    description: str = described("The description, as Markdown.", default="")
+
+
+@input_type
+class ProductCreateInput:
+    """A new product."""
+
+    name: str = described("The product's name in the shop's default language.")
+    slug: str | None = described(
+        "The short name for its address; made from the name when left out.", default=None
+    )
+    description: str = described(
+        "The description in the shop's default language, as Markdown.", default=""
+    )
+    category_id: strawberry.ID | None = described("The shelf it stands on.", default=None)
+    status: ProductStatus = described(
+        "Whether it is on sale at once.", default=ProductStatus.ACTIVE
+    )
+    variants: list[VariantInput] = described("Its kinds, in order; at least one.")
+    upload_ids: list[strawberry.ID] = described(
+        "Pictures, the main one first: ids of uploads.", default_factory=list
+    )
+    buyer_fields: list[BuyerFieldInput] = described(
+        "What the buyer is asked for.", default_factory=list
+    )
+    translations: list[ProductTranslationInput] = described(
+        "Texts in the shop's other languages.", default_factory=list
+    )
+
+
+@input_type
+class ProductUpdateInput:
+    """Changes to a product; what is left out stays as it is, and a list that is given replaces the
+    whole list."""
+
+    name: str | None = described(
+        "The product's name in the shop's default language.", default=UNSET
+    )
+    slug: str | None = described("The short name for its address.", default=UNSET)
+    description: str | None = described(
+        "The description in the shop's default language, as Markdown.", default=UNSET
+    )
+    category_id: strawberry.ID | None = described(
+        "The shelf it stands on; null takes it off.", default=UNSET
+    )
+    status: ProductStatus | None = described("Whether it is on sale.", default=UNSET)
+    position: int | None = described(
+        "Its place in the merchant's order, smallest first.", default=UNSET
+    )
+    variants: list[VariantInput] | None = described(
+        "Its kinds, in order; those not named are taken off sale.", default=UNSET
+    )
+    upload_ids: list[strawberry.ID] | None = described(
+        "Pictures, the main one first: ids of uploads, or of pictures it has.", default=UNSET
+    )
+    buyer_fields: list[BuyerFieldInput] | None = described(
+        "What the buyer is asked for.", default=UNSET
+    )
+    translations: list[ProductTranslationInput] | None = described(
+        "Texts in the shop's other languages.", default=UNSET
+    )
+
+
+@input_type
+class CategoryCreateInput:
+    """A new category."""
+
+    name: str = described("The category's name in the shop's default language.")
+    slug: str | None = described(
+        "The short name for its address; made from the name when left out.", default=None
+    )
+    position: int | None = described(
+        "Its place among the categories, smallest first; the last when left out.", default=None
+    )
+    translations: list[NameTranslationInput] = described(
+        "Its name in the shop's other languages.", default_factory=list
+    )
+
+
+@input_type
+class CategoryUpdateInput:
+    """Changes to a category; what is left out stays as it is."""
+
+    name: str | None = described(
+        "The category's name in the shop's default language.", default=UNSET
+    )
+    slug: str | None = described("The short name for its address.", default=UNSET)
+    position: int | None = described(
+        "Its place among the categories, smallest first.", default=UNSET
+    )
+    translations: list[NameTranslationInput] | None = described(
+        "Its name in the shop's other languages, all of them.", default=UNSET
+    )
+
+
+@object_type
+class ProductCreatePayload:
+    """The answer to productCreate."""
+
+    product: Product | None = described("The new product; null where it was refused.")
+    user_errors: list[ProductUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class ProductUpdatePayload:
+    """The answer to productUpdate."""
+
+    product: Product | None = described("The product as it is now; null where it was refused.")
+    user_errors: list[ProductUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class ProductArchivePayload:
+    """The answer to productArchive."""
+
+    product: Product | None = described("The product as it is now; null where it was refused.")
+    user_errors: list[ProductUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class CategoryCreatePayload:
+    """The answer to categoryCreate."""
+
+    category: Category | None = described("The new category; null where it was refused.")
+    user_errors: list[CategoryUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class CategoryUpdatePayload:
+    """The answer to categoryUpdate."""
+
+    category: Category | None = described("The category as it is now; null where it was refused.")
+    user_errors: list[CategoryUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class CategoryDeletePayload:
+    """The answer to categoryDelete."""
+
+    deleted_id: strawberry.ID | None = described("The id that is gone; null where it was refused.")
+    user_errors: list[CategoryUserError] = described("Why it was refused; empty on success.")
+
+
+ProductId = Annotated[strawberry.ID, about("The product.")]
+CategoryId = Annotated[strawberry.ID, about("The category.")]
+
+
+@object_type
+class CatalogMutation:
+    """What a merchant does with the catalogue."""
+
+    @resolver
+    async def product_create(
+        self, info: Info, input: Annotated[ProductCreateInput, about("The new product.")]
+    ) -> ProductCreatePayload:
+        """Adds a product with its variants."""
+        context = info.context
+        values = asked.ProductInput(**_product(vars(input)))
+        call = service.product_create(context.installation, context.require_shop(), values)
+        made, errors = await attempted(context, call, ProductUserError, under=("input",))
+        shown = product(context, made) if made else None
+        return ProductCreatePayload(product=shown, user_errors=errors)
+
+    @resolver
+    async def product_update(
+        self,
+        info: Info,
+        id: ProductId,
+        input: Annotated[ProductUpdateInput, about("The changes.")],
+    ) -> ProductUpdatePayload:
+        """Changes a product."""
+        context = info.context
+        changes = asked.ProductChanges(**_product(_given(input, {"category_id"})))
+        call = service.product_update(
+            context.installation, context.require_shop(), row_of("Product", id), changes
+        )
+        found, errors = await attempted(context, call, ProductUserError, under=("input",))
+        shown = product(context, found) if found else None
+        return ProductUpdatePayload(product=shown, user_errors=errors)
+
+    @resolver
+    async def product_archive(self, info: Info, id: ProductId) -> ProductArchivePayload:
+        """Takes a product off sale for good; its past orders stay."""
+        context = info.context
+        call = service.product_archive(
+            context.installation, context.require_shop(), row_of("Product", id)
+        )
+        found, errors = await attempted(context, call, ProductUserError)
+        shown = product(context, found) if found else None
+        return ProductArchivePayload(product=shown, user_errors=errors)
+
+    @resolver
+    async def category_create(
+        self, info: Info, input: Annotated[CategoryCreateInput, about("The new category.")]
+    ) -> CategoryCreatePayload:
+        """Adds a category."""
+        context = info.context
+        values = asked.CategoryInput(**_category(vars(input)))
+        call = categories.category_create(context.installation, context.require_shop(), values)
+        made, errors = await attempted(context, call, CategoryUserError, under=("input",))
+        return CategoryCreatePayload(category=category(made) if made else None, user_errors=errors)
+
+    @resolver
+    async def category_update(
+        self,
+        info: Info,
+        id: CategoryId,
+        input: Annotated[CategoryUpdateInput, about("The changes.")],
+    ) -> CategoryUpdatePayload:
+        """Changes a category."""
+        context = info.context
+        changes = asked.CategoryChanges(**_category(_given(input, set())))
+        call = categories.category_update(
+            context.installation, context.require_shop(), row_of("Category", id), changes
+        )
+        found, errors = await attempted(context, call, CategoryUserError, under=("input",))
+        return CategoryUpdatePayload(
+            category=category(found) if found else None, user_errors=errors
+        )
+
+    @resolver
+    async def category_delete(self, info: Info, id: CategoryId) -> CategoryDeletePayload:
+        """Deletes a category; its products stay, without a shelf."""
+        context = info.context
+        call = categories.category_delete(
+            context.installation, context.require_shop(), row_of("Category", id)
+        )
+        _, errors = await attempted(context, call, CategoryUserError)
+        return CategoryDeletePayload(deleted_id=None if errors else id, user_errors=errors)
+
+
+def _given(changes: object, removable: set[str]) -> dict[str, Any]:
+    """The fields that say something: null does for `removable` ones alone."""
+    return {
+        name: value
+        for name, value in vars(changes).items()
+        if value is not strawberry.UNSET and (value is not None or name in removable)
+    }
+
+
+def _product(given: dict[str, Any]) -> dict[str, Any]:
+    """The domain's words for what was given of a product."""
+    values = dict(given)
+    if "slug" in values:
+        values["slug"] = values["slug"] or ""
+    if values.get("category_id") is not None:
+        values["category_id"] = row_of("Category", values["category_id"])
+    if "status" in values:
+        values["status"] = values["status"].value
+    if "upload_ids" in values:
+        values["upload_ids"] = [row_of("Upload", upload) for upload in values["upload_ids"]]
+    if "variants" in values:
+        values["variants"] = [_variant(variant) for variant in values["variants"]]
+    if "buyer_fields" in values:
+        values["buyer_fields"] = [
+            asked.BuyerFieldInput(**{**vars(field), "kind": field.kind.value})
+            for field in values["buyer_fields"]
+        ]
+    if "translations" in values:
+        values["translations"] = [
+            asked.ProductTranslation(**vars(text)) for text in values["translations"]
+        ]
+    return values
+
+
+def _variant(given: VariantInput) -> asked.VariantInput:
+    names = given.translations
+    return asked.VariantInput(
+        prices=[asked.PriceInput(price.amount, price.currency_code) for price in given.prices],
+        name=given.name,
+        id=row_of("Variant", given.id) if given.id else None,
+        min_quantity=given.min_quantity,
+        max_quantity=given.max_quantity,
+        translations=None if names is None else {text.locale: text.name for text in names},
+    )
+
+
+def _category(given: dict[str, Any]) -> dict[str, Any]:
+    """The domain's words for what was given of a category."""
+    values = dict(given)
+    if "slug" in values:
+        values["slug"] = values["slug"] or ""
+    if "translations" in values:
+        values["translations"] = [
+            asked.CategoryTranslation(**vars(text)) for text in values["translations"]
+        ]
+    return values

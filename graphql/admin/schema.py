@@ -1,0 +1,330 @@
+"""What a merchant reads and does."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from keystall.graphql import loads
+from keystall.graphql.admin import home
+from keystall.graphql.admin.accounts import AccountMutation
+from keystall.graphql.admin.catalog import (
+    Category,
+    Product,
+    ProductSort,
+    ProductStatus,
+    Variant,
+    category,
+    product,
+    variant,
+)
+from keystall.graphql.admin.code_import import CodeMutation
+from keystall.graphql.admin.codes import Code, code, codes
+from keystall.graphql.admin.home import Checklist, Dashboard
+from keystall.graphql.admin.jobs import Job, JobMutation, job_of
+from keystall.graphql.admin.orders import Order, OrderMutation, order, orders_connection
+from keystall.graphql.admin.products import CatalogMutation
+from keystall.graphql.admin.shop import (
+    ApiToken,
+    Shop,
+    ShopMutation,
+    Viewer,
+    api_token,
+    shop,
+)
+from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.describing import about, described, object_type, resolver
+from keystall.graphql.errors import bad_input
+from keystall.graphql.ids import decode, encode, row_of
+from keystall.graphql.nouns import Id, Ids, Node, OrderStatus, checked_ids
+from keystall.graphql.relay import (
+    After,
+    Connection,
+    First,
+    connection,
+    decode_any,
+    decode_place,
+    page_size,
+)
+from keystall.graphql.schema import build
+from keystall.platform.markdown import render_markdown
+from keystall.tenants.catalog import input as asked
+from keystall.tenants.catalog import queries
+from keystall.tenants.catalog.lists import ProductFilter, product_list
+from keystall.tenants.files.queries import file_by_id
+from keystall.tenants.identity.links import account_link
+from keystall.tenants.identity.service import Viewer as Person
+from keystall.tenants.shops.queries import api_tokens
+
+_ON_SHELF: tuple[asked.ProductStatus, ...] = ("draft", "active")
+
+
+@object_type
+class Upload:
+    """A file that was sent and waits to be used."""
+
+    id: strawberry.ID = described("Opaque id, to hand to `uploadIds` or `uploadId`.")
+    filename: str = described("The file's name as it was sent.")
+    size: int = described("The file's size in bytes.")
+
+
+@object_type
+class AccountLink:
+    """What a mailed link is for."""
+
+    email: str = described("Whose account it is for.")
+    purpose: str = described("What it does: confirm or reset.")
+
+
+@object_type
+class Query:
+    """What can be read of the shop that the request is bound to."""
+
+    @resolver
+    def viewer(self, info: Info) -> Viewer | None:
+        """Who asks; null for nobody known."""
+        asking = info.context.viewer
+        if asking is None:
+            return None
+        if isinstance(asking, Person):
+            return Viewer(email=asking.email, locale=asking.locale)
+        return Viewer(email=None, locale=info.context.locale)
+
+    @resolver
+    async def account_link(
+        self, info: Info, token: Annotated[str, about("The token in the link.")]
+    ) -> AccountLink | None:
+        """The account behind the token of a mailed link; null where the link was used, is too old
+        or never was one."""
+        found = await account_link(info.context.reader, token)
+        return AccountLink(email=found.email, purpose=found.purpose) if found else None
+
+    @resolver
+    def shop(self, info: Info) -> Shop | None:
+        """The shop the request is bound to, by its token or its page; null for a person outside of
+        any shop."""
+        facts = info.context.shop
+        return shop(info.context, facts) if facts else None
+
+    @resolver
+    async def checklist(self, info: Info) -> Checklist:
+        """What is left to do until a first sale."""
+        return await home.checklist(info.context)
+
+    @resolver
+    async def dashboard(self, info: Info) -> Dashboard:
+        """How the shop is doing."""
+        return await home.dashboard(info.context)
+
+    @resolver
+    async def products(
+        self,
+        info: Info,
+        first: First = 20,
+        after: After = None,
+        query: Annotated[
+            str | None, about("Only those whose name or description has these words.")
+        ] = None,
+        status: Annotated[ProductStatus | None, about("Only those in this state.")] = None,
+        category_id: Annotated[strawberry.ID | None, about("Only those on this shelf.")] = None,
+        sort: Annotated[ProductSort | None, about("The order of the list.")] = (
+            ProductSort.FEATURED
+        ),
+    ) -> Connection[Product]:
+        """The shop's products, drafts included; archived ones only where asked for."""
+        wanted = ProductFilter(
+            statuses=(status.value,) if status else _ON_SHELF,
+            sort=(sort or ProductSort.FEATURED).value,
+            category_id=row_of("Category", category_id) if category_id else None,
+            query=query or None,
+        )
+        return await _products(info.context, wanted, first, after)
+
+    @resolver
+    async def product(
+        self, info: Info, id: Annotated[strawberry.ID, about("The product.")]
+    ) -> Product | None:
+        """One product by its id."""
+        return await _product(info.context, row_of("Product", id))
+
+    @resolver
+    async def variant(
+        self, info: Info, id: Annotated[strawberry.ID, about("The variant.")]
+    ) -> Variant | None:
+        """One variant by its id."""
+        return await _variant(info.context, row_of("Variant", id))
+
+    @resolver
+    async def categories(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[Category]:
+        """The shop's shelves, in order."""
+        context, size = info.context, page_size(first)
+        rows = await queries.category_list(
+            context.reader, context.require_shop().id, after=decode_place(after), limit=size + 1
+        )
+        return connection(
+            rows,
+            size,
+            after=after,
+            node=category,
+            key=lambda row: (row.position, str(row.id)),
+        )
+
+    @resolver
+    async def category(
+        self, info: Info, id: Annotated[strawberry.ID, about("The category.")]
+    ) -> Category | None:
+        """One shelf by its id."""
+        return await _category(info.context, row_of("Category", id))
+
+    @resolver
+    async def orders(
+        self,
+        info: Info,
+        first: First = 20,
+        after: After = None,
+        query: Annotated[
+            str | None,
+            about("Only those with this order number, or whose buyer's address begins so."),
+        ] = None,
+        status: Annotated[OrderStatus | None, about("Only those in this state.")] = None,
+    ) -> Connection[Order]:
+        """Orders, newest first."""
+        return await orders_connection(info.context, first, after=after, query=query, status=status)
+
+    @resolver
+    async def order(
+        self, info: Info, id: Annotated[strawberry.ID, about("The order.")]
+    ) -> Order | None:
+        """One order by its id."""
+        return await _order(info.context, row_of("Order", id))
+
+    @resolver
+    async def job(self, info: Info, id: Annotated[strawberry.ID, about("The job.")]) -> Job | None:
+        """One job by its id."""
+        return await job_of(info.context, row_of("Job", id))
+
+    @resolver
+    async def upload(
+        self, info: Info, id: Annotated[strawberry.ID, about("The upload.")]
+    ) -> Upload | None:
+        """One upload of this shop by its id."""
+        context = info.context
+        found = await file_by_id(context.reader, context.require_shop().id, row_of("Upload", id))
+        if found is None:
+            return None
+        return Upload(id=encode("Upload", found.id), filename=found.name, size=found.size)
+
+    @resolver
+    async def api_tokens(self, info: Info) -> list[ApiToken]:
+        """The shop's API tokens, newest first."""
+        context = info.context
+        found = await api_tokens(context.reader, context.require_shop().id)
+        return [api_token(view) for view in found]
+
+    @resolver
+    def description_preview(
+        self, markdown: Annotated[str, about("The description, as Markdown.")]
+    ) -> str:
+        """A description as buyers will see it, as safe HTML."""
+        if len(markdown) > 20_000:
+            raise bad_input("`markdown` may have 20,000 characters at most.")
+        return render_markdown(markdown)
+
+    @resolver
+    async def node(self, info: Info, id: Id) -> Node | None:
+        """Anything of this shop by its id; null where there is none."""
+        return await _node(info.context, id)
+
+    @resolver
+    async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
+        """Several at once, in the order asked for, null where there is none; 100 at most."""
+        return await asyncio.gather(*(_node(info.context, one) for one in checked_ids(ids)))
+
+
+@object_type
+class Mutation(
+    AccountMutation, ShopMutation, CatalogMutation, CodeMutation, JobMutation, OrderMutation
+):
+    """What a merchant can do."""
+
+
+async def _products(
+    context: RequestContext, wanted: ProductFilter, first: int | None, after: str | None
+) -> Connection[Product]:
+    size = page_size(first)
+    try:
+        rows = await product_list(
+            context.reader,
+            context.require_shop().id,
+            wanted,
+            after=decode_any(after),
+            limit=size + 1,
+        )
+    except ValueError:
+        raise bad_input("`after` is no cursor of this list.") from None
+    return connection(
+        rows,
+        size,
+        after=after,
+        node=lambda row: product(context, row.product),
+        key=lambda row: row.key,
+    )
+
+
+async def _node(context: RequestContext, wanted: str) -> Node | None:
+    kind, row = decode(wanted)
+    found = _NODES.get(kind)
+    return await found(context, row) if found else None
+
+
+async def _product(context: RequestContext, row: UUID) -> Product | None:
+    found = await context.load(loads.products, row)
+    return product(context, found) if found else None
+
+
+async def _variant(context: RequestContext, row: UUID) -> Variant | None:
+    found = await context.load(loads.variants, row)
+    return variant(found) if found else None
+
+
+async def _category(context: RequestContext, row: UUID) -> Category | None:
+    found = await context.load(loads.categories, row)
+    return category(found) if found else None
+
+
+async def _order(context: RequestContext, row: UUID) -> Order | None:
+    found = await context.load(loads.orders_by_id, row)
+    return order(context, found) if found else None
+
+
+async def _code(context: RequestContext, row: UUID) -> Code | None:
+    found = await context.load(codes, row)
+    return code(found) if found else None
+
+
+async def _shop(context: RequestContext, row: UUID) -> Shop | None:
+    facts = context.require_shop()
+    return shop(context, facts) if facts.id == row else None
+
+
+async def _api_token(context: RequestContext, row: UUID) -> ApiToken | None:
+    found = await api_tokens(context.reader, context.require_shop().id)
+    return next((api_token(view) for view in found if view.id == row), None)
+
+
+_NODES: dict[str, Callable[[RequestContext, UUID], Awaitable[Node | None]]] = {
+    "Product": _product,
+    "Variant": _variant,
+    "Category": _category,
+    "Order": _order,
+    "Code": _code,
+    "Job": job_of,
+    "Shop": _shop,
+    "ApiToken": _api_token,
+}
+
+schema = build(Query, Mutation, suggestions=False)

@@ -1,0 +1,382 @@
+"""A shop from its merchant's side, and who runs it."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from keystall.graphql.admin.families import ApiTokenUserError, ShopUserError
+from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.describing import about, described, input_type, object_type, resolver
+from keystall.graphql.ids import encode, row_of
+from keystall.graphql.nouns import Image, Node, ShopStatus, image
+from keystall.graphql.order_words import payment_name
+from keystall.graphql.refusals import attempted
+from keystall.graphql.scalars import URL
+from keystall.tenants.files.queries import picture
+from keystall.tenants.identity.service import Viewer as Person
+from keystall.tenants.keeping import KEEP
+from keystall.tenants.shops import queries, service
+from keystall.tenants.shops.input import ShopChanges, ShopInput
+from keystall.tenants.shops.input import ShopTranslation as TranslationAsked
+from keystall.tenants.shops.queries import ApiTokenView
+from keystall.tenants.shops.shop import Shop as ShopFacts
+from keystall.tenants.shops.tokens import api_token_create, api_token_revoke
+
+
+@object_type
+class ShopTranslation:
+    """A shop's texts in one language."""
+
+    locale: str = described("The language.")
+    notice: str = described("The notice, as Markdown.")
+    policies: str = described("The policies, as Markdown.")
+
+
+@object_type
+class PaymentMethod:
+    """A way to pay."""
+
+    id: strawberry.ID = described("Opaque id.")
+    name: str = described("The name buyers read.")
+    kind: str = described("The provider behind it, such as sandbox.")
+    open: bool = described("Whether buyers can choose it.")
+
+
+@object_type
+class Shop(Node):
+    """A shop, from its merchant's side. `logo` and `paymentMethods` are answered for the shop that
+    the request is bound to, and are empty for others."""
+
+    facts: strawberry.Private[ShopFacts]
+    name: str = described("The shop's name.")
+    slug: str = described("The shop's short name, as in its address.")
+    url: URL = described("The shop's own address, to share.")
+    contact: str = described("How buyers reach the merchant.")
+    notice: str = described("The notice shown on top of the shop, as Markdown.")
+    policies: str = described("Terms, refunds and privacy policies, as Markdown.")
+    icp_number: str | None = described("The ICP filing number shown in the footer.")
+    locales: list[str] = described("Languages the shop speaks, its default first.")
+    default_locale: str = described("The language answered when the buyer's is not spoken.")
+    currencies: list[str] = described("Currencies the shop sells in, its default first.")
+    default_currency: str = described("The currency used when none was chosen.")
+    theme_preset: str = described("The named set of colours and shapes that the shop wears.")
+    status: ShopStatus = described("Whether it is selling.")
+    status_reason: str | None = described(
+        "Why the operator suspended it; null while it is not suspended."
+    )
+    translations: list[ShopTranslation] = described(
+        "Notice and policies in the shop's other languages."
+    )
+    hold_minutes: int = described("How many minutes goods are held for an unpaid order.")
+    created_at: datetime = described("When it was opened.")
+
+    @resolver
+    async def logo(self, info: Info) -> Image | None:
+        """The shop's logo, where it has one."""
+        context = info.context
+        if self.facts.logo_file_id is None or not _is_bound(context, self.facts):
+            return None
+        file = await picture(context.reader, self.facts.id, self.facts.logo_file_id)
+        if file is None or file.width is None or file.height is None:
+            return None
+        return image(context, file.id, (file.width, file.height), self.name)
+
+    @resolver
+    async def payment_methods(self, info: Info) -> list[PaymentMethod]:
+        """Ways to pay."""
+        context = info.context
+        if not _is_bound(context, self.facts):
+            return []
+        return [
+            PaymentMethod(
+                id=encode("PaymentMethod", account.id),
+                name=payment_name(account.provider, context.locale),
+                kind=account.provider,
+                open=account.enabled,
+            )
+            for account in await queries.payment_accounts(context.reader, self.facts.id)
+        ]
+
+
+@object_type
+class Viewer:
+    """The person or program that asks."""
+
+    email: str | None = described("The person's email address; null for an API token.")
+    locale: str = described("The language the person chose; the request's for an API token.")
+
+    @resolver
+    async def shops(self, info: Info) -> list[Shop]:
+        """The shops the viewer may run, newest first."""
+        context = info.context
+        viewer = context.require_viewer()
+        if isinstance(viewer, Person):
+            found = await queries.shops_of(context.reader, viewer.secret_hash)
+        else:
+            found = [context.require_shop()]
+        return [shop(context, facts) for facts in found]
+
+
+@object_type
+class ApiToken(Node):
+    """A key with which a program works for the shop."""
+
+    name: str = described("What the token is for, in the merchant's words.")
+    hint: str = described("The token's first characters, to tell it from others.")
+    created_at: datetime = described("When it was made.")
+    expires_at: datetime | None = described("When it ends by itself; null where it does not.")
+
+
+def shop(context: RequestContext, facts: ShopFacts) -> Shop:
+    """A shop."""
+    return Shop(
+        id=encode("Shop", facts.id),
+        facts=facts,
+        name=facts.name,
+        slug=facts.slug,
+        url=URL(context.installation.settings.shop_url(facts.slug)),
+        contact=facts.contact,
+        notice=facts.notice,
+        policies=facts.policies,
+        icp_number=facts.icp_number or None,
+        locales=list(facts.locales),
+        default_locale=facts.default_locale,
+        currencies=list(facts.currencies),
+        default_currency=facts.default_currency,
+        theme_preset=facts.theme,
+        status=ShopStatus(facts.status),
+        status_reason=facts.status_reason or None,
+        translations=[
+            ShopTranslation(
+                locale=locale, notice=text.get("notice", ""), policies=text.get("policies", "")
+            )
+            for locale, text in facts.translations.items()
+        ],
+        hold_minutes=facts.hold_minutes,
+        created_at=facts.created_at,
+    )
+
+
+def api_token(view: ApiTokenView) -> ApiToken:
+    """A live token."""
+    return ApiToken(
+        id=encode("ApiToken", view.id),
+        name=view.name,
+        hint=view.hint,
+        created_at=view.created_at,
+        expires_at=view.expires_at,
+    )
+
+
+def _is_bound(context: RequestContext, facts: ShopFacts) -> bool:
+    return context.shop is not None and context.shop.id == facts.id
+
+
+@input_type
+class ShopCreateInput:
+    """A new shop."""
+
+    name: str = described("The shop's name.")
+    slug: str = described(
+        "The shop's short name, for its address: small letters, digits and hyphens."
+    )
+    locale: str | None = described(
+        "The shop's default language; the request's when left out.", default=None
+    )
+    currency: str = described("The shop's default currency.", default="CNY")
+
+
+@input_type
+class ShopTranslationInput:
+    """A shop's texts in one language."""
+
+    locale: str = described("The language.")
+    notice: str = described("The notice, as Markdown.", default="")
+    policies: str = described("The policies, as Markdown.", default="")
+
+
+@input_type
+class ShopUpdateInput:
+    """Changes to a shop; what is left out stays as it is."""
+
+    name: str | None = described("The shop's name.", default=strawberry.UNSET)
+    logo_upload_id: strawberry.ID | None = described(
+        "An upload to become the logo; null takes the logo away.", default=strawberry.UNSET
+    )
+    contact: str | None = described("How buyers reach the merchant.", default=strawberry.UNSET)
+    notice: str | None = described(
+        "The notice shown on top of the shop, as Markdown.", default=strawberry.UNSET
+    )
+    policies: str | None = described(
+        "Terms, refunds and privacy policies, as Markdown.", default=strawberry.UNSET
+    )
+    icp_number: str | None = described(
+        "The ICP filing number; null takes it away.", default=strawberry.UNSET
+    )
+    locales: list[str] | None = described(
+        "Languages the shop speaks, its default first.", default=strawberry.UNSET
+    )
+    currencies: list[str] | None = described(
+        "Currencies the shop sells in, its default first.", default=strawberry.UNSET
+    )
+    theme_preset: str | None = described(
+        "The named set of colours and shapes that the shop wears.", default=strawberry.UNSET
+    )
+    translations: list[ShopTranslationInput] | None = described(
+        "Texts in the shop's other languages, all of them.", default=strawberry.UNSET
+    )
+    hold_minutes: int | None = described(
+        "How many minutes goods are held for an unpaid order, 1 to 1440.",
+        default=strawberry.UNSET,
+    )
+
+
+@object_type
+class ShopCreatePayload:
+    """The answer to shopCreate."""
+
+    shop: Shop | None = described("The new shop; null where it was refused.")
+    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class ShopUpdatePayload:
+    """The answer to shopUpdate."""
+
+    shop: Shop | None = described("The shop as it is now; null where it was refused.")
+    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class ShopClosePayload:
+    """The answer to shopClose."""
+
+    shop: Shop | None = described("The shop as it is now; null where it was refused.")
+    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class ShopReopenPayload:
+    """The answer to shopReopen."""
+
+    shop: Shop | None = described("The shop as it is now; null where it was refused.")
+    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class ApiTokenCreatePayload:
+    """The answer to apiTokenCreate."""
+
+    api_token: ApiToken | None = described("The new token; null where it was refused.")
+    secret: str | None = described("The token itself, shown this once; null where it was refused.")
+    user_errors: list[ApiTokenUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class ApiTokenRevokePayload:
+    """The answer to apiTokenRevoke."""
+
+    revoked_id: strawberry.ID | None = described("The id that is gone; null where it was refused.")
+    user_errors: list[ApiTokenUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class ShopMutation:
+    """What a merchant does with shops and tokens."""
+
+    @resolver
+    async def shop_create(
+        self, info: Info, input: Annotated[ShopCreateInput, about("The new shop.")]
+    ) -> ShopCreatePayload:
+        """Opens a shop and makes the viewer its owner. Needs a signed-in person."""
+        context = info.context
+        asked = ShopInput(
+            name=input.name,
+            slug=input.slug,
+            locale=input.locale or context.locale,
+            currency=input.currency,
+        )
+        call = service.shop_create(context.installation, context.require_person(), asked)
+        made, errors = await attempted(context, call, ShopUserError, under=("input",))
+        return ShopCreatePayload(shop=shop(context, made) if made else None, user_errors=errors)
+
+    @resolver
+    async def shop_update(
+        self, info: Info, input: Annotated[ShopUpdateInput, about("The changes.")]
+    ) -> ShopUpdatePayload:
+        """Changes the shop."""
+        context = info.context
+        bound = context.require_shop()
+        call = service.shop_update(context.installation, bound.id, _changes(input))
+        found, errors = await attempted(context, call, ShopUserError, under=("input",))
+        return ShopUpdatePayload(shop=_now(context, found), user_errors=errors)
+
+    @resolver
+    async def shop_close(self, info: Info) -> ShopClosePayload:
+        """Closes the shop: nothing can be bought until it is opened again."""
+        context = info.context
+        call = service.shop_close(context.installation, context.require_shop().id)
+        found, errors = await attempted(context, call, ShopUserError)
+        return ShopClosePayload(shop=_now(context, found), user_errors=errors)
+
+    @resolver
+    async def shop_reopen(self, info: Info) -> ShopReopenPayload:
+        """Opens a closed shop again."""
+        context = info.context
+        call = service.shop_reopen(context.installation, context.require_shop().id)
+        found, errors = await attempted(context, call, ShopUserError)
+        return ShopReopenPayload(shop=_now(context, found), user_errors=errors)
+
+    @resolver
+    async def api_token_create(
+        self, info: Info, name: Annotated[str, about("What the token is for.")]
+    ) -> ApiTokenCreatePayload:
+        """Makes an API token for the shop."""
+        context = info.context
+        call = api_token_create(context.installation, context.require_shop().id, name)
+        made, errors = await attempted(context, call, ApiTokenUserError)
+        if made is None:
+            return ApiTokenCreatePayload(api_token=None, secret=None, user_errors=errors)
+        view, secret = made
+        return ApiTokenCreatePayload(api_token=api_token(view), secret=secret, user_errors=[])
+
+    @resolver
+    async def api_token_revoke(
+        self, info: Info, id: Annotated[strawberry.ID, about("The token.")]
+    ) -> ApiTokenRevokePayload:
+        """Revokes an API token at once."""
+        context = info.context
+        call = api_token_revoke(
+            context.installation, context.require_shop().id, row_of("ApiToken", id)
+        )
+        _, errors = await attempted(context, call, ApiTokenUserError)
+        return ApiTokenRevokePayload(revoked_id=None if errors else id, user_errors=errors)
+
+
+def _now(context: RequestContext, found: ShopFacts | None) -> Shop | None:
+    """The changed shop; the request goes on with it."""
+    if found is None:
+        return None
+    context.shop = found
+    return shop(context, found)
+
+
+def _changes(asked: ShopUpdateInput) -> ShopChanges:
+    values = {name: value for name, value in vars(asked).items() if value is not strawberry.UNSET}
+    if "logo_upload_id" in values:
+        upload = values["logo_upload_id"]
+        values["logo_upload_id"] = None if upload is None else row_of("Upload", upload)
+    if values.get("translations") is not None:
+        values["translations"] = [
+            TranslationAsked(locale=text.locale, notice=text.notice, policies=text.policies)
+            for text in values["translations"]
+        ]
+    # Only logo and ICP number can be taken away; null elsewhere says nothing.
+    kept = {"logo_upload_id", "icp_number"}
+    return ShopChanges(
+        **{
+            name: KEEP if value is None and name not in kept else value
+            for name, value in values.items()
+        }
+    )

@@ -1,0 +1,1 @@
+"""GraphiQL, shipped with the product: the page a browser sees at a GraphQL endpoint."""

@@ -1,0 +1,161 @@
+"""The three endpoints: `/graphql/storefront` on shops' hosts, the others on the installation's.
+
+The storefront endpoint is open to every site and therefore knows no cookies; the admin endpoint
+takes an API token as a bearer; the operator endpoint a session's secret as a bearer. A browser's
+GET is answered with GraphiQL.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from keystall.graphql import arrival, wire
+from keystall.graphql.arrival import Caller
+from keystall.graphql.context import RequestContext
+from keystall.graphql.errors import ApiError, ErrorCode, bad_input, unauthenticated
+from keystall.graphql.executor import Surface, execute
+from keystall.graphql.graphiql import page as graphiql
+from keystall.graphql.limits import MAX_BODY
+from keystall.graphql.operation import ANY, READING, NotAllowed, refused
+from keystall.tenants.installation import Installation
+
+Admit = Callable[[Installation, Request, Caller], Awaitable[RequestContext]]
+"""Makes the context of a request. Raises ApiError, or UnknownHost."""
+
+_CORS = {"access-control-allow-origin": "*", "access-control-expose-headers": "x-request-id"}
+_PREFLIGHT = _CORS | {
+    "access-control-allow-methods": "GET, POST",
+    "access-control-allow-headers": "content-type, accept, x-keystall-locale, x-keystall-currency",
+    "access-control-max-age": "86400",
+}
+
+
+class UnknownHost(LookupError):
+    """No shop answers at the host."""
+
+
+def shop_routes(installation: Installation) -> list[Route]:
+    """Routes of every shop's host."""
+    return [
+        _endpoint(installation, "storefront", _buyer),
+        Route("/graphql/assets/{name}", graphiql.asset),
+    ]
+
+
+def installation_routes(installation: Installation) -> list[Route]:
+    """Routes of the installation's own host."""
+    return [
+        _endpoint(installation, "admin", _program),
+        _endpoint(installation, "operator", _operator),
+        Route("/graphql/assets/{name}", graphiql.asset),
+    ]
+
+
+def caller_of(request: Request) -> Caller:
+    """What every context is made of, whoever asks."""
+    headers = request.headers
+    state = request.scope.get("state", {})
+    return Caller(
+        request_id=state.get("request_id") or secrets.token_hex(16),
+        address=request.client.host if request.client else "",
+        user_agent=headers.get("user-agent", ""),
+        accept_language=headers.get("accept-language", ""),
+        locale=headers.get("x-keystall-locale", ""),
+        currency=headers.get("x-keystall-currency", ""),
+    )
+
+
+def _endpoint(installation: Installation, surface: Surface, admit: Admit) -> Route:
+    async def answer(request: Request) -> Response:
+        response = await _answer(installation, surface, admit, request)
+        if surface == "storefront":
+            response.headers.update(_CORS)
+        return response
+
+    return Route(f"/graphql/{surface}", answer, methods=["GET", "POST", "OPTIONS"])
+
+
+async def _answer(
+    installation: Installation, surface: Surface, admit: Admit, request: Request
+) -> Response:
+    if request.method == "OPTIONS":
+        return _preflight(surface)
+    if request.method == "GET" and graphiql.wants_page(request):
+        return graphiql.page(surface)
+    caller = caller_of(request)
+    media_type = wire.JSON
+    try:
+        media_type = wire.answer_type(request)
+        if request.method == "GET":
+            asked = wire.asked_by_get(request.query_params)
+        else:
+            asked = await wire.asked_by_post(request, MAX_BODY[surface])
+        context = await admit(installation, request, caller)
+    except wire.Malformed as error:
+        answer = refused(bad_input(error.message), caller.request_id)
+        return wire.respond(answer, media_type, error.status)
+    except ApiError as error:
+        status = 401 if error.code is ErrorCode.UNAUTHENTICATED else 403
+        return wire.respond(refused(error, caller.request_id), media_type, status)
+    except UnknownHost:
+        return PlainTextResponse("There is no shop at this address.\n", 404)
+    return await _run(surface, asked, context, media_type, request.method)
+
+
+async def _run(
+    surface: Surface, asked: wire.Asked, context: RequestContext, media_type: str, method: str
+) -> Response:
+    try:
+        answer = await execute(
+            surface,
+            asked.document,
+            asked.operation_name,
+            asked.variables,
+            context,
+            allowed=READING if method == "GET" else ANY,
+        )
+    except NotAllowed:
+        refusal = refused(bad_input("Send mutations by POST."), context.request_id)
+        response = wire.respond(refusal, media_type, 405)
+        response.headers["allow"] = "POST"
+        return response
+    finally:
+        await context.reader.close()
+    return wire.respond(answer, media_type)
+
+
+def _preflight(surface: Surface) -> Response:
+    if surface == "storefront":
+        return Response(status_code=204, headers=_PREFLIGHT)
+    return JSONResponse({}, 405, {"allow": "GET, POST"})
+
+
+async def _buyer(installation: Installation, request: Request, caller: Caller) -> RequestContext:
+    context = await arrival.by_host(installation, request.url.hostname or "", caller)
+    if context is None:
+        raise UnknownHost
+    return context
+
+
+async def _program(installation: Installation, request: Request, caller: Caller) -> RequestContext:
+    secret = _bearer(request)
+    context = await arrival.by_token(installation, secret, caller) if secret else None
+    if context is None:
+        raise unauthenticated()
+    return context
+
+
+async def _operator(installation: Installation, request: Request, caller: Caller) -> RequestContext:
+    context = await arrival.by_session(installation, _bearer(request), caller)
+    if context.viewer is None:
+        raise unauthenticated()
+    return context
+
+
+def _bearer(request: Request) -> str | None:
+    """The bearer token (RFC 6750, 2.1)."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    return secret.strip() or None if scheme.lower() == "bearer" else None
