@@ -61,7 +61,8 @@ class OrderEventView:
 
 @dataclass(frozen=True, slots=True)
 class PaymentView:
-    """A payment as asked for; `taken` and `fee` sum what the provider took for it."""
+    """A payment as asked for; `taken` and `fee` sum what the provider took for it, first at
+    `paid_at`."""
 
     id: UUID
     order_id: UUID
@@ -71,7 +72,9 @@ class PaymentView:
     currency: str
     state: str
     redirect_url: str | None
+    provider_reference: str | None
     created_at: datetime
+    paid_at: datetime | None
     taken: int
     fee: int
 
@@ -170,12 +173,14 @@ async def payments_of_orders(
     rows = await db.rows(
         """
         select payments.id, payments.order_id, payments.account_id, provider, payments.amount,
-               payments.currency, payments.state, redirect_url, payments.created_at,
+               payments.currency, payments.state, redirect_url, payments.provider_reference,
+               payments.created_at, taken.at as paid_at,
                coalesce(taken.amount, 0)::bigint as taken, coalesce(taken.fee, 0)::bigint as fee
         from payments
         join payment_accounts on payment_accounts.shop_id = $1 and payment_accounts.id = account_id
         left join lateral (
-          select sum(takings.amount) as amount, sum(takings.fee) as fee from takings
+          select sum(takings.amount) as amount, sum(takings.fee) as fee, min(takings.at) as at
+          from takings
           where takings.shop_id = $1 and takings.order_id = payments.order_id
             and takings.payment_id = payments.id) taken on true
         where payments.shop_id = $1 and payments.order_id = any($2::uuid[])
