@@ -37,6 +37,16 @@ class Live:
             if not self._listeners[topic]:
                 del self._listeners[topic]
 
+    async def wait(self, event: asyncio.Event, seconds: float) -> bool:
+        """Whether `event` was set within `seconds`; clears it."""
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            return False
+        event.clear()
+        return True
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Listens to Redis while inside."""

@@ -9,6 +9,8 @@ from typing import Any
 
 from graphql import GraphQLSchema
 from starlette.datastructures import UploadFile
+from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -35,6 +37,7 @@ from keystall.themes.engine.visit import (
 _MOST_FIELDS = 2_000
 _MOST_FILES = 20
 _LONGEST_TEXT = 10 * 1024 * 1024
+_LARGEST_UPLOAD = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,17 @@ def _route(page: Page, shared: Pages) -> Route:
     run = PageRun(page, document, schema, shared.execute, shared.failures.renderer)
     endpoint = _Endpoint(page, shared, run)
     methods = ["GET", "POST"] if page.forms else ["GET"]
-    return Route(page.route, endpoint.serve, methods=methods, name=f"{page.surface}:{page.name}")
+    name = f"{page.surface}:{page.name}"
+    takes_files = any(form.uploads or form.pasted for form in page.forms)
+    limits = [Middleware(RequestBodyLimitMiddleware, max_body_size=_LARGEST_UPLOAD)]
+    return Route(
+        page.route,
+        endpoint.serve,
+        methods=methods,
+        name=name,
+        # Elsewhere the installation's own, smaller limit holds.
+        middleware=limits if takes_files else None,
+    )
 
 
 @dataclass(frozen=True)

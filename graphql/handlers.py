@@ -1,0 +1,181 @@
+"""What is asked over HTTP and is no operation: callbacks, event streams, downloads, pictures.
+
+Plain handlers, in this one short list. Each finds its shop as an operation would: by the host on a
+storefront, by session and path on the console.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from keystall.graphql import arrival, ids
+from keystall.graphql.context import RequestContext
+from keystall.graphql.http import caller_of
+from keystall.platform.files import FileMissing
+from keystall.platform.live import Live
+from keystall.platform.payments.port import ForgedNotice, MalformedNotice
+from keystall.platform.payments.registry import UnknownProvider
+from keystall.tenants.delivery.service import reveal_order_codes
+from keystall.tenants.files.queries import picture_exists
+from keystall.tenants.files.service import picture_path
+from keystall.tenants.installation import Installation
+from keystall.tenants.orders.queries import order_by_id
+from keystall.tenants.orders.tokens import order_of_token
+from keystall.tenants.payments.service import UnknownAccount, receive_callback
+
+STREAM_BEAT_SECONDS = 15.0
+_MISSING = PlainTextResponse("Not found.\n", 404)
+_log = structlog.get_logger()
+
+At = Callable[[Request, RequestContext], Awaitable[Response]]
+SessionOf = Callable[[Request], str | None]
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """The handlers of one process. `session_of` reads the secret of a person's session."""
+
+    installation: Installation
+    live: Live
+    session_of: SessionOf
+
+    def shop_routes(self) -> list[Route]:
+        """Routes of every shop's host."""
+        return [
+            Route(
+                "/callbacks/{provider}/{account:uuid}",
+                self._at_shop(self._callback),
+                methods=["GET", "POST"],
+            ),
+            Route("/order/{token}/events", self._at_shop(self._order_events)),
+            Route("/order/{token}/codes.txt", self._at_shop(self._codes_file)),
+            Route("/files/{file:uuid}/{size}.webp", self._at_shop(self._picture)),
+        ]
+
+    def console_routes(self) -> list[Route]:
+        """Routes of the installation's host."""
+        return [
+            Route("/console/{slug}/jobs/{job}/events", self._at_console(self._job_events)),
+            Route("/console/{slug}/files/{file:uuid}/{size}.webp", self._at_console(self._picture)),
+        ]
+
+    def _at_shop(self, handler: At) -> Callable[[Request], Awaitable[Response]]:
+        async def handle(request: Request) -> Response:
+            host = request.url.hostname or ""
+            context = await arrival.by_host(self.installation, host, caller_of(request))
+            return await self._with(handler, request, context)
+
+        return handle
+
+    def _at_console(self, handler: At) -> Callable[[Request], Awaitable[Response]]:
+        async def handle(request: Request) -> Response:
+            context = await arrival.by_session(
+                self.installation,
+                self.session_of(request),
+                caller_of(request),
+                slug=request.path_params["slug"],
+            )
+            return await self._with(handler, request, context if context.shop else None)
+
+        return handle
+
+    async def _with(
+        self, handler: At, request: Request, context: RequestContext | None
+    ) -> Response:
+        if context is None:
+            return _MISSING
+        try:
+            return await handler(request, context)
+        finally:
+            await context.reader.close()
+
+    async def _callback(self, request: Request, context: RequestContext) -> Response:
+        """Whatever is wrong with a callback, a stranger learns only that it was refused."""
+        provider: str = request.path_params["provider"]
+        body = await request.body()
+        try:
+            status, answer = await receive_callback(
+                self.installation,
+                context.require_shop(),
+                provider=provider,
+                account=request.path_params["account"],
+                headers=request.headers,
+                body=body or request.url.query.encode(),
+            )
+        except (ForgedNotice, MalformedNotice, UnknownAccount, UnknownProvider) as error:
+            _log.warning(
+                "callback refused",
+                shop=str(context.require_shop().id),
+                provider=provider,
+                reason=type(error).__name__,
+            )
+            return PlainTextResponse("refused\n", 400)
+        return Response(answer, status, media_type="text/plain")
+
+    def _order(self, request: Request, context: RequestContext) -> UUID | None:
+        shop = context.require_shop().id
+        return order_of_token(self.installation.keys, shop, request.path_params["token"])
+
+    async def _order_events(self, request: Request, context: RequestContext) -> Response:
+        order = self._order(request, context)
+        shop = context.require_shop().id
+        if order is None or await order_by_id(context.reader, shop, order) is None:
+            return _MISSING
+        return self._stream(f"{shop}:order:{order}")
+
+    async def _job_events(self, request: Request, context: RequestContext) -> Response:
+        job = ids.row_of("Job", request.path_params["job"])
+        return self._stream(f"{context.require_shop().id}:job:{job}")
+
+    def _stream(self, topic: str) -> Response:
+        """An event stream that says "changed" whenever the topic does, and once at its start, for
+        what changed before it was open. It holds no connection to the database."""
+
+        async def events() -> AsyncIterator[bytes]:
+            with self.live.listening(topic) as changed:
+                changed.set()
+                while True:
+                    told = await self.live.wait(changed, STREAM_BEAT_SECONDS)
+                    yield b"event: changed\ndata:\n\n" if told else b": beat\n\n"
+
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
+
+    async def _codes_file(self, request: Request, context: RequestContext) -> Response:
+        """The codes of a delivered order, one a line; recorded as revealed."""
+        order = self._order(request, context)
+        shop = context.require_shop().id
+        view = order and await order_by_id(context.reader, shop, order)
+        if not view or view.status != "delivered":
+            return _MISSING
+        codes = await reveal_order_codes(self.installation, shop, view.id, address=context.address)
+        return PlainTextResponse(
+            "".join(f"{code}\n" for code in codes.values()),
+            headers={
+                "cache-control": "no-store",
+                "content-disposition": f'attachment; filename="{view.number}.txt"',
+            },
+        )
+
+    async def _picture(self, request: Request, context: RequestContext) -> Response:
+        """A picture never changes under its id, so browsers may keep it for ever."""
+        shop, file = context.require_shop().id, request.path_params["file"]
+        size = request.path_params["size"]
+        if size not in ("large", "small") or not await picture_exists(context.reader, shop, file):
+            return _MISSING
+        await context.reader.close()
+        path = picture_path(shop, file, thumbnail=size == "small")
+        try:
+            content = await self.installation.files.get(path)
+        except FileMissing:
+            return _MISSING
+        return Response(
+            content,
+            media_type="image/webp",
+            headers={"cache-control": "public, max-age=31536000, immutable"},
+        )

@@ -1,0 +1,145 @@
+"""One process of the product: what it opens at its start, and which part answers which host."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from keystall.graphql import http as graphql_http
+from keystall.graphql.executor import SCHEMAS, execute
+from keystall.graphql.handlers import Handlers
+from keystall.platform import clock, database
+from keystall.platform.asgi.visits import Visits
+from keystall.platform.live import Live
+from keystall.platform.settings import Settings
+from keystall.platform.web.health import Check, Unready, health_routes
+from keystall.platform.web.stack import middleware
+from keystall.tenants.installation import Installation, installed
+from keystall.tenants.schema import connect
+from keystall.themes.accounts.pages import PAGES as ACCOUNT_PAGES
+from keystall.themes.console.pages import PAGES as CONSOLE_PAGES
+from keystall.themes.engine import (
+    Cookies,
+    Failures,
+    Pages,
+    locale_route,
+    make_renderer,
+    routes,
+)
+from keystall.themes.operator.pages import PAGES as OPERATOR_PAGES
+from keystall.themes.storefront.pages import PAGES as STOREFRONT_PAGES
+
+OUTBOX_LAG = timedelta(minutes=1)
+"""Work that has waited longer than this, handed out or not, means that no worker does it."""
+
+
+class Application:
+    """The ASGI application. Everything is opened at start-up and closed at shutdown."""
+
+    def __init__(self, settings: Callable[[], Settings]) -> None:
+        self._settings = settings
+        self._serve: ASGIApp | None = None
+        self._open = AsyncExitStack()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live_and_die(receive, send)
+        elif self._serve is not None:
+            await self._serve(scope, receive, send)
+
+    async def _live_and_die(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            self._serve = await self._open.enter_async_context(serving(self._settings()))
+        except BaseException as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._open.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[ASGIApp]:
+    """The whole application over what `settings` name, open while inside."""
+    async with installed(settings) as installation:
+        await connect(settings)
+        try:
+            live = Live(installation.queue)
+            async with live.running():
+                yield _application(installation, live)
+        finally:
+            await database.disconnect()
+
+
+def _application(installation: Installation, live: Live) -> ASGIApp:
+    settings = installation.settings
+    renderer = make_renderer()
+    failures = Failures(renderer, lambda request: request.scope["state"]["request_id"])
+    cookies = Cookies(secure=settings.secure_cookies)
+    visits = Visits(installation, cookies, failures)
+    handlers = Handlers(installation, live, visits.session_of)
+    pages = Pages(
+        execute,
+        visits.make,
+        {name: schema._schema for name, schema in SCHEMAS.items()},
+        failures,
+        cookies,
+        store_upload=visits.store_upload,
+    )
+    shared = [*health_routes(_checks(installation)), renderer.assets.route()]
+    errors = failures.handlers()
+    shop = Starlette(
+        routes=[
+            *shared,
+            *graphql_http.shop_routes(installation),
+            *handlers.shop_routes(),
+            *visits.shop_routes(),
+            *routes(STOREFRONT_PAGES, pages),
+        ],
+        exception_handlers=errors,
+    )
+    own = Starlette(
+        routes=[
+            *shared,
+            *graphql_http.installation_routes(installation),
+            *handlers.console_routes(),
+            locale_route(cookies),
+            *routes([*ACCOUNT_PAGES, *CONSOLE_PAGES, *OPERATOR_PAGES], pages),
+        ],
+        exception_handlers=errors,
+    )
+
+    async def by_host(scope: Scope, receive: Receive, send: Send) -> None:
+        host = HTTPConnection(scope).url.hostname if scope["type"] == "http" else ""
+        await (own if host == settings.public_host else shop)(scope, receive, send)
+
+    layered: ASGIApp = by_host
+    for layer in reversed(middleware(settings)):
+        layered = layer.cls(layered, *layer.args, **layer.kwargs)
+    return layered
+
+
+def _checks(installation: Installation) -> dict[str, Check]:
+    async def database_answers() -> None:
+        async with database.transaction(None) as db:
+            await db.value("select 1")
+
+    async def redis_answers() -> None:
+        await installation.queue.redis.ping()
+
+    async def outbox_moves() -> None:
+        async with database.system() as db:
+            late = await db.value(
+                "select count(*) from outbox where done_at is null and failed_at is null"
+                " and due_at < $1 and attempts = 0",
+                clock.now() - OUTBOX_LAG,
+            )
+        if late:
+            raise Unready(f"{late} pieces of work wait for a worker")
+
+    return {"database": database_answers, "redis": redis_answers, "outbox": outbox_moves}

@@ -1,0 +1,199 @@
+"""Making visits: who stands behind a request for a page, and may they see it."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from urllib.parse import quote
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from keystall.graphql import arrival, ids
+from keystall.graphql.context import Program, RequestContext
+from keystall.graphql.http import caller_of
+from keystall.graphql.refusals import worded
+from keystall.platform.settings import Settings
+from keystall.tenants.errors import Refused
+from keystall.tenants.files.service import picture_upload
+from keystall.tenants.installation import Installation
+from keystall.tenants.shops.shop import Shop
+from keystall.tenants.stock.uploads import codes_upload
+from keystall.themes.engine import (
+    URL_CODES,
+    Cookies,
+    Effect,
+    Failures,
+    Look,
+    Page,
+    Visit,
+    load_theme,
+)
+from keystall.themes.engine.documents import THEMES
+from keystall.themes.engine.theme import PLAIN, ThemeError
+from keystall.themes.engine.visit import UploadRefused
+
+_THEME = load_theme(THEMES / "storefront" / "theme.toml")
+_LOCALES = {code: locale for locale, code in URL_CODES.items()}
+_UPLOAD_PART = 256 * 1024
+_READABLE_WHEN_SUSPENDED = frozenset({"order", "codes"})
+"""Whoever has paid may still reach the goods."""
+
+
+@lru_cache(maxsize=1024)
+def _look(preset: str, chosen: tuple[tuple[str, str], ...]) -> Look:
+    with suppress(ThemeError):
+        return _THEME.look(preset, dict(chosen))
+    return PLAIN
+
+
+def look_of(shop: Shop) -> Look:
+    """How a shop's pages look; the plain look where its settings do not fit the theme any more."""
+    chosen = tuple(sorted((name, str(value)) for name, value in shop.theme_settings.items()))
+    return _look("" if shop.theme == "default" else shop.theme, chosen)
+
+
+@dataclass(frozen=True)
+class Visits:
+    """Makes a `Visit` of each request for a page, or the answer that it gets instead of one."""
+
+    installation: Installation
+    cookies: Cookies
+    failures: Failures
+
+    @property
+    def settings(self) -> Settings:
+        return self.installation.settings
+
+    def cookie(self, request: Request, name: str) -> str | None:
+        """One of our cookies, by its bare name."""
+        prefix = "__Host-" if self.settings.secure_cookies else ""
+        return request.cookies.get(prefix + name)
+
+    def session_of(self, request: Request) -> str | None:
+        """The secret of the person's session."""
+        return self.cookie(request, "session")
+
+    async def make(self, request: Request, page: Page) -> Visit | Response:
+        """What the engine asks for."""
+        if page.surface == "storefront":
+            return await self._buyer(request, page)
+        return await self._person(request, page)
+
+    async def _buyer(self, request: Request, page: Page) -> Visit | Response:
+        effects: list[Effect] = []
+        caller = replace(
+            caller_of(request),
+            locale=_LOCALES[request.path_params["l"]],
+            currency=self.cookie(request, "currency") or "",
+            effects=effects,
+        )
+        host = request.url.hostname or ""
+        context = await arrival.by_host(self.installation, host, caller)
+        if context is None:
+            return self.failures.page(request, "not_found")
+        shop = context.require_shop()
+        if shop.status == "suspended" and page.name not in _READABLE_WHEN_SUSPENDED:
+            return self.failures.page(
+                request, "shop_suspended", locale=context.locale, look=look_of(shop)
+            )
+        targets = (self.settings.sandbox_url,) if self.settings.sandbox_url else ()
+        return Visit(
+            context=context,
+            locale=caller.locale,
+            request_id=context.request_id,
+            look=look_of(shop),
+            values={"cartId": self.cookie(request, "cart")},
+            form_targets=targets,
+            effects=effects,
+            release=context.reader.close,
+        )
+
+    async def _person(self, request: Request, page: Page) -> Visit | Response:
+        effects: list[Effect] = []
+        caller = replace(
+            caller_of(request), locale=self.cookie(request, "locale") or "", effects=effects
+        )
+        slug = request.path_params.get("slug")
+        context = await arrival.by_session(
+            self.installation, self.session_of(request), caller, slug=slug
+        )
+        refusal = self._refusal(request, page, context)
+        if refusal is not None:
+            return refusal
+        person = context.viewer
+        email = person.email if person is not None and not isinstance(person, Program) else ""
+        return Visit(
+            context=context,
+            locale=context.locale,
+            request_id=context.request_id,
+            values={"session": self.session_of(request)},
+            extras={"viewer_email": email},
+            effects=effects,
+            release=context.reader.close,
+        )
+
+    def _refusal(self, request: Request, page: Page, context: RequestContext) -> Response | None:
+        if page.permission == "":
+            return None
+        person = context.viewer
+        if person is None or isinstance(person, Program):
+            return RedirectResponse(f"/sign-in?to={quote(request.url.path)}", status_code=303)
+        if page.permission == "operator" and not person.is_operator:
+            return self.failures.page(request, "not_found", locale=context.locale)
+        if page.permission == "shop" and context.shop is None:
+            return self.failures.page(request, "not_found", locale=context.locale)
+        return None
+
+    async def store_upload(self, visit: Visit, field: str, upload: UploadFile) -> str:
+        """Keeps an uploaded file and answers its opaque id. Raises UploadRefused."""
+        shop = visit.context.require_shop()
+        keep = codes_upload if field == "uploadId" else picture_upload
+        try:
+            kept = await keep(self.installation, shop.id, upload.filename or "", _chunks(upload))
+        except Refused as refused:
+            error = refused.errors[0]
+            message = worded(error.code, visit.locale, error.params)
+            raise UploadRefused(message, error.code) from None
+        return ids.encode("Upload", kept.id)
+
+    def shop_routes(self) -> list[Route]:
+        """Addresses of a shop that lead on: "/" and an order's address without a language."""
+        return [
+            Route("/", self._home),
+            Route("/order/{token}", self._order),
+            Route("/currency", self._currency, methods=["POST"]),
+        ]
+
+    async def _home(self, request: Request) -> Response:
+        return await self._lead(request, "")
+
+    async def _order(self, request: Request) -> Response:
+        return await self._lead(request, f"order/{request.path_params['token']}")
+
+    async def _lead(self, request: Request, rest: str) -> Response:
+        """To the page in the language of the cookie, the browser or the shop, in this order."""
+        caller = replace(caller_of(request), locale=self.cookie(request, "locale") or "")
+        host = request.url.hostname or ""
+        context = await arrival.by_host(self.installation, host, caller)
+        if context is None:
+            return self.failures.page(request, "not_found")
+        headers = {"cache-control": "no-store", "vary": "accept-language, cookie"}
+        return RedirectResponse(f"/{URL_CODES[context.locale]}/{rest}", 303, headers)
+
+    async def _currency(self, request: Request) -> Response:
+        """Keeps the currency a buyer chose, and goes back to where they were."""
+        async with request.form(max_fields=2, max_files=0) as sent:
+            currency, to = str(sent.get("currency", "")), str(sent.get("to", "/"))
+        safe = to.startswith("/") and not to.startswith(("//", "/\\"))
+        response = RedirectResponse(to if safe else "/", status_code=303)
+        if len(currency) == 3 and currency.isalpha():
+            self.cookies.write(response, Effect("currency", currency.upper()))
+        return response
+
+
+async def _chunks(upload: UploadFile) -> AsyncIterator[bytes]:
+    while chunk := await upload.read(_UPLOAD_PART):
+        yield chunk
