@@ -65,7 +65,8 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What the provider says happened. `event_key` is the same for every telling of one event.
+    """What the provider says happened. `event_key` is the same for every telling of one event;
+    `provider_reference` names the taking, so a charge that is paid twice has two of them.
 
     Authentic, but not yet believed: the domain still compares reference, currency and amount.
     """
@@ -129,5 +130,6 @@ class PaymentProvider(Protocol):
         amount: int,
         currency: str,
     ) -> RefundOutcome:
-        """Gives money back; the same `refund_reference` again has no second effect."""
+        """Gives money of the taking `provider_reference` back; the same `refund_reference` again
+        has no second effect."""
         ...

@@ -123,7 +123,8 @@ def _read_due(
     rows = db.execute(
         """
         SELECT c.id AS callback, c.attempts, c.first_due_at, c.due_at, e.event_key, e.kind,
-               e.amount, e.fee, e.at, p.id, p.merchant, p.reference, p.currency, p.notify_url
+               e.transaction_id, e.amount, e.fee, e.at, p.merchant, p.reference, p.currency,
+               p.notify_url
         FROM callbacks c JOIN events e ON e.event_key = c.event JOIN payments p ON p.id = e.payment
         WHERE c.due_at IS NOT NULL ORDER BY c.due_at LIMIT ?
         """,

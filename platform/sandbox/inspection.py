@@ -2,7 +2,8 @@
 
     GET  /journal.json   every payment, its takings with their callbacks, its refunds
     POST /v1/control     {"reference", "mode": "pay|fail|late|twice|wrong", "callbacks", "delay",
-                          "shuffle", "merchant"}
+                          "shuffle", "merchant"}; or "page", the id in the page's address,
+                          in place of "reference" and "merchant"
 
 Unsigned, so: loopback addresses only, and never for a script of some page in a browser.
 """
@@ -10,9 +11,9 @@ Unsigned, so: loopback addresses only, and never for a script of some page in a 
 import sqlite3
 from collections import defaultdict
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -28,12 +29,19 @@ from keystall.platform.sandbox.payments import Mode, Refusal, Telling
 class _Control(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    reference: str
+    page: str | None = None
+    reference: str | None = None
     merchant: str | None = None
     mode: Mode = "pay"
     callbacks: int = Field(default=1, ge=1, le=20)
     delay: float = Field(default=0, ge=0, le=86400)
     shuffle: bool = False
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.page is None) == (self.reference is None):
+            raise ValueError("name a page or a reference")
+        return self
 
 
 def routes(journal: Journal, sender: CallbackSender) -> list[Route]:
@@ -69,6 +77,7 @@ def whole_journal(db: sqlite3.Connection, now: float) -> list[dict[str, Any]]:
         refunds[row["payment"]].append(
             {
                 "refund_reference": row["refund_reference"],
+                "event_key": row["event"],
                 "amount": row["amount"],
                 "at": payments.iso(row["at"]),
             }
@@ -99,6 +108,7 @@ def whole_journal(db: sqlite3.Connection, now: float) -> list[dict[str, Any]]:
 def _event(event: sqlite3.Row, told: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "event_key": event["event_key"],
+        "provider_reference": event["transaction_id"],
         "amount": event["amount"],
         "fee": event["fee"],
         "at": payments.iso(event["at"]),
@@ -124,14 +134,19 @@ def _callback(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _play(db: sqlite3.Connection, wanted: _Control, now: float) -> dict[str, Any]:
-    if wanted.merchant is None:
-        row = payments.by_reference(db, wanted.reference)
-    else:
-        row = payments.known(db, wanted.merchant, wanted.reference)
+    row = _payment(db, wanted)
     telling = Telling(copies=wanted.callbacks, delay=wanted.delay, shuffle=wanted.shuffle)
     payments.pay(db, row, wanted.mode, telling, now)
     events = payments.events_of(db, row["id"])
     return {"id": row["id"], "events": [payments.notice(row, event) for event in events]}
+
+
+def _payment(db: sqlite3.Connection, wanted: _Control) -> sqlite3.Row:
+    if wanted.page is not None:
+        return payments.by_id(db, wanted.page)
+    if wanted.merchant is None:
+        return payments.by_reference(db, wanted.reference or "")
+    return payments.known(db, wanted.merchant, wanted.reference or "")
 
 
 def _only_here(request: Request) -> None:

@@ -44,6 +44,7 @@ CREATE INDEX IF NOT EXISTS payments_by_reference ON payments (reference);
 CREATE TABLE IF NOT EXISTS events (
     event_key text PRIMARY KEY,
     payment text NOT NULL REFERENCES payments,
+    transaction_id text NOT NULL UNIQUE,
     kind text NOT NULL CHECK (kind IN ('payment.succeeded', 'payment.failed')),
     amount integer NOT NULL CHECK (amount > 0),
     fee integer NOT NULL CHECK (fee >= 0),
@@ -64,6 +65,7 @@ CREATE INDEX IF NOT EXISTS callbacks_by_event ON callbacks (event);
 CREATE TABLE IF NOT EXISTS refunds (
     id text PRIMARY KEY,
     payment text NOT NULL REFERENCES payments,
+    event text NOT NULL REFERENCES events,
     refund_reference text NOT NULL,
     amount integer NOT NULL CHECK (amount > 0),
     at real NOT NULL,

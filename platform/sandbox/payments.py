@@ -52,7 +52,7 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """A refund as a merchant asks for it."""
+    """A refund as a merchant asks for it; `provider_reference` names the taking it is from."""
 
     refund_reference: str
     provider_reference: str
@@ -141,9 +141,11 @@ def pay(
     for _ in range(2 if mode == "twice" else 1):
         event_key = "evt_" + secrets.token_hex(16)
         fee = 0 if mode == "fail" else fee_of(amount)
+        # As at real gateways: who pays twice has made two transactions of one payment.
+        transaction_id = "trn_" + secrets.token_hex(16)
         db.execute(
-            "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)",
-            (event_key, payment["id"], kind, amount, fee, at),
+            "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (event_key, payment["id"], transaction_id, kind, amount, fee, at),
         )
         for _ in range(telling.copies):
             # How shuffled is nobody's secret: an ordinary random number will do.
@@ -172,32 +174,49 @@ def takings(events: Iterable[sqlite3.Row], now: float) -> list[sqlite3.Row]:
 def refund(
     db: sqlite3.Connection, payment: sqlite3.Row, wanted: Return, now: float
 ) -> dict[str, str]:
-    """Gives back, once per refund reference and never above what was taken.
+    """Gives back from one taking, once per refund reference and never above what it took.
 
-    Raises `Refusal` 409 where the reference stands for another amount or payment.
+    Raises `Refusal` 409 where the reference stands for another amount or taking.
     """
-    if wanted.provider_reference != payment["id"]:
-        raise Refusal(409, "PAYMENT_MISMATCH")
+    taking = next(
+        (
+            event
+            for event in takings(events_of(db, payment["id"]), now)
+            if event["transaction_id"] == wanted.provider_reference
+        ),
+        None,
+    )
+    if taking is None:
+        return {"id": "", "state": "failed", "reason": "NOTHING_TAKEN"}
     done = _one(
         db,
         "SELECT * FROM refunds WHERE payment = ? AND refund_reference = ?",
         payment["id"],
         wanted.refund_reference,
     )
-    if wanted.currency != payment["currency"] or (done and done["amount"] != wanted.amount):
+    asked = (taking["event_key"], wanted.amount)
+    if wanted.currency != payment["currency"] or (
+        done and (done["event"], done["amount"]) != asked
+    ):
         raise Refusal(409, "REFUND_MISMATCH")
     if done:
         return {"id": done["id"], "state": "succeeded", "reason": ""}
-    taken = sum(event["amount"] for event in takings(events_of(db, payment["id"]), now))
     returned = db.execute(
-        "SELECT coalesce(sum(amount), 0) FROM refunds WHERE payment = ?", (payment["id"],)
+        "SELECT coalesce(sum(amount), 0) FROM refunds WHERE event = ?", (taking["event_key"],)
     ).fetchone()[0]
-    if returned + wanted.amount > taken:
+    if returned + wanted.amount > taking["amount"]:
         return {"id": "", "state": "failed", "reason": "ABOVE_WHAT_WAS_TAKEN"}
     refund_id = "ref_" + secrets.token_hex(16)
     db.execute(
-        "INSERT INTO refunds VALUES (?, ?, ?, ?, ?)",
-        (refund_id, payment["id"], wanted.refund_reference, wanted.amount, now),
+        "INSERT INTO refunds VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            refund_id,
+            payment["id"],
+            taking["event_key"],
+            wanted.refund_reference,
+            wanted.amount,
+            now,
+        ),
     )
     return {"id": refund_id, "state": "succeeded", "reason": ""}
 
@@ -208,7 +227,7 @@ def notice(payment: sqlite3.Row, event: sqlite3.Row) -> dict[str, str | int]:
         "event_key": event["event_key"],
         "kind": event["kind"],
         "reference": payment["reference"],
-        "provider_reference": payment["id"],
+        "provider_reference": event["transaction_id"],
         "amount": event["amount"],
         "currency": payment["currency"],
         "fee": event["fee"],

@@ -61,7 +61,7 @@ async def test_merchants_may_use_the_same_reference(sandbox: Any, charge: Charge
 async def test_a_payment_is_called_back_once_and_verifies(
     sandbox: Any, shop: Any, charge: Charge
 ) -> None:
-    started = await sandbox.provider.start(charge)
+    await sandbox.provider.start(charge)
 
     await sandbox.control(reference="order-1", mode="pay")
     entry = await sandbox.settled(1)
@@ -69,19 +69,16 @@ async def test_a_payment_is_called_back_once_and_verifies(
     [(headers, body)] = shop.calls
     notice = sandbox.provider.verify(headers, body)
     assert headers["host"] == shop.url.removeprefix("http://")
-    assert (notice.kind, notice.reference, notice.provider_reference) == (
-        "payment.succeeded",
-        "order-1",
-        started.provider_reference,
-    )
+    assert (notice.kind, notice.reference) == ("payment.succeeded", "order-1")
     assert (notice.amount, notice.currency, notice.fee) == (1250, "CNY", 8)
     assert notice.merchant_id == "m1"
     assert await sandbox.provider.query("order-1") == notice
     [taking] = entry["takings"]
     assert (taking["event_key"], taking["callback"]["attempts"]) == (notice.event_key, 1)
+    assert taking["provider_reference"] == notice.provider_reference
 
 
-async def test_paying_twice_takes_twice_under_two_events(
+async def test_paying_twice_takes_twice_under_two_events_and_two_transactions(
     sandbox: Any, shop: Any, charge: Charge
 ) -> None:
     await sandbox.provider.start(charge)
@@ -91,6 +88,44 @@ async def test_paying_twice_takes_twice_under_two_events(
 
     assert [body["amount"] for body in bodies] == [1250, 1250]
     assert len({body["event_key"] for body in bodies}) == 2
+    assert len({body["provider_reference"] for body in bodies}) == 2
+
+
+async def test_a_refund_comes_out_of_the_taking_it_names(
+    sandbox: Any, shop: Any, charge: Charge
+) -> None:
+    await sandbox.provider.start(charge)
+    await sandbox.control(reference="order-1", mode="twice")
+    first, second = await shop.called(2)
+
+    async def refund(taking: dict[str, Any], reference: str, amount: int) -> str:
+        outcome = await sandbox.provider.refund(
+            reference="order-1",
+            provider_reference=taking["provider_reference"],
+            refund_reference=reference,
+            amount=amount,
+            currency="CNY",
+        )
+        state: str = outcome.state
+        return state
+
+    states = [await refund(first, "r1", 1250), await refund(first, "r2", 1)]
+    with pytest.raises(ProviderRefused, match="REFUND_MISMATCH"):
+        await refund(second, "r1", 1250)
+
+    assert states == ["succeeded", "failed"]
+    [given] = (await sandbox.journal())[0]["refunds"]
+    assert given["event_key"] == first["event_key"]
+
+
+async def test_a_payment_can_be_named_by_its_page(sandbox: Any, charge: Charge) -> None:
+    started = await sandbox.provider.start(charge)
+
+    page = started.redirect_url.rpartition("/")[2]
+    answers = [await sandbox.control(page=page), await sandbox.control(page=page, reference="x")]
+
+    assert [answer.status_code for answer in answers] == [200, 422]
+    assert len((await sandbox.settled(1))["takings"]) == 1
 
 
 async def test_a_wrong_amount_is_half(sandbox: Any, shop: Any, charge: Charge) -> None:
@@ -193,13 +228,14 @@ def test_tries_grow_rarer_and_end_after_three_days() -> None:
 async def test_refunds_happen_once_and_never_above_what_was_taken(
     sandbox: Any, charge: Charge
 ) -> None:
-    started = await sandbox.provider.start(charge)
+    await sandbox.provider.start(charge)
     await sandbox.control(reference="order-1")
+    [taking] = (await sandbox.settled(1))["takings"]
 
     async def refund(reference: str, amount: int) -> Any:
         return await sandbox.provider.refund(
             reference="order-1",
-            provider_reference=started.provider_reference,
+            provider_reference=taking["provider_reference"],
             refund_reference=reference,
             amount=amount,
             currency="CNY",
