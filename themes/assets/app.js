@@ -45,6 +45,23 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// − and + beside a quantity: never past its limits.
+document.addEventListener("click", (event) => {
+  const step = event.target.closest("[data-step]");
+  const input = step && document.getElementById(step.dataset.for);
+  if (!input) return;
+  const before = input.value;
+  if (step.dataset.step > 0) input.stepUp();
+  else input.stepDown();
+  if (input.value !== before) input.dispatchEvent(new Event("change", { bubbles: true }));
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-submit-on-change]") && event.target.value) {
+    event.target.form.requestSubmit();
+  }
+});
+
 function tick() {
   for (const clock of $all("time[data-countdown]")) {
     const left = Math.max(0, Math.round((Date.parse(clock.dateTime) - Date.now()) / 1000));
@@ -94,6 +111,7 @@ function open(address, id, every) {
 
 function enhance() {
   for (const hidden of $all("[data-needs-script][hidden]")) hidden.hidden = false;
+  for (const spare of $all("[data-spare]:not([hidden])")) spare.hidden = true;
   for (const code of $all("[data-code][data-mask]")) {
     code.removeAttribute("data-mask");
     code.setAttribute("data-masked", "");

@@ -5,8 +5,9 @@ start a cart where there is none, or where the one there was has become an order
 """
 
 from keystall.themes.engine import Cache, Form, Page
+from keystall.themes.engine.pages import EffectName
 
-_CART = frozenset({"cart"})
+_CART: frozenset[EffectName] = frozenset({"cart"})
 _GONE = frozenset({"CART_COMPLETED", "NOT_FOUND"})
 _LINE = ("lines.*.variantId", "lines.*.quantity")
 

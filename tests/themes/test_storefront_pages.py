@@ -1,0 +1,231 @@
+"""The storefront's pages in every state, in both languages, without a database."""
+
+import re
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from keystall.graphql.nouns import OrderStatus
+from keystall.graphql.storefront.schema import schema
+from keystall.themes.engine import check_pages
+from keystall.themes.storefront.pages import PAGES
+from tests.themes.store import RENDERER, SCENES, Scene, application, shop
+
+# Chinese characters, our punctuation aside, have no place on an English page but in the shop's own
+# texts, and English words none in ours.
+_CHINESE = re.compile(r"[一-鿿]")
+
+
+def client(scene: Scene) -> TestClient:
+    return TestClient(application(scene), follow_redirects=False)
+
+
+def opened(name: str, language: str, **changes: Any) -> str:
+    path, data = SCENES[name]
+    response = client(Scene({**data, **changes})).get(f"/{language}{path}")
+    assert response.status_code == 200
+    return response.text
+
+
+def test_documents_and_templates_fit_the_schema() -> None:
+    assert check_pages(PAGES, schema._schema, RENDERER) == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("name", SCENES)
+def test_every_state_of_every_page_is_drawn(name: str, language: str) -> None:
+    html = opened(name, language)
+    assert f'<html lang="{"zh-CN" if language == "zh" else "en"}">' in html
+    assert html.count("<h1") == 1
+    assert html.rstrip().endswith("</html>")
+
+
+def test_the_english_pages_of_an_english_shop_have_no_chinese() -> None:
+    english = shop(name="Harbor", noticeHtml="", policiesHtml="<p>None.</p>", icpNumber=None)
+    for name in ("cart-none", "checkout-none", "policies"):
+        html = opened(name, "en", shop=english).replace("中文", "")
+        assert _CHINESE.findall(html) == []
+
+
+def test_a_card_tells_the_lowest_price_and_how_much_is_left() -> None:
+    html = opened("home", "en")
+    assert '<span class="from">from </span>CN¥15.00' in html
+    assert html.count('class="stock sold_out"') == 1
+    assert "/en/?after=next" in html
+
+
+def test_a_sold_out_product_cannot_be_put_into_the_cart() -> None:
+    html = opened("product-sold-out", "en")
+    assert "AddToCart" not in html.split('name="lines.0.variantId"')[1]
+    assert re.search(r"<button[^>]* disabled>Sold out</button>", html)
+
+
+def test_a_closed_shop_says_so_and_sells_nothing() -> None:
+    html = opened("product-closed", "en")
+    assert "This shop is closed for now." in html
+    assert "buy-bar" not in html
+
+
+def buying(scene: Scene, form: str, **fields: str) -> Any:
+    sent = {"form": form, "lines.0.variantId": "v-1", "lines.0.quantity": "2", **fields}
+    return client(scene).post("/en/p/card", data=sent)
+
+
+ADDED = {"cartLinesAdd": {"userErrors": []}, "cartCreate": {"userErrors": []}}
+LINES = [{"variantId": "v-1", "quantity": 2}]
+
+
+def test_the_first_purchase_starts_a_cart() -> None:
+    scene = Scene(SCENES["product"][1], answers=ADDED, cart_id=None)
+    response = buying(scene, "AddToCart")
+    assert (response.status_code, response.headers["location"]) == (303, "/en/cart")
+    assert scene.calls == [("StartCart", {"lines": LINES})]
+
+
+def test_a_later_purchase_adds_to_the_cart_and_buying_now_goes_to_checkout() -> None:
+    scene = Scene(SCENES["product"][1], answers=ADDED)
+    response = buying(scene, "BuyNow")
+    assert (response.status_code, response.headers["location"]) == (303, "/en/checkout")
+    assert scene.calls == [("BuyNow", {"cartId": "cart-1", "lines": LINES})]
+
+
+def refusal(code: str, *path: str) -> dict[str, Any]:
+    return {"userErrors": [{"path": list(path), "message": f"told: {code}", "code": code}]}
+
+
+def test_a_cart_that_has_become_an_order_is_followed_by_a_new_one() -> None:
+    answers = {**ADDED, "cartLinesAdd": refusal("CART_COMPLETED", "cartId")}
+    scene = Scene(SCENES["product"][1], answers=answers)
+    assert buying(scene, "AddToCart").headers["location"] == "/en/cart"
+    assert [name for name, _ in scene.calls] == ["AddToCart", "StartCart"]
+
+
+def test_too_many_are_refused_at_the_quantity_with_what_was_typed() -> None:
+    answers = {"cartLinesAdd": refusal("OVER_LIMIT", "lines", "0", "quantity")}
+    response = buying(Scene(SCENES["product"][1], answers=answers), "BuyNow")
+    assert response.status_code == 422
+    assert '<p class="error">told: OVER_LIMIT</p>' in response.text
+    assert 'name="lines.0.quantity" value="2"' in response.text
+
+
+CHECKOUT = {
+    "form": "Complete",
+    "email": "buyer@example.com",
+    "buyerFields.0.key": "account",
+    "buyerFields.0.value": "player#1",
+    "paymentMethod": "pm-1",
+    "idempotencyKey": "cart-1-key",
+}
+SAVED = {"cartBuyerUpdate": {"userErrors": []}}
+
+
+def completed(url: str | None) -> dict[str, Any]:
+    done = {"order": {"token": "tok/1"}, "redirectUrl": url, "userErrors": []}
+    return {**SAVED, "cartComplete": done}
+
+
+def test_checkout_saves_the_buyer_then_leads_to_the_payment_page() -> None:
+    scene = Scene(SCENES["checkout"][1], answers=completed("https://pay.example/1?a=b"))
+    response = client(scene).post("/en/checkout", data=CHECKOUT)
+    assert (response.status_code, response.headers["location"]) == (
+        303,
+        "https://pay.example/1?a=b",
+    )
+    assert scene.calls == [
+        (
+            "Buyer",
+            {
+                "cartId": "cart-1",
+                "email": "buyer@example.com",
+                "buyerFields": [{"key": "account", "value": "player#1"}],
+            },
+        ),
+        (
+            "Complete",
+            {"cartId": "cart-1", "paymentMethod": "pm-1", "idempotencyKey": "cart-1-key"},
+        ),
+    ]
+
+
+def test_a_provider_that_is_away_leaves_the_buyer_at_the_order() -> None:
+    scene = Scene(SCENES["checkout"][1], answers=completed(None))
+    response = client(scene).post("/en/checkout", data=CHECKOUT)
+    assert response.headers["location"] == "/en/order/tok%2F1"
+
+
+def test_an_email_that_is_none_stops_before_the_order_and_loses_nothing() -> None:
+    answers = {"cartBuyerUpdate": refusal("EMAIL_INVALID", "input", "email")}
+    scene = Scene(SCENES["checkout"][1], answers=answers)
+    response = client(scene).post("/en/checkout", data={**CHECKOUT, "email": "nobody"})
+    assert response.status_code == 422
+    assert [name for name, _ in scene.calls] == ["Buyer"]
+    assert 'value="nobody" required' in response.text
+    assert '<p class="error">told: EMAIL_INVALID</p>' in response.text
+    assert 'name="buyerFields.0.value" type="text" value="player#1"' in response.text
+
+
+def test_an_answer_that_is_missing_is_told_at_its_field() -> None:
+    answers = {**SAVED, "cartComplete": refusal("REQUIRED", "buyerFields", "account")}
+    answers["cartComplete"] |= {"order": None, "redirectUrl": None}
+    response = client(Scene(SCENES["checkout"][1], answers=answers)).post(
+        "/en/checkout", data={**CHECKOUT, "buyerFields.0.value": ""}
+    )
+    about = response.text.split('id="Complete-buyerFields-0-value-about"')[1]
+    assert about.strip().startswith('>\n<p class="error">told: REQUIRED</p>')
+
+
+def test_the_same_cart_is_completed_under_the_same_key() -> None:
+    keys = {re.findall(r'name="idempotencyKey" value="(.*?)"', opened("checkout", "en"))[0]}
+    keys |= set(re.findall(r'name="idempotencyKey" value="(.*?)"', opened("checkout", "zh")))
+    assert keys == {"cart-1"}
+
+
+def test_only_an_order_that_waits_listens_and_refreshes() -> None:
+    for name in SCENES:
+        if SCENES[name][0] == "/order/tok-1":
+            html = opened(name, "en")
+            waits = name in ("pending", "pending-no-url", "refunding")
+            assert ('data-live="/order/tok-1/events"' in html) is waits
+            assert ('<noscript><meta http-equiv="refresh" content="5"></noscript>' in html) is waits
+
+
+def test_a_code_stands_on_the_page_of_codes_alone() -> None:
+    assert "7Q4M-0XKD-J20" not in opened("delivered", "en")
+    assert "7Q4M-****-****" in opened("delivered", "en")
+    assert opened("codes", "en").count("data-code data-mask") == 3
+    assert "7Q4M-0XKD-J20" in opened("codes", "en")
+
+
+def test_the_codes_come_as_a_block_into_the_order() -> None:
+    path, data = SCENES["codes"]
+    headers = {"HX-Request": "true", "HX-Target": "section#codes_block"}
+    html = client(Scene(data)).get(f"/en{path}", headers=headers).text
+    assert html.strip().startswith('<section id="codes_block"')
+    assert "<html" not in html
+
+
+def test_the_badge_of_the_cart_is_a_block_of_its_page() -> None:
+    headers = {"HX-Request": "true", "HX-Target": "span#cart_badge"}
+    html = client(Scene(SCENES["cart"][1])).get("/en/cart", headers=headers).text
+    assert html == '<span class="cart-count" id="cart_badge">3</span>'
+
+
+def test_an_order_that_is_not_there_is_not_found() -> None:
+    response = client(Scene({"shop": shop(), "order": None})).get("/en/order/other")
+    assert response.status_code == 404
+
+
+def test_a_line_says_what_is_wrong_with_it() -> None:
+    html = opened("cart-problems", "zh")
+    assert html.count('<p class="error">已售罄。</p>') == 1
+
+
+def test_a_cart_of_another_time_still_leads_to_its_order() -> None:
+    html = opened("cart-ordered", "en")
+    assert 'href="/en/order/tok-1"' in html
+
+
+def test_the_scenes_show_every_status_of_an_order() -> None:
+    statuses = {data["order"]["status"] for _, data in SCENES.values() if "order" in data}
+    assert statuses == set(OrderStatus.__members__)
