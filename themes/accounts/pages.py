@@ -1,0 +1,65 @@
+"""Pages of people's accounts, and the front page of the installation."""
+
+from keystall.themes.engine import Form, Page
+from keystall.themes.engine.pages import EffectName
+
+_SESSION: frozenset[EffectName] = frozenset({"session"})
+_PASSWORD = frozenset({"password"})
+
+
+def _page(name: str, route: str, *forms: Form, query: bool = False) -> Page:
+    return Page(name=name, route=route, surface="accounts", forms=forms, query=query)
+
+
+PAGES: tuple[Page, ...] = (
+    _page("landing", "/", query=True),
+    _page(
+        "sign_up",
+        "/sign-up",
+        Form(
+            "AccountCreate",
+            fields=("email", "password"),
+            secret=_PASSWORD,
+            success="/sign-up/sent",
+        ),
+    ),
+    _page("sign_up_sent", "/sign-up/sent"),
+    # Mail programs follow links by themselves: only the button confirms.
+    _page(
+        "confirm",
+        "/confirm/{token}",
+        Form("AccountConfirm", success="/sign-in?done=confirmed", effects=_SESSION),
+        query=True,
+    ),
+    _page(
+        "sign_in",
+        "/sign-in",
+        Form(
+            "SessionCreate",
+            fields=("email", "password"),
+            secret=_PASSWORD,
+            effects=_SESSION,
+            success="/console",
+            returns=True,
+        ),
+    ),
+    _page("sign_out", "/sign-out", Form("SessionEnd", effects=_SESSION, success="/")),
+    _page(
+        "password_reset",
+        "/password-reset",
+        Form("PasswordResetRequest", fields=("email",), success="/password-reset/sent"),
+    ),
+    _page("password_reset_sent", "/password-reset/sent"),
+    _page(
+        "password_new",
+        "/password-reset/{token}",
+        Form(
+            "PasswordReset",
+            fields=("password",),
+            secret=_PASSWORD,
+            effects=_SESSION,
+            success="/sign-in?done=password",
+        ),
+        query=True,
+    ),
+)

@@ -1,0 +1,174 @@
+"""The console's page table: everything a merchant does, under `/console/{slug}`."""
+
+from keystall.themes.engine import Form, Page
+
+_PRODUCT = (
+    "name",
+    "slug",
+    "description",
+    "categoryId",
+    "status",
+    "variants.*.id",
+    "variants.*.name",
+    "variants.*.prices.*.amount",
+    "variants.*.prices.*.currencyCode",
+    "variants.*.minQuantity",
+    "variants.*.maxQuantity",
+    "uploadIds",
+    "buyerFields.*.key",
+    "buyerFields.*.label",
+    "buyerFields.*.required",
+    "buyerFields.*.kind",
+    "buyerFields.*.placeholder",
+    "buyerFields.*.options",
+    "translations.*.locale",
+    "translations.*.name",
+    "translations.*.description",
+)
+_CATEGORY = ("name", "slug", "translations.*.locale", "translations.*.name")
+_HERE = "/console/{slug}"
+
+
+def _page(name: str, path: str, *forms: Form, **rest: tuple[str, ...]) -> Page:
+    return Page(
+        name=name,
+        route=_HERE + path,
+        surface="console",
+        permission="shop",
+        forms=forms,
+        **rest,  # type: ignore[arg-type]
+    )
+
+
+PAGES: tuple[Page, ...] = (
+    Page(
+        name="shops",
+        route="/console",
+        surface="console",
+        permission="person",
+        forms=(
+            Form(
+                "ShopCreate",
+                fields=("name", "slug", "locale", "currency"),
+                success="/console/{shopCreate.shop.slug}/",
+            ),
+        ),
+    ),
+    _page("home", "/"),
+    _page("products", "/products"),
+    _page(
+        "product_new",
+        "/products/new",
+        Form(
+            "ProductCreate",
+            fields=_PRODUCT,
+            uploads=frozenset({"uploadIds"}),
+            success=_HERE + "/products/{productCreate.product.id}?done=created",
+        ),
+    ),
+    _page(
+        "product",
+        "/products/{id}",
+        Form(
+            "ProductUpdate",
+            fields=_PRODUCT,
+            uploads=frozenset({"uploadIds"}),
+            success=_HERE + "/products/{id}?done=saved",
+        ),
+        Form("ProductArchive", success=_HERE + "/products?done=archived"),
+        requires=("product",),
+    ),
+    _page(
+        "categories",
+        "/categories",
+        Form("CategoryCreate", fields=_CATEGORY, success=_HERE + "/categories?done=created"),
+    ),
+    _page(
+        "category",
+        "/categories/{id}",
+        Form(
+            "CategoryUpdate",
+            fields=(*_CATEGORY, "position"),
+            success=_HERE + "/categories?done=saved",
+        ),
+        Form("CategoryDelete", success=_HERE + "/categories?done=deleted"),
+        requires=("category",),
+    ),
+    _page(
+        "stock",
+        "/stock/{variantId}",
+        Form(
+            "CodesPreview",
+            fields=("uploadId",),
+            uploads=frozenset({"uploadId"}),
+            pasted={"text": "uploadId"},
+            shows=True,
+        ),
+        Form(
+            "CodesImport",
+            fields=("uploadId", "skipBad", "idempotencyKey"),
+            success=_HERE + "/jobs/{codesImport.job.id}",
+        ),
+        Form("CodeReveal", fields=("id",), shows=True),
+        Form(
+            "CodesDelete",
+            fields=("ids",),
+            success=_HERE + "/stock/{variantId}?done=deleted",
+        ),
+        requires=("variant",),
+    ),
+    _page(
+        "job",
+        "/jobs/{id}",
+        Form("JobCancel"),
+        requires=("job",),
+        topics=(_HERE + "/jobs/{id}/events",),
+    ),
+    _page("orders", "/orders"),
+    _page(
+        "order",
+        "/orders/{id}",
+        Form("OrderResend", success=_HERE + "/orders/{id}?done=resent"),
+        requires=("order",),
+    ),
+    _page(
+        "settings",
+        "/settings",
+        Form(
+            "ShopBasics",
+            fields=("name", "contact", "icpNumber", "themePreset"),
+            success=_HERE + "/settings?done=saved",
+        ),
+        Form(
+            "ShopLogo",
+            fields=("logoUploadId",),
+            uploads=frozenset({"logoUploadId"}),
+            success=_HERE + "/settings?done=saved",
+        ),
+        Form("ShopLogoRemove", success=_HERE + "/settings?done=saved"),
+        Form(
+            "ShopTexts",
+            fields=(
+                "notice",
+                "policies",
+                "translations.*.locale",
+                "translations.*.notice",
+                "translations.*.policies",
+            ),
+            success=_HERE + "/settings?done=saved",
+        ),
+        Form(
+            "ShopSelling",
+            fields=("locales", "currencies"),
+            success=_HERE + "/settings?done=saved",
+        ),
+        Form("ShopClose", success=_HERE + "/settings?done=closed"),
+        Form("ShopReopen", success=_HERE + "/settings?done=reopened"),
+    ),
+    _page(
+        "tokens",
+        "/tokens",
+        Form("ApiTokenCreate", fields=("name",), shows=True),
+        Form("ApiTokenRevoke", fields=("id",), success=_HERE + "/tokens?done=revoked"),
+    ),
+)
