@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from keystall.platform.demo.installation import SUFFIX, DemoInstallation
 
@@ -44,22 +44,28 @@ def as_json(told: dict[str, Any]) -> str:
 
 
 def show(told: dict[str, Any], installation: DemoInstallation, console: Console) -> None:
-    """Print addresses and logins."""
-    shops = Table("Shop", "Address", "Merchant", "Password", box=None, pad_edge=False)
+    """Print addresses and logins, a line each: nothing is cut off where the window is narrow."""
+    operator = told["operator"]
+    lines = ["", "[bold]Shops[/bold]"]
     for shop in told["shops"]:
         merchant = shop["merchant"]
-        shops.add_row(shop["name"], shop["url"], merchant["email"], merchant["password"])
-    rest = Table(box=None, show_header=False, pad_edge=False)
-    operator = told["operator"]
-    rest.add_row("Open a shop", f"{told['platform_url']}/sign-up")
-    rest.add_row("Console", f"{told['platform_url']}/console")
-    rest.add_row("Operator", f"{told['platform_url']}/operator/",
-                 f"{operator['email']}  {operator['password']}")  # fmt: skip
-    rest.add_row("Mail sent here", told["mail_url"])
-    rest.add_row("Metrics", f"http://127.0.0.1:{installation.ports.metrics}/metrics")
-    rest.add_row("Logs, database", str(installation.home))
-    console.print()
-    console.print(shops, soft_wrap=True)
-    console.print()
-    console.print(rest, soft_wrap=True)
-    console.print("\nKeystall is running. Ctrl-C stops it; nothing is lost.", style="bold")
+        lines += [
+            f"  {escape(shop['name'])}",
+            f"    {shop['url']}",
+            f"    {merchant['email']}  {merchant['password']}",
+        ]
+    lines += [
+        "[bold]Merchants[/bold]",
+        f"  Open a shop     {told['platform_url']}/sign-up",
+        f"  Console         {told['platform_url']}/console",
+        "[bold]Operator[/bold]",
+        f"  Desk            {told['platform_url']}/operator/",
+        f"                  {operator['email']}  {operator['password']}",
+        "[bold]Around[/bold]",
+        f"  Mail sent here  {told['mail_url']}",
+        f"  Metrics         http://127.0.0.1:{installation.ports.metrics}/metrics",
+        f"  Logs, data      {escape(str(installation.home))}",
+        "",
+        "[bold]Keystall is running.[/bold] Ctrl-C stops it; nothing is lost.",
+    ]
+    console.print("\n".join(lines), soft_wrap=True)
