@@ -14,7 +14,7 @@ from starlette.routing import Route
 from keystall.graphql import arrival, ids
 from keystall.graphql.context import Program, RequestContext
 from keystall.graphql.http import caller_of
-from keystall.graphql.refusals import worded
+from keystall.graphql.wording import worded
 from keystall.platform.settings import Settings
 from keystall.tenants.errors import Refused
 from keystall.tenants.files.service import picture_upload
