@@ -1,7 +1,7 @@
 """A shop's pages on canned answers: every state a buyer can meet, without a database.
 
-Queries run on the storefront's own schema over plain dicts, so a page gets exactly what its document
-selects. `Scene.data` are root fields of queries, `Scene.answers` those of mutations.
+Queries run on the storefront's own schema over plain dicts, so a page gets exactly what its
+document selects. `Scene.data` are root fields of queries, `Scene.answers` those of mutations.
 """
 
 from collections.abc import Mapping, Sequence
@@ -247,7 +247,10 @@ SCENES: dict[str, tuple[str, dict[str, Any]]] = {
     "product-sold-out": ("/p/card", {**HOME, "product": GOODS[3]}),
     "product-unpriced": (
         "/p/card",
-        {**HOME, "product": {**GOODS[0], "priceRange": None, "descriptionHtml": "", "category": None}},
+        {
+            **HOME,
+            "product": {**GOODS[0], "priceRange": None, "descriptionHtml": "", "category": None},
+        },
     ),
     "product-closed": ("/p/card", {"shop": shop(status="CLOSED"), "product": GOODS[0]}),
     "cart": ("/cart", {"shop": shop(), "cart": cart()}),
@@ -257,15 +260,24 @@ SCENES: dict[str, tuple[str, dict[str, Any]]] = {
             "shop": shop(),
             "cart": cart(
                 problems=[{"lineId": "line-1", "code": "SOLD_OUT", "message": "已售罄。"}],
-                lines=[line("line-1", GOODS[3], 2, "398.00"), {**line("line-2", GOODS[1], 1, "15.00"), "total": None, "unitPrice": None}],
+                lines=[
+                    line("line-1", GOODS[3], 2, "398.00"),
+                    {**line("line-2", GOODS[1], 1, "15.00"), "total": None, "unitPrice": None},
+                ],
             ),
         },
     ),
     "cart-none": ("/cart", {"shop": shop(), "cart": None}),
     "cart-empty": ("/cart", {"shop": shop(), "cart": cart(lines=[], itemCount=0)}),
-    "cart-ordered": ("/cart", {"shop": shop(), "cart": cart(completed=True, order={"token": "tok-1"})}),
+    "cart-ordered": (
+        "/cart",
+        {"shop": shop(), "cart": cart(completed=True, order={"token": "tok-1"})},
+    ),
     "checkout": ("/checkout", {"shop": shop(), "cart": cart()}),
-    "checkout-no-method": ("/checkout", {"shop": shop(paymentMethods=[]), "cart": cart(buyerFields=[])}),
+    "checkout-no-method": (
+        "/checkout",
+        {"shop": shop(paymentMethods=[]), "cart": cart(buyerFields=[])},
+    ),
     "checkout-problems": (
         "/checkout",
         {
@@ -278,15 +290,24 @@ SCENES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "checkout-none": ("/checkout", {"shop": shop(), "cart": None}),
     "pending": ("/order/tok-1", {"shop": shop(), "order": order("PENDING")}),
-    "pending-no-url": ("/order/tok-1", {"shop": shop(), "order": order("PENDING", paymentUrl=None)}),
+    "pending-no-url": (
+        "/order/tok-1",
+        {"shop": shop(), "order": order("PENDING", paymentUrl=None)},
+    ),
     "delivered": ("/order/tok-1", {"shop": shop(), "order": order("DELIVERED")}),
     "expired": ("/order/tok-1", {"shop": shop(), "order": order("EXPIRED")}),
     "canceled": ("/order/tok-1", {"shop": shop(contact=""), "order": order("CANCELED")}),
     "refunding": (
         "/order/tok-1",
-        {"shop": shop(), "order": order("REFUNDING", refunds=[refund("REQUESTED")], statusNote="缺货。")},
+        {
+            "shop": shop(),
+            "order": order("REFUNDING", refunds=[refund("REQUESTED")], statusNote="缺货。"),
+        },
     ),
-    "refunded": ("/order/tok-1", {"shop": shop(), "order": order("REFUNDED", refunds=[refund("SUCCEEDED")])}),
+    "refunded": (
+        "/order/tok-1",
+        {"shop": shop(), "order": order("REFUNDED", refunds=[refund("SUCCEEDED")])},
+    ),
     "refund-due": (
         "/order/tok-1",
         {"shop": shop(status="SUSPENDED"), "order": order("REFUND_DUE", refunds=[refund("DUE")])},
@@ -295,4 +316,4 @@ SCENES: dict[str, tuple[str, dict[str, Any]]] = {
     "codes-early": ("/order/tok-1/codes", {"shop": shop(), "order": order("PENDING")}),
     "policies": ("/policies", {"shop": shop()}),
     "policies-none": ("/policies", {"shop": shop(policiesHtml="", contact="")}),
-}  # fmt: skip
+}

@@ -116,6 +116,13 @@ function enhance() {
     code.removeAttribute("data-mask");
     code.setAttribute("data-masked", "");
   }
+  for (const time of $all("time[data-local]:not([title])")) {
+    const local = new Date(time.dateTime);
+    time.title = time.textContent;
+    time.textContent = local.toLocaleString(document.documentElement.lang, {
+      dateStyle: "medium", timeStyle: "short",
+    });
+  }
   tick();
   follow();
 }

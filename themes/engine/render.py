@@ -21,6 +21,7 @@ from keystall.themes.engine.assets import Assets, load_assets
 from keystall.themes.engine.documents import THEMES
 from keystall.themes.engine.formats import filters
 from keystall.themes.engine.messages import LOCALES, Messages, load_messages
+from keystall.themes.engine.prose import outlined
 
 MODULES: Mapping[str, str] = {"ui": "components/ui.html", "goods": "components/goods.html"}
 
@@ -123,7 +124,13 @@ def _environment(
         bytecode_cache=FileSystemBytecodeCache(str(bytecode)) if bytecode else None,
     )
     environment.filters |= filters(messages.babel)
-    environment.filters |= {"markdown": _markdown, "hue": hue, "qr": qr_svg, "host": _host}
+    environment.filters |= {
+        "markdown": _markdown,
+        "hue": hue,
+        "qr": qr_svg,
+        "host": _host,
+        "outlined": outlined,
+    }
     environment.globals |= {
         "t": messages.t,
         "label": messages.label,
