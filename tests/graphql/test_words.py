@@ -1,0 +1,142 @@
+"""Every word of the schemas and of their refusals stands, in both languages."""
+
+import ast
+import json
+import tomllib
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    get_named_type,
+    parse,
+    validate,
+)
+
+from keystall.graphql.executor import SCHEMAS
+from keystall.graphql.graphiql.page import samples
+from keystall.graphql.refusals import CODES, field_path
+from keystall.graphql.wording import worded
+from keystall.tenants.stock.card_files import LineProblem
+
+ROOT = Path(__file__).parents[2]
+NOT_OF_OPERATIONS = {"FILE_TOO_LARGE", "PICTURE_INVALID", "PICTURE_TOO_LARGE"}
+"""Refusals of uploads, which come by a plain handler."""
+
+
+def _codes_of_the_domain() -> Iterator[str]:
+    for path in (ROOT / "tenants").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            if node.func.id in ("refuse", "UserError") and node.args:
+                for leaf in ast.walk(node.args[0]):
+                    if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str):
+                        yield leaf.value
+
+
+def _messages(locale: str) -> dict[str, object]:
+    folder = resources.files("keystall.graphql") / "messages"
+    return tomllib.loads((folder / f"{locale}.toml").read_text("utf-8"))
+
+
+def _fields(message: object) -> object:
+    if isinstance(message, str):
+        return sorted({name for _, name, _, _ in Formatter().parse(message) if name})
+    assert isinstance(message, dict)
+    return {key: _fields(inner) for key, inner in message.items()}
+
+
+def test_every_code_of_the_domain_is_worded_and_described() -> None:
+    codes = set(_codes_of_the_domain()) - NOT_OF_OPERATIONS
+    assert len(codes) > 20
+    assert codes - CODES.keys() == set()
+
+
+@pytest.mark.parametrize("locale", ["en", "zh-CN"])
+def test_every_described_code_has_a_sentence(locale: str) -> None:
+    assert CODES.keys() - _messages(locale).keys() == set()
+    assert [worded(f"line.{problem}", locale) for problem in LineProblem] != []
+
+
+def test_both_languages_say_the_same() -> None:
+    assert _fields(_messages("en")) == _fields(_messages("zh-CN"))
+
+
+def test_the_fuller_sentence_stands_where_its_parameter_is_given() -> None:
+    assert worded("OVER_LIMIT", "en") == "This is more than you may buy at once."
+    assert worded("OVER_LIMIT", "en", {"limit": 5}) == "No more than 5."
+    told = worded("OVER_LIMIT", "zh-Hant", {"limit": 5, "product": "月卡"})
+    assert told == "“月卡”单次最多购买 5 件。"
+
+
+def test_paths_are_written_as_clients_write_them() -> None:
+    assert field_path(("input", "upload_ids", "0")) == ["input", "uploadIds", "0"]
+    assert field_path(("buyer_fields", "game_id")) == ["buyerFields", "game_id"]
+
+
+def _undescribed(schema: GraphQLSchema) -> Iterator[str]:
+    for name, kind in schema.type_map.items():
+        if name.startswith("__") or name in ("String", "Int", "Float", "Boolean", "ID"):
+            continue
+        if not kind.description:
+            yield name
+        if isinstance(kind, GraphQLEnumType):
+            yield from (f"{name}.{v}" for v, one in kind.values.items() if not one.description)
+        if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType):
+            for field, defined in kind.fields.items():
+                if not defined.description:
+                    yield f"{name}.{field}"
+        if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
+            for field, defined in kind.fields.items():
+                for argument, taken in defined.args.items():
+                    if not taken.description:
+                        yield f"{name}.{field}({argument})"
+
+
+@pytest.mark.parametrize("surface", ["storefront", "admin", "operator"])
+def test_everything_in_a_schema_is_described(surface: str) -> None:
+    schema = next(schema for name, schema in SCHEMAS.items() if name == surface)
+    assert list(_undescribed(schema._schema)) == []
+
+
+@pytest.mark.parametrize("surface", ["storefront", "admin", "operator"])
+def test_the_committed_schema_is_the_schema(surface: str) -> None:
+    schema = next(schema for name, schema in SCHEMAS.items() if name == surface)
+    committed = (ROOT / "graphql" / f"{surface}.graphql").read_text("utf-8")
+    assert committed == schema.as_str().rstrip() + "\n", "run keystall schema export"
+
+
+@pytest.mark.parametrize("surface", ["storefront", "admin", "operator"])
+def test_every_mutation_answers_user_errors(surface: str) -> None:
+    schema = next(schema for name, schema in SCHEMAS.items() if name == surface)
+    mutation = schema._schema.mutation_type
+    assert mutation is not None
+    without = [
+        name
+        for name, field in mutation.fields.items()
+        if "userErrors" not in get_named_type(field.type).fields
+    ]
+    assert without == []
+
+
+@pytest.mark.parametrize("surface", ["storefront", "admin", "operator"])
+def test_every_sample_of_graphiql_is_valid(surface: str) -> None:
+    schema = next(schema for name, schema in SCHEMAS.items() if name == surface)
+    for sample in samples(surface):
+        document = parse(sample["query"])
+        assert validate(schema._schema, document) == []
+        variables = json.loads(sample["variables"] or "{}")
+        (operation,) = document.definitions
+        assert isinstance(operation, OperationDefinitionNode)
+        assert {v.variable.name.value for v in operation.variable_definitions or ()} == set(
+            variables
+        )
