@@ -2,7 +2,7 @@
 
 home/
   lock  secrets.json  environment  demo.json  seeded.json  schema.stamp
-  postgres/  valkey/  files/  mail/  sandbox/  metrics/  logs/
+  postgres/  valkey/  files/  mail/  sandbox/  metrics/  logs/  bytecode/
 """
 
 import fcntl

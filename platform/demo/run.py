@@ -86,44 +86,49 @@ class Demo:
         installation = DemoInstallation(self._options, self._home, ports)
         self._home.write_private("environment", _shell(installation.environment()))
         self._console.print(f"Starting Keystall in {installation.home}")
-        self._start_engines(installation)
-        self._supervisor.start_stage(installation.far_side())
-        seeded = self._prepared(installation)
-        self._supervisor.start_stage(
-            *installation.web(self._commands, listener.fileno()),
-            installation.worker(self._commands),
+        installation.postgres.initialise()
+        engines = self._supervisor.start_stage(
+            installation.postgres.program(), installation.valkey.program()
         )
+        self._supervisor.start_stage(installation.far_side())
+        schema = _fingerprint(self._commands.schema)
+        is_prepared = self._is_prepared(schema)
+        if is_prepared:  # they load while the engines wake
+            self._start_rooms(installation, listener)
+        installation.postgres.wait_until_ready(engines[0])
+        installation.valkey.wait_until_ready(engines[1])
+        if not is_prepared:
+            self._prepare(installation, schema)
+            self._start_rooms(installation, listener)
         serve_metrics(ports.metrics, str(folder / "metrics"))
         self._wait_until_ready("localhost", ports.public, "/readyz")
         self._wait_until_ready("pay.localhost", ports.far_side, "/healthz")
+        seeded = json.loads((folder / "seeded.json").read_text())
         told = summary(installation, seeded)
         self._home.write_private("demo.json", as_json(told))
         show(told, installation, self._console)
 
-    def _start_engines(self, installation: DemoInstallation) -> None:
-        installation.postgres.initialise()
-        postgres, valkey = self._supervisor.start_stage(
-            installation.postgres.program(), installation.valkey.program()
+    def _start_rooms(self, installation: DemoInstallation, listener: socket.socket) -> None:
+        self._supervisor.start_stage(
+            *installation.web(self._commands, listener.fileno()),
+            installation.worker(self._commands),
         )
-        installation.postgres.wait_until_ready(postgres)
-        installation.valkey.wait_until_ready(valkey)
 
-    def _prepared(self, installation: DemoInstallation) -> dict[str, Any]:
-        """Roles, schema and shops, made where they are missing; what the prepare command told."""
-        seeded, stamp = installation.home / "seeded.json", installation.home / "schema.stamp"
-        schema = _fingerprint(self._commands.schema)
-        if not (seeded.exists() and stamp.exists() and stamp.read_text() == schema):
-            kept = installation.secrets
-            superuser = installation.postgres.url("postgres")
-            if not seeded.exists():  # whatever is there was left half-made
-                asyncio.run(drop_database(superuser, DATABASE))
-            passwords = RolePasswords(owner=kept.owner, app=kept.app, system=kept.system)
-            asyncio.run(bootstrap_roles(superuser, passwords))
-            self._console.print("Preparing the database and the shops (only the first time)")
-            self._run_prepare(installation, seeded)
-            self._home.write_private("schema.stamp", schema)
-        told: dict[str, Any] = json.loads(seeded.read_text())
-        return told
+    def _is_prepared(self, schema: str) -> bool:
+        seeded, stamp = (self._home.folder / name for name in ("seeded.json", "schema.stamp"))
+        return seeded.exists() and stamp.exists() and stamp.read_text() == schema
+
+    def _prepare(self, installation: DemoInstallation, schema: str) -> None:
+        """Roles, schema and shops, made where they are missing."""
+        seeded, kept = self._home.folder / "seeded.json", installation.secrets
+        superuser = installation.postgres.url("postgres")
+        if not seeded.exists():  # whatever is there was left half-made
+            asyncio.run(drop_database(superuser, DATABASE))
+        passwords = RolePasswords(owner=kept.owner, app=kept.app, system=kept.system)
+        asyncio.run(bootstrap_roles(superuser, passwords))
+        self._console.print("Preparing the database and the shops (only the first time)")
+        self._run_prepare(installation, seeded)
+        self._home.write_private("schema.stamp", schema)
 
     def _run_prepare(self, installation: DemoInstallation, seeded: Path) -> None:
         program = installation.prepare(self._commands, seeded)
