@@ -63,7 +63,7 @@ PAGES: tuple[Page, ...] = (
             "ProductCreate",
             fields=_PRODUCT,
             uploads=frozenset({"uploadIds"}),
-            success=_HERE + "/products/{productCreate.product.id}?done=created",
+            success=_HERE + "/products/{productCreate.product.id}?done=created#main",
         ),
     ),
     _page(
@@ -73,7 +73,7 @@ PAGES: tuple[Page, ...] = (
             "ProductUpdate",
             fields=_PRODUCT,
             uploads=frozenset({"uploadIds"}),
-            success=_HERE + "/products/{id}?done=saved",
+            success=_HERE + "/products/{id}?done=saved#main",
         ),
         Form("ProductArchive", success=_HERE + "/products?done=archived"),
         requires=("product",),

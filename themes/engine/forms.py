@@ -1,7 +1,7 @@
 """A form as a template sees it: typed values to show again, errors at their fields."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keystall.themes.engine.pages import Form
@@ -56,6 +56,13 @@ class FormState:
         """Messages of the form as a whole."""
         return tuple(error.message for error in self.errors if not error.field)
 
+    def row(self, prefix: str, at: int) -> "FormState":
+        """What to draw a list's row with: for one of which nothing was typed, as at first."""
+        start = f"{prefix}.{at}."
+        if any(name.startswith(start) for name in self.values):
+            return self
+        return replace(self, posted=False, values={}, fields=())
+
     def rows(self, prefix: str, count: int, least: int = 0) -> range:
         """Indexes to draw for a list field: `count` at first, then as many as were typed, and one
         more where that was asked for; never fewer than `least`."""
@@ -68,6 +75,10 @@ class FormState:
             and (index := name[len(prefix) + 1 :].split(".")[0]).isdigit()
         ]
         return range(max([least, *typed]) + (self.again == prefix))
+
+
+# Where an error about the whole of something is shown: at what is typed first.
+_ENDS = (".amount", ".value", ".0", ".0.amount")
 
 
 def without_row(fields: Iterable[tuple[str, str]], row: str) -> list[tuple[str, str]]:
@@ -130,10 +141,7 @@ def _field(
         if form.declares(name):
             return name
         if end == len(steps):
-            child = next(
-                (n for n in (f"{name}.amount", f"{name}.value", f"{name}.0") if form.declares(n)),
-                None,
-            )
+            child = next((below for end in _ENDS if form.declares(below := name + end)), None)
             if child:
                 return child
     return ""
