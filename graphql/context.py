@@ -101,8 +101,9 @@ class RequestContext:
         return self.effects
 
     def effect(self, name: Literal["session", "cart", "locale"], value: str | None) -> None:
-        """Asks the page to set a cookie. Raises ApiError over HTTP."""
-        self.require_page().append(Effect(name, value))
+        """Asks the page to set a cookie; over HTTP nobody sets any."""
+        if self.effects is not None:
+            self.effects.append(Effect(name, value))
 
     async def load(self, batch: Batch[KeyT, Found], key: KeyT) -> Found | None:
         """One of what `batch` reads, together with all others asked for in the same moment."""

@@ -235,6 +235,7 @@ class Mutation:
         row, errors = await attempted(context, call, CartUserError)
         if row is None:
             return CartCompletePayload(order=None, redirect_url=None, user_errors=errors)
+        context.effect("cart", None)
         address = await start_payment(context.installation, context.require_shop(), row)
         return CartCompletePayload(
             order=await order_of(context, row),

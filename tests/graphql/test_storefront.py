@@ -297,6 +297,32 @@ async def test_a_cart_becomes_an_order_that_opens_by_its_token(
     assert canceled["orderCancel"] == {"order": {"status": "CANCELED"}, "userErrors": []}
 
 
+async def test_a_page_is_told_to_keep_the_cart_and_to_drop_it(
+    installation: Installation, shop: Shop
+) -> None:
+    variant = await the_variant(shop, await a_product(installation, shop))
+    await some_codes(installation, shop, variant.id, 1)
+    page = buyer(installation, shop, effects=[])
+    made = await ask(
+        "storefront",
+        page,
+        "mutation ($v: ID!) { cartCreate(input: {lines: [{variantId: $v}]}) { cart { id } } }",
+        v=encode("Variant", variant.id),
+    )
+    cart = made["cartCreate"]["cart"]["id"]
+    method = await ask("storefront", page, "{ shop { paymentMethods { id } } }")
+    complete = """mutation ($id: ID!, $method: ID!) {
+      cartBuyerUpdate(cartId: $id, input: {email: "a@example.com"}) { userErrors { code } }
+      cartComplete(cartId: $id, paymentMethod: $method, idempotencyKey: "a-new-purchase") {
+        userErrors { code } } }"""
+    chosen = method["shop"]["paymentMethods"][0]["id"]
+    await ask("storefront", page, complete, id=cart, method=chosen)
+    assert [(effect.name, effect.value) for effect in page.effects or []] == [
+        ("cart", cart),
+        ("cart", None),
+    ]
+
+
 async def test_an_order_opens_neither_elsewhere_nor_by_number_nor_by_id(
     installation: Installation, shop: Shop, owner: Viewer
 ) -> None:
