@@ -5,6 +5,10 @@ the first statement; `system()` is for the relay, which sees only which work is 
 them statements go through `rows`, `row`, `value` and `execute`, and Tortoise's models find the same
 connection by themselves. Row-level security sees the shop named here, so a statement that forgets
 its filter still meets no other shop's rows.
+
+Readers have a pool of their own. A request reads, keeps its reader, and then writes (a code that
+is shown is recorded as revealed): out of one pool, as many such requests as it has connections
+would wait for each other for ever. Nothing waits for a reader while it holds a transaction.
 """
 
 import asyncio
@@ -183,7 +187,7 @@ class Reader:
 
     async def _opened(self) -> asyncpg.Connection:
         if self._connection is None:
-            pool: asyncpg.Pool = _client("app")._pool
+            pool: asyncpg.Pool = _client("reader")._pool
             connection = await pool.acquire()
             try:
                 await connection.execute(
@@ -214,7 +218,7 @@ class Reader:
         async with self._turn:
             connection, self._connection = self._connection, None
             if connection is not None:
-                await _end(_client("app")._pool, connection, "rollback")
+                await _end(_client("reader")._pool, connection, "rollback")
 
 
 def reader(shop: UUID | None) -> Reader:
@@ -228,6 +232,7 @@ async def connect(settings: Settings, models: Sequence[str]) -> None:
         config={
             "connections": {
                 "app": _credentials(settings.database_url, settings.database_pool_size),
+                "reader": _credentials(settings.database_url, settings.database_pool_size),
                 "system": _credentials(settings.system_database_url, 2),
             },
             "apps": {_APP_LABEL: {"models": list(models), "default_connection": "app"}},
@@ -237,7 +242,7 @@ async def connect(settings: Settings, models: Sequence[str]) -> None:
         # Requests run in tasks of the server's own making, not in children of start-up.
         _enable_global_fallback=True,
     )
-    for alias in ("app", "system"):
+    for alias in ("app", "reader", "system"):
         await _client(alias).create_connection(with_db=True)
 
 

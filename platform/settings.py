@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     owner_database_url: str = Field(default="", repr=False)
     """PostgreSQL as the owner, a direct address; only migrations need it."""
     database_pool_size: int = Field(default=10, ge=1, le=200)
-    """Connections per process and role."""
+    """Connections per process for writing, and as many for reading; the relay has two more."""
     redis_url: str = Field(repr=False)
 
     key_ring: str = Field(repr=False)

@@ -1,0 +1,31 @@
+"""Requests that read and then write never wait for each other."""
+
+import asyncio
+
+from keystall.platform import database
+from keystall.platform.settings import Settings
+from keystall.tenants.installation import Installation
+from tests.factories import a_shop
+
+
+async def test_as_many_readers_as_there_are_connections_all_get_to_write(
+    installation: Installation, settings: Settings
+) -> None:
+    shop = await a_shop(installation)
+    requests = settings.database_pool_size
+    reading = asyncio.Barrier(requests)
+
+    async def reads_then_writes() -> int:
+        reader = database.reader(shop.id)
+        try:
+            await reader.value("select 1")
+            await reading.wait()  # every reader holds its connection now
+            async with database.transaction(shop.id) as tx:
+                return int(await tx.value("select 2"))
+        finally:
+            await reader.close()
+
+    async with asyncio.timeout(20):
+        written = await asyncio.gather(*(reads_then_writes() for _ in range(requests)))
+
+    assert written == [2] * requests
