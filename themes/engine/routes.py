@@ -94,9 +94,11 @@ class _Endpoint:
                 return await self._post(request, visit)
             return await self._show(request, visit)
         except (PageMissing, PageFailed, UndeclaredField) as error:
-            await visit.release()
             kind = _kind(error)
             return self.shared.failures.page(request, kind, locale=visit.locale, look=visit.look)
+        finally:
+            # A mutation reads too, and its answer is no page; a broken one is none either.
+            await visit.release()
 
     async def _post(self, request: Request, visit: Visit) -> Response:
         async with request.form(
