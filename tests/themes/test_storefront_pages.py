@@ -72,7 +72,7 @@ def buying(scene: Scene, form: str, **fields: str) -> Any:
     return client(scene).post("/en/p/card", data=sent)
 
 
-ADDED = {"cartLinesAdd": {"userErrors": []}, "cartCreate": {"userErrors": []}}
+ADDED: dict[str, Any] = {"cartLinesAdd": {"userErrors": []}, "cartCreate": {"userErrors": []}}
 LINES = [{"variantId": "v-1", "quantity": 2}]
 
 
@@ -117,11 +117,11 @@ CHECKOUT = {
     "paymentMethod": "pm-1",
     "idempotencyKey": "cart-1-key",
 }
-SAVED = {"cartBuyerUpdate": {"userErrors": []}}
+SAVED: dict[str, Any] = {"cartBuyerUpdate": {"userErrors": []}}
 
 
 def completed(url: str | None) -> dict[str, Any]:
-    done = {"order": {"token": "tok/1"}, "redirectUrl": url, "userErrors": []}
+    done: dict[str, Any] = {"order": {"token": "tok/1"}, "redirectUrl": url, "userErrors": []}
     return {**SAVED, "cartComplete": done}
 
 

@@ -1,0 +1,216 @@
+"""A buyer's whole way, in Chromium against a running demo: with a script and without one."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.e2e.reading import DESK, PHONE, faults
+
+pytestmark = pytest.mark.browser
+
+Demo = dict[str, Any]
+_CODE = re.compile(r"[0-9A-Z]{5}(-[0-9A-Z]{5}){3}")
+_CHINESE = re.compile(r"[一-鿿]")
+
+
+def shop_url(demo: Demo, slug: str = "galaxy") -> str:
+    return str(next(shop["url"] for shop in demo["shops"] if shop["slug"] == slug))
+
+
+@asynccontextmanager
+async def opened(
+    chromium: Browser, *, script: bool = True, desk: bool = False
+) -> AsyncIterator[Page]:
+    context = await chromium.new_context(
+        viewport=DESK if desk else PHONE,  # type: ignore[arg-type]
+        java_script_enabled=script,
+        locale="zh-CN",
+    )
+    await context.grant_permissions(["clipboard-read", "clipboard-write"])
+    try:
+        yield await context.new_page()
+    finally:
+        await context.close()
+
+
+async def pick(page: Page, base: str) -> None:
+    """From the front page to the first product that is not sold out."""
+    await page.goto(f"{base}/zh/")
+    await page.locator(".item:not(.gone) .title a").first.click()
+    await page.wait_for_url("**/zh/p/*")
+
+
+async def order(page: Page, email: str) -> str:
+    """From the checkout to the provider's page; answers the address to pay at."""
+    await page.wait_for_url("**/zh/checkout")
+    await page.fill("[name=email]", email)
+    await page.get_by_role("button", name="提交订单并支付").click()
+    await page.wait_for_url("**/p/pay_*")
+    return page.url
+
+
+async def pay(page: Page) -> None:
+    await page.get_by_role("button", name=re.compile("^支付 ¥")).click()
+    await page.wait_for_url("**/order/*")
+
+
+async def test_a_buyer_holds_the_code_without_an_account(chromium: Browser, demo: Demo) -> None:
+    async with opened(chromium) as page:
+        await pick(page, shop_url(demo))
+        await page.get_by_role("button", name="立即购买").click()
+        await order(page, "wang@example.com")
+        await pay(page)
+        # The page that waits turns into the delivered order by itself.
+        await expect(page.get_by_role("heading", level=1)).to_have_text("您的商品已送达")
+        assert _CODE.search(await page.content()) is None
+        await page.get_by_role("link", name="显示卡密").click()
+        code = page.locator("[data-code]")
+        await expect(code).to_have_attribute("data-masked", "")
+        await code.click()
+        await expect(page.locator("[data-masked]")).to_have_count(0)
+        secret = await code.inner_text()
+        assert _CODE.fullmatch(secret)
+        await page.get_by_role("button", name="复制", exact=True).click()
+        await expect(page.locator(".toast")).to_have_text("已复制")
+        assert await page.evaluate("navigator.clipboard.readText()") == secret
+        async with page.expect_download() as downloading:
+            await page.get_by_role("link", name="下载 txt 文件").click()
+        file = await (await downloading.value).path()
+        assert file.read_text("utf-8") == f"{secret}\n"
+
+
+async def test_the_same_way_goes_without_a_script(chromium: Browser, demo: Demo) -> None:
+    async with opened(chromium, script=False) as page:
+        await pick(page, shop_url(demo))
+        await page.get_by_role("button", name="加入购物车").click()
+        await page.wait_for_url("**/zh/cart")
+        await page.locator("input[type=number]").fill("2")
+        await page.get_by_role("button", name="更新").click()
+        await expect(page.locator(".cart-count")).to_have_text("2")
+        await page.get_by_role("link", name="去结算").click()
+        await page.wait_for_url("**/zh/checkout")
+        await page.fill("[name=email]", "nobody")
+        await page.get_by_role("button", name="提交订单并支付").click()
+        await expect(page.locator(".error")).to_have_text("邮箱地址不正确。")
+        await expect(page.locator("[name=email]")).to_have_value("nobody")
+        await order(page, "li@example.com")
+        await pay(page)
+        # No stream and no polling: the page asks again every few seconds.
+        await expect(page.get_by_role("heading", level=1)).to_have_text(
+            "您的商品已送达", timeout=30_000
+        )
+        await page.get_by_role("link", name="显示卡密").click()
+        await page.wait_for_url("**/codes")
+        secrets = await page.locator("[data-code]").all_inner_texts()
+        assert len(set(secrets)) == 2
+        assert all(_CODE.fullmatch(secret) for secret in secrets)
+
+
+async def test_a_cart_is_changed_and_emptied(chromium: Browser, demo: Demo) -> None:
+    async with opened(chromium) as page:
+        await pick(page, shop_url(demo))
+        await page.get_by_role("button", name="加入购物车").click()
+        await page.wait_for_url("**/zh/cart")
+        await page.get_by_role("button", name="增加一件").click()
+        await expect(page.locator(".cart-count")).to_have_text("2")
+        # Another page fetches the badge by itself.
+        await page.goto(f"{shop_url(demo)}/zh/")
+        await expect(page.locator(".cart-count")).to_have_text("2")
+        await page.goto(f"{shop_url(demo)}/zh/cart")
+        await page.get_by_role("button", name="删除").click()
+        await expect(page.get_by_role("heading", level=2)).to_have_text("购物车还是空的")
+
+
+async def test_an_order_is_found_again_from_its_cart_and_canceled(
+    chromium: Browser, demo: Demo
+) -> None:
+    async with opened(chromium) as page:
+        base = shop_url(demo)
+        await pick(page, base)
+        await page.get_by_role("button", name="立即购买").click()
+        await order(page, "zhao@example.com")
+        await page.goto(f"{base}/zh/checkout")
+        await page.get_by_role("link", name="查看订单").click()
+        await page.wait_for_url("**/order/*")
+        await expect(page.locator("time[data-countdown]")).to_have_text(re.compile(r"^\d\d:\d\d$"))
+        await page.get_by_text("取消订单", exact=True).click()
+        await page.get_by_role("button", name="确认取消").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("订单已取消")
+        # The next purchase starts another cart.
+        await pick(page, base)
+        await page.get_by_role("button", name="加入购物车").click()
+        await expect(page.locator(".cart-count")).to_have_text("1")
+
+
+async def test_a_buyer_chooses_language_and_currency(chromium: Browser, demo: Demo) -> None:
+    async with opened(chromium) as page:
+        await page.goto(f"{shop_url(demo, 'northwind')}/en/p/inkwell")
+        await expect(page.locator(".price.large")).to_have_text(re.compile(r"\$39\.00"))
+        await page.get_by_role("button", name="CNY").click()
+        await expect(page.locator(".price.large")).to_have_text(re.compile("CN¥"))
+        await page.get_by_role("link", name="中文").click()
+        await page.wait_for_url("**/zh/p/inkwell")
+        await expect(page.get_by_role("button", name="立即购买")).to_be_visible()
+
+
+PUBLIC = (
+    "",
+    "c/game-cards",
+    "search?q=会员",
+    "search?q=zzzz",
+    "p/nebula-wallet",
+    "p/starlight-pass",
+    "cart",
+    "checkout",
+    "policies",
+    "p/none",
+)
+
+
+@pytest.mark.parametrize("desk", [False, True], ids=["phone", "desk"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_every_page_fits_its_window_and_reads_for_everyone(
+    chromium: Browser, demo: Demo, language: str, desk: bool
+) -> None:
+    base = shop_url(demo)
+    found: list[str] = []
+    async with opened(chromium, desk=desk) as page:
+        for path in PUBLIC:
+            await page.goto(f"{base}/{language}/{path}")
+            found += await faults(page)
+        await pick(page, base)
+        await page.get_by_role("button", name="立即购买").click()
+        await page.wait_for_url("**/zh/checkout")
+        for path in ("cart", "checkout"):
+            await page.goto(f"{base}/{language}/{path}")
+            found += await faults(page)
+        await page.goto(f"{base}/zh/checkout")
+        paying = await order(page, f"{language}-{'desk' if desk else 'phone'}@example.com")
+        await page.goto(f"{base}/zh/cart")
+        address = str(await page.locator(".empty a").get_attribute("href"))
+        address = f"{base}/{language}/{address.removeprefix('/zh/')}"
+        await page.goto(address)
+        found += await faults(page)
+        await page.goto(paying)
+        await pay(page)
+        await page.goto(address)
+        await expect(page.locator(".badge.good")).to_be_visible()
+        found += await faults(page)
+        await page.goto(f"{address}/codes")
+        found += await faults(page)
+    assert found == []
+
+
+async def test_an_english_page_of_an_english_shop_has_no_chinese_on_it(
+    chromium: Browser, demo: Demo
+) -> None:
+    base = shop_url(demo, "northwind")
+    async with opened(chromium) as page:
+        for path in ("", "c/design", "search?q=zzzz", "p/inkwell", "cart", "policies", "p/none"):
+            await page.goto(f"{base}/en/{path}")
+            text = (await page.locator("body").inner_text()).replace("中文", "")
+            assert _CHINESE.findall(text) == []
