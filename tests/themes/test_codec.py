@@ -6,6 +6,7 @@ import pytest
 
 from keystall.themes.engine.codec import Decoded, FormCodec, Problem, UndeclaredField
 from keystall.themes.engine.documents import load_document
+from keystall.themes.engine.forms import without_row
 from tests.themes.toy import CORE, PRODUCT, SITE
 
 OPERATION = load_document(PRODUCT, SITE).operations["ProductUpdate"]
@@ -99,3 +100,17 @@ def test_empty_rows_are_dropped_and_the_rows_kept_are_remembered() -> None:
         {"name": "100", "stock": 3},
     ]
     assert decoded.rows == {"variants": (2, 10)}
+
+
+def test_a_list_of_texts_takes_one_a_line_and_each_once() -> None:
+    assert values(("tags", "new\r\n hot \n\nnew"), ("tags", "hot"))["tags"] == ["new", "hot"]
+
+
+def test_taking_a_row_out_moves_those_after_it_up() -> None:
+    fields = [("title", "x"), *((f"variants.{at}.name", str(at)) for at in (0, 1, 2, 12))]
+    assert without_row(fields, "variants.1") == [
+        ("title", "x"),
+        ("variants.0.name", "0"),
+        ("variants.1.name", "2"),
+        ("variants.11.name", "12"),
+    ]

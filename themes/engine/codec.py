@@ -6,7 +6,7 @@ Fields are dotted paths: `title`, `price.amount`, `variants.0.sku`. The rules, i
 - a field that the form does not declare is refused;
 - an absent checkbox is false; any other absent field is left out of the input ("no change");
 - an empty field is null where null is allowed, "" for a required string, an error otherwise;
-- an empty field whose input has a default is left out too, so that the default holds;
+- an empty field that must not be null and has a default is left out, so that the default holds;
 - an input object all of whose typed fields are empty (Money without an amount) is null where null
   is allowed, and a row of a list that says nothing but defaults is dropped; the rows kept are
   remembered for errors;
@@ -164,7 +164,7 @@ class _Reader:
         for name, item in kind.fields.items():
             here = f"{path}.{name}" if path else name
             below_here = below.get(name, _ABSENT)
-            if item.default_value is not Undefined and _is_blank(below_here):
+            if _has_default(item) and _is_blank(below_here):
                 continue
             value = self.read(item.type, below_here, here)
             if value is _ABSENT and is_required_input_field(item) and self._asks(here):
@@ -268,6 +268,10 @@ def _datetime(text: str, timezone: str) -> Any:
         return _Wrong("date")
     aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))
     return aware.isoformat()
+
+
+def _has_default(item: GraphQLInputField) -> bool:
+    return isinstance(item.type, GraphQLNonNull) and item.default_value is not Undefined
 
 
 def _is_blank(given: Any) -> bool:

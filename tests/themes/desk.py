@@ -1,0 +1,373 @@
+"""The pages behind the counter on canned answers: every state a merchant, an operator or a newcomer
+can meet, without a database.
+
+Queries run on the schemas themselves over plain dicts, so a page gets exactly what its document
+selects. `Scene.data` are root fields of queries, `Scene.answers` those of mutations.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from graphql import build_schema, graphql_sync, print_schema
+from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+
+from keystall.graphql.admin.schema import schema as admin
+from keystall.graphql.operator.schema import schema as operator
+from keystall.themes.accounts.pages import PAGES as ACCOUNTS
+from keystall.themes.console.pages import PAGES as CONSOLE
+from keystall.themes.engine import (
+    Cookies,
+    Effect,
+    Failures,
+    Pages,
+    UploadRefused,
+    Visit,
+    locale_of,
+    make_renderer,
+    routes,
+)
+from keystall.themes.operator.pages import PAGES as OPERATOR
+
+ADMIN, DESK = admin._schema, operator._schema
+# The same schemas without resolvers: fields answer the dict's item of their name.
+PLAIN = {
+    "admin": build_schema(print_schema(ADMIN), assume_valid=True),
+    "operator": build_schema(print_schema(DESK), assume_valid=True),
+}
+RENDERER = make_renderer()
+FAILURES = Failures(RENDERER, lambda request: "req-1")
+
+
+@dataclass
+class Scene:
+    """What is answered; `calls` keeps the mutations that ran, `stored` the uploads."""
+
+    data: dict[str, Any]
+    answers: dict[str, Any] = field(default_factory=dict)
+    refuse_upload: str = ""
+    effects: list[Effect] = field(default_factory=list)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    stored: list[tuple[str, bytes]] = field(default_factory=list)
+
+
+@dataclass
+class Plain:
+    data: Mapping[str, Any] | None
+    errors: Sequence[Mapping[str, Any]] | None
+
+
+async def execute(
+    surface: str, document: str, operation_name: str | None, variables: dict[str, Any], context: Any
+) -> Plain:
+    scene: Scene = context
+    if document.lstrip().startswith("mutation"):
+        scene.calls.append((operation_name or "", variables))
+    root = {**scene.data, **scene.answers}
+    answer = graphql_sync(PLAIN[surface], document, root, variable_values=variables)
+    assert answer.errors is None, answer.errors
+    return Plain(answer.data, None)
+
+
+def application(scene: Scene) -> Starlette:
+    """Accounts, console and operator desk in one scene."""
+
+    async def make_visit(request: Request, page: object) -> Visit:
+        return Visit(
+            context=scene,
+            locale=locale_of(request),
+            timezone="Asia/Shanghai",
+            extras={"viewer_email": "lin@galaxy.example.com"},
+            effects=scene.effects,
+        )
+
+    async def store_upload(visit: Visit, name: str, upload: UploadFile) -> str:
+        if scene.refuse_upload:
+            raise UploadRefused(scene.refuse_upload)
+        scene.stored.append((upload.filename or "", await upload.read()))
+        return f"upload-{len(scene.stored)}"
+
+    shared = Pages(
+        execute,
+        make_visit,
+        {"admin": ADMIN, "operator": DESK},
+        FAILURES,
+        Cookies(secure=False),
+        store_upload,
+    )
+    return Starlette(
+        routes=[*routes([*ACCOUNTS, *CONSOLE, *OPERATOR], shared), RENDERER.assets.route()],
+        exception_handlers=FAILURES.handlers(),
+    )
+
+
+LONG = "限时礼包（" + "超长名称" * 20 + "）" + "W" * 120
+MOMENT = "2026-11-22T10:30:00Z"
+END = {"hasNextPage": False, "endCursor": None}
+MORE = {"hasNextPage": True, "endCursor": "next"}
+
+
+def money(amount: str, currency: str = "CNY") -> dict[str, str]:
+    return {"amount": amount, "currencyCode": currency}
+
+
+def shop(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "shop-1",
+        "name": "Galaxy Cards",
+        "slug": "galaxy",
+        "url": "http://galaxy.localhost:8000",
+        "status": "OPEN",
+        "statusReason": None,
+        "logo": None,
+        "contact": "help@galaxy.example.com",
+        "notice": "Open day & night",
+        "policies": "## Refunds",
+        "icpNumber": None,
+        "locales": ["en", "zh-CN"],
+        "defaultLocale": "en",
+        "currencies": ["CNY", "USD"],
+        "defaultCurrency": "CNY",
+        "themePreset": "harbor",
+        "translations": [],
+        "paymentMethods": [{"name": "Sandbox", "kind": "sandbox", "open": True}],
+        "createdAt": MOMENT,
+        "ownerEmail": "lin@galaxy.example.com",
+        "orderCount": 1234,
+        **changes,
+    }
+
+
+def variant(key: str = "v-1", name: str = "", **changes: Any) -> dict[str, Any]:
+    return {
+        "id": key,
+        "name": name,
+        "prices": [money("9.90")],
+        "minQuantity": 1,
+        "maxQuantity": 5,
+        "stock": {"available": 3, "reserved": 1, "sold": 20},
+        "product": {"id": "p-1", "name": "Moon Card"},
+        "codes": {"nodes": [], "pageInfo": END},
+        **changes,
+    }
+
+
+def product(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "p-1",
+        "name": "Moon Card",
+        "slug": "moon-card",
+        "url": "http://galaxy.localhost:8000/en/p/moon-card",
+        "description": "**Bold**",
+        "status": "ACTIVE",
+        "category": {"id": "c-1", "name": "Cards"},
+        "images": [{"id": "i-1", "thumbnailUrl": "/files/i-1/small.webp"}],
+        "variants": [variant(), variant("v-2", "60 days")],
+        "buyerFields": [
+            {
+                "key": "account",
+                "label": "Game account",
+                "required": True,
+                "kind": "SELECT",
+                "placeholder": "",
+                "options": ["One", "Two"],
+            }
+        ],
+        "translations": [{"locale": "zh-CN", "name": "月卡", "description": "说明"}],
+        **changes,
+    }
+
+
+CATEGORY = {
+    "id": "c-1",
+    "name": "Cards",
+    "slug": "cards",
+    "position": 1,
+    "productCount": 2,
+    "translations": [],
+}
+CODES = [
+    {"id": f"code-{state}", "masked": "M••••••33", "state": state, "createdAt": MOMENT}
+    for state in ("AVAILABLE", "RESERVED", "SOLD")
+]
+STEPS = ("PRODUCT", "CODES", "TEST_SALE", "SHARE")
+
+
+def checklist(done: int) -> dict[str, Any]:
+    return {
+        "steps": [{"kind": kind, "done": at < done} for at, kind in enumerate(STEPS)],
+        "complete": done == len(STEPS),
+        "shareUrl": "http://galaxy.localhost:8000",
+    }
+
+
+def dashboard(*, busy: bool) -> dict[str, Any]:
+    def sales(code: str) -> dict[str, Any]:
+        amount = money("123456.70" if busy else "0.00", code)
+        return {"currencyCode": code, "today": amount, "last7Days": amount, "last30Days": amount}
+
+    first = date(2026, 10, 24)
+    return {
+        "sales": [sales("CNY"), sales("USD")] if busy else [sales("CNY")],
+        "ordersByDay": [
+            {"date": str(first + timedelta(days=at)), "count": at * 7 % 11 if busy else 0}
+            for at in range(30)
+        ],
+        "ordersToDo": 2 if busy else 0,
+        "lowStock": [variant(stock={"available": 0, "reserved": 0, "sold": 9})] if busy else [],
+    }
+
+
+def order(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "o-1",
+        "number": "KS7Q2M4X",
+        "status": "DELIVERED",
+        "statusNote": None,
+        "createdAt": MOMENT,
+        "email": "buyer@example.com",
+        "locale": "en",
+        "buyerFields": [{"label": "Game account", "value": "player-one"}],
+        "total": money("29.70"),
+        "lines": [
+            {
+                "productName": "Moon Card",
+                "variantName": "30 days",
+                "variant": {"id": "v-1"},
+                "quantity": 3,
+                "unitPrice": money("9.90"),
+                "total": money("29.70"),
+                "codes": [{"masked": "M••••••33"}],
+            }
+        ],
+        "payments": [
+            {
+                "status": "SUCCEEDED",
+                "amount": money("29.70"),
+                "fee": money("0.18"),
+                "methodName": "Sandbox",
+                "providerReference": "pay_0f6e2c2f",
+                "createdAt": MOMENT,
+                "paidAt": MOMENT,
+            }
+        ],
+        "refunds": [{"amount": money("29.70"), "status": "DUE", "createdAt": MOMENT}],
+        "timeline": [{"message": "Paid.", "at": MOMENT}],
+        **changes,
+    }
+
+
+def job(state: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "kind": "codes.import",
+        "state": state,
+        "done": 40,
+        "total": 100,
+        "result": None,
+        "variant": variant(),
+        "createdAt": MOMENT,
+        "finishedAt": None if state in ("QUEUED", "RUNNING") else MOMENT,
+        **changes,
+    }
+
+
+def _list(*nodes: Any, more: bool = False) -> dict[str, Any]:
+    return {"nodes": list(nodes), "pageInfo": MORE if more else END}
+
+
+SHOP: dict[str, Any] = {"shop": shop(), "categories": _list(CATEGORY)}
+HERE = "/console/galaxy"
+LINK = {"email": "new@example.com", "purpose": "confirm"}
+Scenes = dict[str, tuple[str, dict[str, Any]]]
+
+_ACCOUNTS: Scenes = {
+    "landing": ("/", {"viewer": None}),
+    "landing-known": ("/", {"viewer": {"email": "lin@galaxy.example.com"}}),
+    "sign-up": ("/sign-up", {}),
+    "sign-up-sent": ("/sign-up/sent", {}),
+    "confirm": ("/confirm/t", {"accountLink": LINK}),
+    "confirm-gone": ("/confirm/t", {"accountLink": None}),
+    "sign-in": ("/sign-in", {}),
+    "sign-in-confirmed": ("/sign-in?done=confirmed", {}),
+    "sign-out": ("/sign-out", {}),
+    "reset": ("/password-reset", {}),
+    "reset-sent": ("/password-reset/sent", {}),
+    "reset-new": ("/password-reset/t", {"accountLink": {**LINK, "purpose": "reset"}}),
+    "reset-gone": ("/password-reset/t", {"accountLink": None}),
+}
+_VIEWER = {"email": "lin@galaxy.example.com", "locale": "en"}
+_CONSOLE: Scenes = {
+    "shops": ("", {"viewer": {**_VIEWER, "shops": [shop(), shop(name=LONG, status="CLOSED")]}}),
+    "shops-none": ("", {"viewer": {**_VIEWER, "shops": []}}),
+    "home-new": ("/galaxy/", {"checklist": checklist(0), "dashboard": dashboard(busy=False)}),
+    "home-busy": ("/galaxy/", {"checklist": checklist(4), "dashboard": dashboard(busy=True)}),
+    "products-none": ("/galaxy/products", {"products": _list()}),
+    "products-none-found": ("/galaxy/products?query=x", {"products": _list()}),
+    "products": (
+        "/galaxy/products",
+        {"products": _list(product(), product(name=LONG, images=[], category=None), more=True)},
+    ),
+    "product-new": ("/galaxy/products/new", {}),
+    "product": ("/galaxy/products/p-1", {"product": product()}),
+    "product-archived": (
+        "/galaxy/products/p-1?done=saved",
+        {"product": product(name=LONG, status="ARCHIVED", buyerFields=[], translations=[])},
+    ),
+    "categories": ("/galaxy/categories", {}),
+    "categories-none": ("/galaxy/categories", {"categories": _list()}),
+    "category": ("/galaxy/categories/c-1", {"category": CATEGORY}),
+    "stock-none": ("/galaxy/stock/v-1", {"variant": variant()}),
+    "stock-none-found": ("/galaxy/stock/v-1?state=SOLD", {"variant": variant()}),
+    "stock": ("/galaxy/stock/v-1", {"variant": variant(codes=_list(*CODES, more=True))}),
+    "job-queued": ("/galaxy/jobs/j-1", {"job": job("QUEUED", total=None)}),
+    "job-running": ("/galaxy/jobs/j-1", {"job": job("RUNNING")}),
+    "job-done": ("/galaxy/jobs/j-1", {"job": job("DONE", result="3 codes added.")}),
+    "job-failed": ("/galaxy/jobs/j-1", {"job": job("FAILED", variant=None)}),
+    "job-canceled": ("/galaxy/jobs/j-1", {"job": job("CANCELED")}),
+    "orders-none": ("/galaxy/orders", {"orders": _list()}),
+    "orders-none-found": ("/galaxy/orders?query=x", {"orders": _list()}),
+    "orders": ("/galaxy/orders", {"orders": _list(order(), order(email="x" * 90), more=True)}),
+    "order": ("/galaxy/orders/o-1", {"order": order()}),
+    "order-pending": (
+        "/galaxy/orders/o-1",
+        {"order": order(status="PENDING", statusNote="Held.", payments=[], refunds=[])},
+    ),
+    "settings": ("/galaxy/settings", {}),
+    "settings-closed": ("/galaxy/settings", {"shop": shop(status="CLOSED", locales=["en"])}),
+    "settings-suspended": (
+        "/galaxy/settings",
+        {"shop": shop(status="SUSPENDED", statusReason="Stolen keys", paymentMethods=[])},
+    ),
+    "tokens-none": ("/galaxy/tokens", {"apiTokens": []}),
+    "tokens": (
+        "/galaxy/tokens?done=revoked",
+        {
+            "apiTokens": [
+                {"id": "t-1", "name": LONG, "hint": "ks_1234", "createdAt": MOMENT,
+                 "expiresAt": None},
+                {"id": "t-2", "name": "Robot", "hint": "ks_5678", "createdAt": MOMENT,
+                 "expiresAt": MOMENT},
+            ]
+        },
+    ),
+}  # fmt: skip
+_OPERATOR: Scenes = {
+    "operator-shops": ("/operator/", {"shops": _list(shop(), shop(name=LONG), more=True)}),
+    "operator-none": ("/operator/", {"shops": _list()}),
+    "operator-shop": ("/operator/shops/shop-1", {"shop": shop()}),
+    "operator-suspended": (
+        "/operator/shops/shop-1?done=suspended",
+        {"shop": shop(status="SUSPENDED", statusReason="Stolen keys")},
+    ),
+}
+SCENES: Scenes = {
+    **_ACCOUNTS,
+    **{
+        name: ("/console" + path, {**(SHOP if path else {}), **data})
+        for name, (path, data) in _CONSOLE.items()
+    },
+    **_OPERATOR,
+}

@@ -1,0 +1,330 @@
+"""Pages of accounts, console and operator desk in every state, in both languages."""
+
+import re
+from typing import Any
+
+import pytest
+from httpx2 import Response
+from starlette.testclient import TestClient
+
+from keystall.themes.accounts.pages import PAGES as ACCOUNTS
+from keystall.themes.console.pages import PAGES as CONSOLE
+from keystall.themes.engine import check_pages
+from keystall.themes.operator.pages import PAGES as OPERATOR
+from tests.themes.desk import (
+    ADMIN,
+    DESK,
+    HERE,
+    RENDERER,
+    SCENES,
+    SHOP,
+    Scene,
+    application,
+    variant,
+)
+
+_CHINESE = re.compile(r"[一-鿿]")
+_NEW = HERE + "/products/new"
+_STOCK = HERE + "/stock/v-1"
+_REFUSED: dict[str, Any] = {"path": ["input", "variants", "1", "prices"], "code": "REQUIRED"}
+
+
+def client(scene: Scene, locale: str = "en") -> TestClient:
+    return TestClient(application(scene), cookies={"locale": locale}, follow_redirects=False)
+
+
+def opened(name: str, locale: str) -> str:
+    path, data = SCENES[name]
+    response = client(Scene(data), locale).get(path)
+    assert response.status_code == 200
+    return response.text
+
+
+def post(scene: Scene, path: str, form: str, **fields: Any) -> Response:
+    sent = {name.replace("__", "."): value for name, value in fields.items()}
+    return client(scene).post(path, data={"form": form, **sent})
+
+
+def test_documents_and_templates_fit_the_schemas() -> None:
+    extras = ("viewer_email",)
+    assert check_pages([*ACCOUNTS, *CONSOLE], ADMIN, RENDERER, extras=extras) == []
+    assert check_pages(OPERATOR, DESK, RENDERER, extras=extras) == []
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en"])
+@pytest.mark.parametrize("name", SCENES)
+def test_every_state_of_every_page_is_drawn(name: str, locale: str) -> None:
+    html = opened(name, locale)
+    assert f'<html lang="{locale}">' in html
+    assert html.count("<h1") == 1
+    assert html.rstrip().endswith("</html>")
+
+
+@pytest.mark.parametrize(
+    "name", ["landing", "sign-up", "confirm", "home-busy", "product-new", "stock", "order"]
+)
+def test_english_pages_have_no_chinese_but_the_switch(name: str) -> None:
+    html = opened(name, "en")
+    for switch in ('lang="zh-CN">中文</button>', ">中文</option>"):
+        html = html.replace(switch, "")
+    assert _CHINESE.findall(html) == []
+
+
+@pytest.mark.parametrize("name", ["confirm", "reset-new", "sign-out"])
+def test_opening_a_mailed_link_changes_nothing(name: str) -> None:
+    path, data = SCENES[name]
+    scene = Scene(data)
+    assert client(scene).get(path).status_code == 200
+    assert scene.calls == []
+
+
+@pytest.mark.parametrize(
+    ("to", "target"),
+    [
+        ("/console/galaxy/", "/console/galaxy/"),
+        ("//evil.example", "/console"),
+        ("/\\evil.example", "/console"),
+        ("https://evil.example", "/console"),
+        ("", "/console"),
+    ],
+)
+def test_signing_in_leads_back_but_never_to_another_site(to: str, target: str) -> None:
+    scene = Scene({}, {"sessionCreate": {"done": True, "userErrors": []}})
+    answer = post(scene, f"/sign-in?to={to}", "SessionCreate", email="a@b.cc", password="p" * 12)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == target
+
+
+def test_a_wrong_password_is_said_and_not_repeated() -> None:
+    error = {"path": [], "message": "Wrong pair", "code": "CREDENTIALS_WRONG"}
+    scene = Scene({}, {"sessionCreate": {"done": False, "userErrors": [error]}})
+    answer = post(scene, "/sign-in", "SessionCreate", email="a@b.cc", password="hunter2hunter2")
+    assert answer.status_code == 422
+    assert "Wrong pair" in answer.text
+    assert 'value="a@b.cc"' in answer.text
+    assert "hunter2" not in answer.text
+
+
+def test_a_new_product_carries_what_was_typed_and_no_row_of_mere_defaults() -> None:
+    scene = Scene(SHOP, {"productCreate": {"product": {"id": "p-9"}, "userErrors": []}})
+    answer = post(
+        scene,
+        _NEW,
+        "ProductCreate",
+        name="Moon Card",
+        status="ACTIVE",
+        categoryId="",
+        slug="",
+        variants__0__name="",
+        variants__0__prices__0__amount="9.90",
+        variants__0__prices__0__currencyCode="CNY",
+        variants__0__prices__1__amount="",
+        variants__0__prices__1__currencyCode="USD",
+        variants__0__minQuantity="1",
+        variants__0__maxQuantity="",
+        variants__1__name="",
+        variants__1__prices__0__amount="",
+        variants__1__prices__0__currencyCode="CNY",
+        variants__1__minQuantity="1",
+        variants__1__maxQuantity="10",
+        buyerFields__9999__label="",
+        translations__0__locale="zh-CN",
+        translations__0__name="",
+        uploadIds="",
+    )
+    assert answer.headers["location"] == HERE + "/products/p-9?done=created#main"
+    prices = [{"amount": "9.90", "currencyCode": "CNY"}]
+    assert scene.calls == [
+        (
+            "ProductCreate",
+            {
+                "input": {
+                    "name": "Moon Card",
+                    "slug": None,
+                    "categoryId": None,
+                    "status": "ACTIVE",
+                    "variants": [{"prices": prices, "minQuantity": 1}],
+                    "buyerFields": [],
+                    "translations": [],
+                }
+            },
+        )
+    ]
+
+
+def test_a_variant_without_a_price_is_told_at_its_price() -> None:
+    errors = [{**_REFUSED, "message": "Give a price"}]
+    scene = Scene(SHOP, {"productCreate": {"product": None, "userErrors": errors}})
+    answer = post(
+        scene, _NEW, "ProductCreate", name="X", variants__0__name="a", variants__3__name="b"
+    )
+    assert answer.status_code == 422
+    about = r'id="ProductCreate-variants-3-prices-0-amount-about">\s*<p class="error">Give a price'
+    assert re.search(about, answer.text)
+    assert 'name="variants.0.name" type="text" value="a"' in answer.text
+
+
+def again(what: str) -> Response:
+    scene = Scene(SHOP)
+    answer = post(
+        scene,
+        _NEW,
+        "ProductCreate",
+        again=what,
+        name="Moon Card",
+        description="**Bold**",
+        variants__0__name="first",
+        variants__1__name="second",
+        variants__1__maxQuantity="7",
+    )
+    assert scene.calls == []
+    assert answer.headers["cache-control"] == "no-store"
+    return answer
+
+
+def test_a_preview_shows_the_description_and_keeps_everything() -> None:
+    answer = again("preview")
+    assert answer.status_code == 200
+    assert "<strong>Bold</strong>" in answer.text
+    assert 'value="second"' in answer.text
+
+
+def test_one_more_variant_begins_with_the_defaults() -> None:
+    html = again("variants").text
+    assert 'value="first"' in html
+    assert re.search(r'name="variants.2.maxQuantity" type="text" value="10"', html)
+    assert 'name="variants.3.name"' not in html
+
+
+def test_a_removed_variant_moves_those_after_it_up() -> None:
+    html = again("drop variants.0").text
+    assert 'name="variants.0.name" type="text" value="second"' in html
+    assert 'name="variants.0.maxQuantity" type="text" value="7"' in html
+    assert 'name="variants.1.name"' not in html
+
+
+def test_the_last_question_and_picture_can_be_taken_away() -> None:
+    scene = Scene({**SHOP, **SCENES["product"][1]}, {"productUpdate": {"userErrors": []}})
+    fields = {"buyerFields__9999__label": "", "uploadIds": "", "name": "Moon Card"}
+    assert post(scene, HERE + "/products/p-1", "ProductUpdate", **fields).status_code == 303
+    assert scene.calls[0][1] == {
+        "id": "p-1",
+        "input": {"name": "Moon Card", "buyerFields": [], "uploadIds": []},
+    }
+
+
+def test_a_picture_that_is_not_kept_is_told_at_its_field() -> None:
+    scene = Scene(SHOP, refuse_upload="This is no picture.")
+    answer = client(scene).post(
+        _NEW,
+        data={"form": "ProductCreate", "name": "Moon Card"},
+        files={"uploadIds": ("x.png", b"no picture")},
+    )
+    assert answer.status_code == 422
+    assert '<p class="error">This is no picture.</p>' in answer.text
+    assert 'value="Moon Card"' in answer.text
+    assert scene.calls == []
+
+
+PREVIEW = {
+    "new": 2,
+    "duplicatesInFile": [{"line": 3, "firstLine": 1}],
+    "duplicatesInFileCount": 1,
+    "duplicatesInStock": [{"line": 5}],
+    "duplicatesInStockCount": 200,
+    "bad": [{"line": 4, "reason": "Too long"}],
+    "badCount": 1,
+    "encoding": "gb18030",
+}
+
+
+def test_pasted_codes_become_an_upload_and_never_stand_in_the_page() -> None:
+    answers = {"codesPreview": {"preview": PREVIEW, "userErrors": []}}
+    scene = Scene({**SHOP, "variant": variant()}, answers)
+    answer = post(scene, _STOCK, "CodesPreview", text="SECRET-1\r\nSECRET-2", uploadId="")
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    assert scene.stored == [("pasted.txt", b"SECRET-1\r\nSECRET-2")]
+    assert scene.calls == [("CodesPreview", {"variantId": "v-1", "uploadId": "upload-1"})]
+    assert "SECRET" not in answer.text
+    assert 'name="uploadId" value="upload-1"' in answer.text
+    for told in ("2 new codes", "line 3 repeats line 1", "Line 4:", "Too long", "GB18030"):
+        assert told in answer.text
+
+
+def test_an_import_leads_to_its_job() -> None:
+    scene = Scene({}, {"codesImport": {"job": {"id": "j-1"}, "userErrors": []}})
+    fields = {"uploadId": "u-1", "idempotencyKey": "key-12345678"}
+    answer = post(scene, _STOCK, "CodesImport", **fields)
+    assert answer.headers["location"] == HERE + "/jobs/j-1"
+    expected = {"variantId": "v-1", "uploadId": "u-1", "skipBad": False}
+    assert scene.calls == [("CodesImport", {**expected, "idempotencyKey": "key-12345678"})]
+
+
+def test_an_import_that_is_refused_keeps_its_upload() -> None:
+    error = {"path": [], "message": "1 bad line", "code": "BAD_LINES"}
+    scene = Scene(
+        {**SHOP, "variant": variant()}, {"codesImport": {"job": None, "userErrors": [error]}}
+    )
+    answer = post(scene, _STOCK, "CodesImport", uploadId="u-1", idempotencyKey="key-12345678")
+    assert answer.status_code == 422
+    assert "1 bad line" in answer.text
+    assert 'name="uploadId" value="u-1"' in answer.text
+    assert 'name="skipBad"' in answer.text
+
+
+def test_a_revealed_code_is_shown_where_it_stands_and_nowhere_else() -> None:
+    revealed = {"code": {"id": "code-SOLD"}, "secret": "MOON-1", "userErrors": []}
+    scene = Scene(SCENES["stock"][1], {"codeReveal": revealed})
+    answer = post(scene, _STOCK, "CodeReveal", id="code-SOLD")
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.text.count("MOON-1") == 1
+    assert answer.text.count("M••••••33") == 3  # two rows, and a label
+
+
+def test_a_token_is_shown_once() -> None:
+    made = {"apiToken": {"id": "t-1"}, "secret": "ks_secret", "userErrors": []}
+    scene = Scene({**SHOP, "apiTokens": []}, {"apiTokenCreate": made})
+    answer = post(scene, HERE + "/tokens", "ApiTokenCreate", name="Robot")
+    assert answer.text.count("ks_secret") == 1
+    assert answer.headers["cache-control"] == "no-store"
+    assert "ks_secret" not in client(scene).get(HERE + "/tokens").text
+
+
+def test_saving_a_list_with_a_default_says_each_once_and_the_default_first() -> None:
+    scene = Scene(SHOP, {"shopUpdate": {"shop": None, "userErrors": []}})
+    fields = {"currencies": ["USD", "CNY", "USD"], "locales": ["zh-CN", "en"]}
+    post(scene, HERE + "/settings", "ShopSelling", **fields)
+    assert scene.calls == [
+        ("ShopSelling", {"input": {"locales": ["zh-CN", "en"], "currencies": ["USD", "CNY"]}})
+    ]
+
+
+def test_a_logo_is_not_taken_away_by_sending_none() -> None:
+    scene = Scene(SHOP)
+    answer = post(scene, HERE + "/settings", "ShopLogo", logoUploadId="")
+    assert answer.status_code == 422
+    assert scene.calls == []
+
+
+def test_a_chart_has_its_numbers_as_a_table_behind() -> None:
+    html = opened("home-busy", "en")
+    assert html.count("</title></rect>") == 27  # three of the thirty days have no order
+    assert "152 orders in 30 days" in html
+    table = html.split('<table class="plain-table">')[1].split("</table>")[0]
+    assert table.count("<tr>") == 31
+    assert '<td>Nov 22, 2026</td><td class="num">5</td>' in table
+
+
+def test_a_running_job_refreshes_itself_and_an_ended_one_does_not() -> None:
+    running, done = opened("job-running", "en"), opened("job-done", "en")
+    assert '<meta http-equiv="refresh" content="3">' in running
+    assert 'data-live="/console/galaxy/jobs/j-1/events"' in running
+    assert "http-equiv" not in done
+    assert "data-live" not in done
+
+
+def test_a_suspended_shop_tells_its_merchant_why_on_every_page() -> None:
+    html = opened("settings-suspended", "en")
+    assert "Stolen keys" in html
+    assert "ShopReopen" not in html
