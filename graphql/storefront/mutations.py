@@ -159,8 +159,7 @@ class Mutation:
         )
         made, errors = await attempted(context, call, CartUserError)
         cart = await cart_of(context, made) if made else None
-        if cart is not None and context.effects is not None:
-            # A page keeps the cart in a cookie; a program keeps the id it is answered.
+        if cart is not None:
             context.effect("cart", cart.id)
         return CartCreatePayload(cart=cart, user_errors=errors)
 
@@ -235,7 +234,8 @@ class Mutation:
         row, errors = await attempted(context, call, CartUserError)
         if row is None:
             return CartCompletePayload(order=None, redirect_url=None, user_errors=errors)
-        context.effect("cart", None)
+        # The cart stays with its buyer: sent again it answers the same order, and whoever left the
+        # payment page finds the order through it. The next purchase starts another one.
         address = await start_payment(context.installation, context.require_shop(), row)
         return CartCompletePayload(
             order=await order_of(context, row),

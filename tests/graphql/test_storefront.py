@@ -297,7 +297,7 @@ async def test_a_cart_becomes_an_order_that_opens_by_its_token(
     assert canceled["orderCancel"] == {"order": {"status": "CANCELED"}, "userErrors": []}
 
 
-async def test_a_page_is_told_to_keep_the_cart_and_to_drop_it(
+async def test_a_page_is_told_to_keep_the_cart_which_leads_to_its_order(
     installation: Installation, shop: Shop
 ) -> None:
     variant = await the_variant(shop, await a_product(installation, shop))
@@ -314,13 +314,15 @@ async def test_a_page_is_told_to_keep_the_cart_and_to_drop_it(
     complete = """mutation ($id: ID!, $method: ID!) {
       cartBuyerUpdate(cartId: $id, input: {email: "a@example.com"}) { userErrors { code } }
       cartComplete(cartId: $id, paymentMethod: $method, idempotencyKey: "a-new-purchase") {
-        userErrors { code } } }"""
+        order { token } userErrors { code } } }"""
     chosen = method["shop"]["paymentMethods"][0]["id"]
-    await ask("storefront", page, complete, id=cart, method=chosen)
-    assert [(effect.name, effect.value) for effect in page.effects or []] == [
-        ("cart", cart),
-        ("cart", None),
-    ]
+    done = await ask("storefront", page, complete, id=cart, method=chosen)
+    assert [(effect.name, effect.value) for effect in page.effects or []] == [("cart", cart)]
+    kept = await ask(
+        "storefront", page, "query ($id: ID!) { cart(id: $id) { order { token } } }", id=cart
+    )
+    assert kept["cart"] == {"order": done["cartComplete"]["order"]}
+    assert kept["cart"]["order"]["token"] != ""
 
 
 async def test_an_order_opens_neither_elsewhere_nor_by_number_nor_by_id(
