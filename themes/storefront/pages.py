@@ -67,7 +67,6 @@ PAGES: tuple[Page, ...] = (
                 before=("Buyer",),
                 success="{cartComplete.redirectUrl}",
                 success_else="/{l}/order/{cartComplete.order.token}",
-                effects=_CART,
             ),
         ),
     ),
