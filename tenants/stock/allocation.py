@@ -1,7 +1,8 @@
 """Codes moving between shelf and order: reserved, sold, freed. One statement each.
 
 Buyers of one product do not queue behind each other: a row that somebody else is just taking is
-passed over, not waited for, and there is no counter row to stand in line at.
+passed over, not waited for, and there is no counter row to stand in line at. An order's codes are
+found by an array of its lines, so that no plan ever reads all that the shop has sold.
 """
 
 from collections.abc import Sequence
@@ -61,8 +62,8 @@ async def sell(tx: Transaction, shop: UUID, order: UUID) -> int:
     return await tx.execute(
         """
         update codes set state = 'sold', sold_at = now()
-        where shop_id = $1 and state = 'reserved' and order_line_id in (
-          select id from order_lines where shop_id = $1 and order_id = $2)
+        where shop_id = $1 and state = 'reserved' and order_line_id = any (array(
+          select id from order_lines where shop_id = $1 and order_id = $2))
         """,
         shop, order,
     )  # fmt: skip
@@ -73,8 +74,8 @@ async def free(tx: Transaction, shop: UUID, order: UUID) -> int:
     return await tx.execute(
         """
         update codes set state = 'available', order_line_id = null
-        where shop_id = $1 and state = 'reserved' and order_line_id in (
-          select id from order_lines where shop_id = $1 and order_id = $2)
+        where shop_id = $1 and state = 'reserved' and order_line_id = any (array(
+          select id from order_lines where shop_id = $1 and order_id = $2))
         """,
         shop, order,
     )  # fmt: skip

@@ -1,0 +1,65 @@
+"""An order's codes are found by its lines, however many codes the shop has sold already."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from keystall.platform import database
+from keystall.platform.database import Row
+from keystall.platform.ids import new_id
+from keystall.tenants.delivery.service import codes_of_orders
+from keystall.tenants.installation import Installation
+from keystall.tenants.stock.allocation import free, sell
+
+Touch = Callable[["Recorder", Installation, UUID], Awaitable[Any]]
+
+
+class Recorder:
+    """Notes statements and answers nothing."""
+
+    def __init__(self) -> None:
+        self.statements: list[tuple[str, tuple[object, ...]]] = []
+
+    async def rows(self, sql: str, *args: object) -> Sequence[Row]:
+        self.statements.append((sql, args))
+        return []
+
+    async def row(self, sql: str, *args: object) -> Row | None:
+        raise AssertionError("no statement here asks for one row")
+
+    async def value(self, sql: str, *args: object) -> Any:
+        raise AssertionError("no statement here asks for one value")
+
+    async def execute(self, sql: str, *args: object) -> int:
+        self.statements.append((sql, args))
+        return 0
+
+
+async def _reads(recorder: Recorder, installation: Installation, shop: UUID) -> None:
+    await codes_of_orders(recorder, installation, shop, [new_id(), new_id()])
+
+
+async def _sells(recorder: Recorder, installation: Installation, shop: UUID) -> None:
+    await sell(recorder, shop, new_id())
+
+
+async def _frees(recorder: Recorder, installation: Installation, shop: UUID) -> None:
+    await free(recorder, shop, new_id())
+
+
+@pytest.mark.parametrize("touch", [_reads, _sells, _frees])
+async def test_the_codes_of_an_order_are_read_by_their_lines(
+    touch: Touch, installation: Installation
+) -> None:
+    shop, recorder = new_id(), Recorder()
+
+    await touch(recorder, installation, shop)
+
+    ((sql, args),) = recorder.statements
+    async with database.transaction(shop) as db:
+        # On tables this small the planner would rather read everything, index or not.
+        await db.execute("set local enable_seqscan = off")
+        plan = [row["QUERY PLAN"] for row in await db.rows(f"explain {sql}", *args)]
+    assert any("Cond" in line and "order_line_id = ANY" in line for line in plan)
