@@ -1,0 +1,312 @@
+"""A canary code goes through every flow, failures included; then everything that rests is searched.
+
+The whole product runs as `keystall demo`. What a merchant put in and a buyer took out must show in
+their answers, and nowhere else: not in the database, its WAL, Valkey's files, jobs, logs, mails,
+stored files or metrics.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from keystall.platform.engines.ports import free_port
+from keystall.platform.http import http_client
+from tests.canary.traces import files_below, traces
+
+ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+SLUG = "galaxy"
+
+
+def canary() -> str:
+    return "-".join("".join(secrets.choice(ALPHABET) for _ in range(6)) for _ in range(4))
+
+
+@dataclass
+class Town:
+    """A running demo, and everything secret that was ever given to it."""
+
+    home: Path
+    process: subprocess.Popen[bytes]
+    told: dict[str, Any]
+    canaries: list[str] = field(default_factory=list)
+
+    def new(self, count: int = 1) -> list[str]:
+        made = [canary() for _ in range(count)]
+        self.canaries += made
+        return made
+
+    @property
+    def shop(self) -> dict[str, Any]:
+        found: dict[str, Any] = next(s for s in self.told["shops"] if s["slug"] == SLUG)
+        return found
+
+    def environment(self, name: str) -> str:
+        for line in (self.home / "environment").read_text().splitlines():
+            if line.startswith(f"{name}="):
+                return line.partition("=")[2].strip("'")
+        raise KeyError(name)
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    home = tmp_path_factory.mktemp("canary") / "home"
+    command = [sys.executable, "-m", "keystall", "demo", "--home", str(home)]
+    log = (home.parent / "demo.log").open("wb")
+    process = subprocess.Popen([*command, "--port", str(free_port())], stdout=log, stderr=log)
+    deadline = time.monotonic() + 90
+    while not (home / "demo.json").exists():
+        assert process.poll() is None, (home.parent / "demo.log").read_text()
+        assert time.monotonic() < deadline, "the demo does not start"
+        time.sleep(0.1)
+    try:
+        yield Town(home, process, json.loads((home / "demo.json").read_text()))
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+        log.close()
+
+
+class Client:
+    """A program on the shop's APIs."""
+
+    def __init__(self, town: Town) -> None:
+        self.town = town
+        self.http = http_client()
+
+    async def admin(self, document: str, **variables: Any) -> dict[str, Any]:
+        shop = self.town.shop
+        answer = await self.http.post(
+            shop["admin_graphql"],
+            json={"query": document, "variables": variables},
+            headers={"authorization": f"Bearer {shop['admin_token']}"},
+        )
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async def buyer(self, document: str, **variables: Any) -> dict[str, Any]:
+        answer = await self.http.post(
+            self.town.shop["storefront_graphql"], json={"query": document, "variables": variables}
+        )
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async def a_variant(self) -> str:
+        made = await self.admin(
+            """
+            mutation($input: ProductCreateInput!) {
+              productCreate(input: $input) {
+                product { variants { id } } userErrors { path code } } }
+            """,
+            input={
+                "name": f"Canary {secrets.token_hex(3)}",
+                "variants": [{"prices": [{"amount": "9.90", "currencyCode": "CNY"}]}],
+            },
+        )
+        assert made["data"]["productCreate"]["userErrors"] == []
+        variant: str = made["data"]["productCreate"]["product"]["variants"][0]["id"]
+        return variant
+
+    async def put_in_stock(self, variant: str, text: str, **more: Any) -> dict[str, Any]:
+        answer = await self.admin(
+            """
+            mutation($input: CodesInput!, $key: String!, $skip: Boolean!) {
+              codesImport(input: $input, idempotencyKey: $key, skipBad: $skip) {
+                job { id } userErrors { path code message } } }
+            """,
+            input={"variantId": variant, "text": text},
+            key=secrets.token_hex(8),
+            skip=more.get("skip", False),
+        )
+        result: dict[str, Any] = answer["data"]["codesImport"]
+        if result["job"]:
+            await self.until_done(result["job"]["id"])
+        return result
+
+    async def until_done(self, job: str) -> None:
+        for _ in range(200):
+            answer = await self.admin("query($id: ID!) { job(id: $id) { state } }", id=job)
+            if answer["data"]["job"]["state"] in ("DONE", "FAILED", "CANCELED"):
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError("the import does not end")
+
+    async def order(self, variant: str, quantity: int = 1) -> dict[str, Any]:
+        made = await self.buyer(
+            """
+            mutation($input: CartCreateInput!) {
+              cartCreate(input: $input) { cart { id } userErrors { code } } }
+            """,
+            input={"lines": [{"variantId": variant, "quantity": quantity}]},
+        )
+        cart = made["data"]["cartCreate"]["cart"]["id"]
+        methods = await self.buyer("{ shop { paymentMethods { id } } }")
+        done = await self.buyer(
+            """
+            mutation($cart: ID!, $buyer: CartBuyerInput!, $method: ID!, $key: String!) {
+              cartBuyerUpdate(cartId: $cart, input: $buyer) { userErrors { code } }
+              cartComplete(cartId: $cart, paymentMethod: $method, idempotencyKey: $key) {
+                order { token } redirectUrl userErrors { code } } }
+            """,
+            cart=cart,
+            buyer={"email": f"{secrets.token_hex(4)}@buyers.example.com"},
+            method=methods["data"]["shop"]["paymentMethods"][0]["id"],
+            key=secrets.token_hex(8),
+        )
+        complete: dict[str, Any] = done["data"]["cartComplete"]
+        assert complete["userErrors"] == []
+        return complete
+
+    async def pay(self, redirect_url: str, act: str = "pay") -> None:
+        page = await self.http.get(redirect_url)
+        assert page.status_code == 200
+        origin = redirect_url.rpartition("/p/")[0]
+        paid = await self.http.post(redirect_url, data={"act": act}, headers={"origin": origin})
+        assert paid.status_code in (200, 303), paid.text
+
+    async def until(self, token: str, status: str) -> None:
+        for _ in range(200):
+            answer = await self.buyer(
+                "query($token: String!) { order(token: $token) { status } }", token=token
+            )
+            if answer["data"]["order"]["status"] == status:
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"the order does not become {status}: {answer}")
+
+
+async def resting_places(town: Town) -> dict[str, bytes]:
+    """Everything that the town keeps: files as they lie there, and the database as it reads."""
+    places = dict(files_below(town.home.parent))
+    # `secrets.json` and `environment` are the demo's own keys, made before any canary.
+    connection = await asyncpg.connect(town.environment("KEYSTALL_OWNER_DATABASE_URL"))
+    try:
+        tables = await connection.fetch(
+            "select tablename from pg_tables where schemaname = 'public'"
+        )
+        for table in (row["tablename"] for row in tables):
+            rows = await connection.fetch(f'select t::text from "{table}" t')
+            places[f"table {table}"] = "\n".join(row["t"] for row in rows).encode()
+    finally:
+        await connection.close()
+    return places
+
+
+async def test_a_code_shows_to_its_buyer_and_its_merchant_and_rests_nowhere(town: Town) -> None:
+    client = Client(town)
+    variant = await client.a_variant()
+
+    # Put in stock: pasted, twice, with a bad line (refused, then skipped), looked at only.
+    sold = town.new(2)
+    kept = town.new(2)
+    assert (await client.put_in_stock(variant, "\n".join(sold)))["userErrors"] == []
+    assert (await client.put_in_stock(variant, "\n".join([*sold, *kept])))["userErrors"] == []
+    bad = town.new(2)
+    refused = await client.put_in_stock(variant, f"{bad[0]}\x00\n{bad[1]}")
+    assert [error["code"] for error in refused["userErrors"]] == ["BAD_LINES"]
+    skipped = await client.put_in_stock(variant, f"{bad[0]}\x00\n{bad[1]}", skip=True)
+    assert skipped["userErrors"] == []
+    looked_at = await client.admin(
+        """
+        mutation($input: CodesInput!) { codesPreview(input: $input) {
+          preview { new badCount } userErrors { code } } }
+        """,
+        input={"variantId": variant, "text": "\n".join(town.new(3))},
+    )
+    assert looked_at["data"]["codesPreview"]["preview"]["new"] == 3
+
+    # Bought: on the page, as a file, through the API; revealed by the merchant.
+    order = await client.order(variant, 2)
+    await client.pay(order["redirectUrl"])
+    await client.until(order["order"]["token"], "DELIVERED")
+    shop_url, token = town.shop["url"], order["order"]["token"]
+    page = await client.http.get(f"{shop_url}/zh/order/{token}/codes")
+    file = await client.http.get(f"{shop_url}/order/{token}/codes.txt")
+    answer = await client.buyer(
+        "query($token: String!) { order(token: $token) { lines { codes { secret } } } }",
+        token=token,
+    )
+    told = answer["data"]["order"]["lines"][0]["codes"]
+    assert sorted(code["secret"] for code in told) == sorted(sold)
+    assert sorted(file.text.split()) == sorted(sold)
+    assert all(code in page.text for code in sold)
+    listed = await client.admin(
+        "query($id: ID!) { variant(id: $id) { codes { nodes { id masked state } } } }", id=variant
+    )
+    nodes = listed["data"]["variant"]["codes"]["nodes"]
+    assert traces(town.canaries, {"the masked list": json.dumps(listed).encode()}) == []
+    free = [node["id"] for node in nodes if node["state"] == "AVAILABLE"]
+    shown = await client.admin(
+        "mutation($id: ID!) { codeReveal(id: $id) { secret userErrors { code } } }", id=free[0]
+    )
+    assert shown["data"]["codeReveal"]["secret"] in {*kept, bad[1]}
+    await client.admin(
+        "mutation($ids: [ID!]!) { codesDelete(ids: $ids) { userErrors { code } } }", ids=free[:1]
+    )
+
+    # Failures: a payment that buys nothing, words in the wrong places, a worker that dies.
+    other = await client.a_variant()
+    await client.put_in_stock(other, town.new()[0])
+    wrong = await client.order(other)
+    await client.pay(wrong["redirectUrl"], "wrong")
+    await client.http.get(f"{shop_url}/zh/search", params={"q": town.new()[0]})
+    await client.http.get(f"{shop_url}/zh/order/{town.new()[0]}")
+    await client.buyer("{ order(token: 1) { " + town.new()[0].replace("-", " ") + " } }")
+    await client.admin("query { product(id: " + json.dumps(town.new()[0]) + ") { id } }")
+    await client.http.post(f"{shop_url}/callbacks/sandbox/{'0' * 8}", content=town.new()[0])
+    await client.http.post(
+        f"{town.told['platform_url']}/sign-in",
+        data={"form": "SessionCreate", "email": "x@example.com", "password": town.new()[0]},
+        headers={"origin": town.told["platform_url"]},
+    )
+    kill_worker(town)
+    assert (await client.put_in_stock(variant, town.new()[0]))["userErrors"] == []
+
+    places = await resting_places(town)
+    assert {"table codes", "table outbox"} < set(places)
+    assert any("pg_wal" in name for name in places)
+    assert any(name.startswith("home/valkey/appendonly") for name in places)
+    assert any(name.endswith(".eml") for name in places)
+    assert traces(town.canaries, places) == []
+
+    await client.http.aclose()
+
+
+async def test_a_leak_planted_on_purpose_is_found(town: Town) -> None:
+    planted = canary()
+    connection = await asyncpg.connect(town.environment("KEYSTALL_OWNER_DATABASE_URL"))
+    await connection.execute("update orders set number = number || $1", f"~{planted[:9]}")
+    await connection.close()
+    with (town.home / "logs" / "worker.log").open("a") as log:
+        log.write(f"bought {planted[3:12]}\n")
+    found = traces([planted], await resting_places(town))
+    assert "table orders: raw" in found
+    assert "home/logs/worker.log: raw" in found
+    assert any("pg_wal" in place for place in found)
+
+
+def kill_worker(town: Town) -> None:
+    """SIGKILL the demo's worker; its supervisor starts another."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if b"worker" in words and parent == town.process.pid:
+            os.kill(int(entry.name), signal.SIGKILL)
+            return
+    raise AssertionError("no worker to kill")
