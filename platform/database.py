@@ -33,6 +33,10 @@ _APP_LABEL = "keystall"
 _MIGRATION_LOCK = 0x6B657973  # one migrating process at a time
 
 
+class NotCommitted(Exception):
+    """A statement had failed in the transaction and was not undone: nothing of it was kept."""
+
+
 class Reads(Protocol):
     """What a query needs: a transaction and a request's reader both have it.
 
@@ -130,7 +134,10 @@ async def _end(pool: asyncpg.Pool, connection: asyncpg.Connection, statement: st
     async def end() -> None:
         try:
             if statement is not None and not connection.is_closed():
-                await connection.execute(statement)
+                done = await connection.execute(statement)
+                # PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK, no error.
+                if statement == "commit" and done != "COMMIT":
+                    raise NotCommitted
         finally:
             await pool.release(connection)
 
@@ -176,16 +183,20 @@ def system() -> AbstractAsyncContextManager[Transaction]:
 class Reader:
     """The reads of one request: a read-only transaction, opened by its first statement.
 
-    All its statements see one moment of the database. `close` ends it and must be called; a
-    statement after that opens another one.
+    All its statements see one moment of the database. `close` ends it, and a statement after that
+    opens another one; `finish` ends the last one and must be called.
     """
 
     def __init__(self, shop: UUID | None) -> None:
         self._shop = shop
         self._connection: asyncpg.Connection | None = None
         self._turn = asyncio.Lock()
+        self._over = False
 
     async def _opened(self) -> asyncpg.Connection:
+        if self._over:
+            # What a request left running would open a connection that nobody gives back.
+            raise RuntimeError("the request of this reader is over")
         if self._connection is None:
             pool: asyncpg.Pool = _client("reader")._pool
             connection = await pool.acquire()
@@ -215,6 +226,16 @@ class Reader:
 
     async def close(self) -> None:
         """Gives the connection back. Harmless when nothing was read."""
+        if self._connection is not None or self._turn.locked():
+            # It may have to wait for a statement; who waits can be cancelled, the giving back not.
+            await asyncio.shield(asyncio.ensure_future(self._give_back()))
+
+    async def finish(self) -> None:
+        """Gives the connection back for good: a later statement is a RuntimeError."""
+        self._over = True
+        await self.close()
+
+    async def _give_back(self) -> None:
         async with self._turn:
             connection, self._connection = self._connection, None
             if connection is not None:
