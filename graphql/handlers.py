@@ -92,7 +92,7 @@ class Handlers:
         try:
             return await handler(request, context)
         finally:
-            await context.reader.close()
+            await context.reader.finish()
 
     async def _callback(self, request: Request, context: RequestContext) -> Response:
         """Whatever is wrong with a callback, a stranger learns only that it was refused."""

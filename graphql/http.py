@@ -123,7 +123,7 @@ async def _run(
         response.headers["allow"] = "POST"
         return response
     finally:
-        await context.reader.close()
+        await context.reader.finish()
     return wire.respond(answer, media_type)
 
 

@@ -108,7 +108,7 @@ class Visits:
             values={"cartId": self.cookie(request, "cart")},
             form_targets=targets,
             effects=effects,
-            release=context.reader.close,
+            release=context.reader.finish,
         )
 
     async def _person(self, request: Request, page: Page) -> Visit | Response:
@@ -132,7 +132,7 @@ class Visits:
             values={"session": self.session_of(request)},
             extras={"viewer_email": email},
             effects=effects,
-            release=context.reader.close,
+            release=context.reader.finish,
         )
 
     def _refusal(self, request: Request, page: Page, context: RequestContext) -> Response | None:

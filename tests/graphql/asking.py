@@ -36,6 +36,9 @@ class CountingReader:
     async def close(self) -> None:
         await self._reader.close()
 
+    async def finish(self) -> None:
+        await self._reader.finish()
+
 
 def caller(**changed: Any) -> Caller:
     """Where a request came from."""
