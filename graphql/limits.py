@@ -4,6 +4,7 @@ One rule class, made once: Strawberry's own limiters make a new class for each r
 cache of validated documents, keyed by the rules, then never hits.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    StringValueNode,
     ValidationContext,
     ValidationRule,
     Visitor,
@@ -52,13 +54,21 @@ class _Extent:
     lists: int
 
 
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""NUL and half characters: JSON can say them, no database can keep or compare them."""
+
+
 class _Counter(Visitor):
-    """Counts aliases and directives of a whole document."""
+    """Counts aliases, directives and unstorable texts of a whole document."""
 
     def __init__(self) -> None:
         super().__init__()
         self.aliases = 0
         self.directives = 0
+        self.unstorable = 0
+
+    def enter_string_value(self, node: StringValueNode, *_: Any) -> None:
+        self.unstorable += UNSTORABLE.search(node.value) is not None
 
     def enter_field(self, node: FieldNode, *_: Any) -> None:
         self.aliases += node.alias is not None
@@ -86,6 +96,8 @@ class DocumentLimits(ValidationRule):
         visit(document, counter)
         self._at_most(counter.aliases, MAX_ALIASES, "aliases")
         self._at_most(counter.directives, MAX_DIRECTIVES, "directives")
+        if counter.unstorable:
+            self.report_error(bad_input("A text holds characters that cannot be stored."))
         for definition in document.definitions:
             if isinstance(definition, OperationDefinitionNode):
                 self._judge(definition)

@@ -23,6 +23,8 @@ class NoReader:
     async def close(self) -> None:
         return None
 
+    finish = close
+
 
 def context(**changed: Any) -> RequestContext:
     """A request that knows nobody and reads nothing."""
@@ -62,8 +64,17 @@ def _numbers(start: int, first: int | None, after: str | None) -> Connection[Num
     return connection(rows, size, after=after, node=lambda n: n, key=lambda n: (n.value,))
 
 
+@strawberry.input
+class Texts:
+    text: str
+
+
 @strawberry.type
 class Query:
+    @strawberry.field
+    def said(self, texts: list[Texts]) -> str:
+        return "".join(one.text for one in texts)
+
     @strawberry.field
     def one(self) -> Number:
         return Number(value=1)

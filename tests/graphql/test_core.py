@@ -84,6 +84,22 @@ async def test_a_read_does_not_write(counting: KeystallSchema, make_context: Mak
         await run(counting, "mutation { count }", {}, make_context(), allowed=operation.READING)
 
 
+@pytest.mark.parametrize(
+    ("document", "variables"),
+    [
+        ("query ($t: [Texts!]!) { said(texts: $t) }", {"t": [{"text": "a\x00b"}]}),
+        ("query ($t: [Texts!]!) { said(texts: $t) }", {"t": [{"text": "\ud800"}]}),
+        ('{ said(texts: [{text: "\\u0000"}]) }', {}),
+    ],
+)
+async def test_what_no_database_can_keep_is_refused_before_it_runs(
+    counting: KeystallSchema, make_context: Make, document: str, variables: dict[str, object]
+) -> None:
+    answer = await run(counting, document, variables, make_context())
+    assert not answer.ran
+    assert "cannot be stored" in answer.errors[0]["message"]
+
+
 NESTED = "next { " * 20 + "value" + " }" * 20
 CIRCLE = "{ one { ...A } } fragment A on Number { next { ...A } }"
 DOUBLING = "{ one { ...F0 } } " + " ".join(
