@@ -82,6 +82,23 @@ function tick() {
 // cannot be held (old proxies, in-app browsers) gives way to asking every few seconds.
 const streams = new Map();
 
+// A block that comes back as it was is left alone: whoever reads, tabs or types in it stays there.
+const drawn = new Map();
+document.addEventListener("htmx:before:swap", (event) => {
+  const { sourceElement: block, text } = event.detail.ctx;
+  if (block?.dataset?.live === undefined) return;
+  if (drawn.get(block.id) === text) event.preventDefault();
+  drawn.set(block.id, text);
+});
+
+// What was unfolded stays so when its block is drawn anew.
+const unfolded = new Set();
+const summary = (details) => details.querySelector("summary")?.textContent;
+document.addEventListener("toggle", (event) => {
+  if (event.target.open) unfolded.add(summary(event.target));
+  else unfolded.delete(summary(event.target));
+}, true);
+
 function follow() {
   const wanted = new Map($all("[data-live]").map((block) => [block.dataset.live, block]));
   for (const [address, stop] of streams) {
@@ -122,6 +139,9 @@ function enhance() {
     time.textContent = local.toLocaleString(document.documentElement.lang, {
       dateStyle: "medium", timeStyle: "short",
     });
+  }
+  for (const details of $all("[data-live] details:not([open])")) {
+    if (unfolded.has(summary(details))) details.open = true;
   }
   tick();
   follow();
