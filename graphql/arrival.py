@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 from keystall.graphql.context import Program, RequestContext
 from keystall.platform import database
 from keystall.tenants.identity.service import Viewer
@@ -110,6 +112,8 @@ def _context(
     currency: str,
     viewer: Viewer | Program | None = None,
 ) -> RequestContext:
+    if shop is not None:
+        structlog.contextvars.bind_contextvars(shop=str(shop.id))
     return RequestContext(
         installation=installation,
         reader=database.reader(shop.id if shop else None),

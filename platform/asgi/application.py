@@ -71,12 +71,13 @@ async def serving(settings: Settings) -> AsyncIterator[ASGIApp]:
         try:
             live = Live(installation.queue)
             async with live.running():
-                yield _application(installation, live)
+                yield application(installation, live)
         finally:
             await database.disconnect()
 
 
-def _application(installation: Installation, live: Live) -> ASGIApp:
+def application(installation: Installation, live: Live) -> ASGIApp:
+    """The application over what is open already."""
     settings = installation.settings
     renderer = make_renderer()
     failures = Failures(renderer, lambda request: request.scope["state"]["request_id"])

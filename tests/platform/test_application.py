@@ -1,0 +1,136 @@
+"""The whole application behind one door, over the real database and Redis."""
+
+import io
+import json
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+import structlog
+
+from keystall.platform import database
+from keystall.platform.asgi.application import application
+from keystall.platform.live import Live
+from keystall.tenants.identity.service import Visitor, sign_in
+from keystall.tenants.installation import Installation
+from keystall.tenants.shops.operating import shop_resume, shop_suspend
+from keystall.tenants.shops.shop import Shop
+from tests.factories import PASSWORD, a_shop, a_viewer
+
+PLATFORM = "http://localhost:8000"
+
+
+@pytest.fixture
+async def web(installation: Installation) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(application(installation, Live(installation.queue)))
+    async with httpx2.AsyncClient(transport=transport) as client:
+        yield client
+
+
+@pytest.fixture
+def lines() -> io.StringIO:
+    """What the access log says from here on."""
+    log = io.StringIO()
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(log),
+        cache_logger_on_first_use=False,
+    )
+    return log
+
+
+def address(shop: Shop) -> str:
+    return f"http://{shop.slug}.localhost:8000"
+
+
+async def test_the_host_alone_decides_which_shop_answers(
+    installation: Installation, web: httpx2.AsyncClient
+) -> None:
+    lulu = await a_shop(installation, name="Lulu Cards")
+    momo = await a_shop(installation, name="Momo Keys")
+    assert "Lulu Cards" in (await web.get(address(lulu) + "/en/")).text
+    assert "Momo Keys" in (await web.get(address(momo) + "/en/")).text
+    assert (await web.get("http://nobody.localhost:8000/en/")).status_code == 404
+    assert (await web.get(address(lulu) + "/console/")).status_code == 404
+    assert (await web.get(f"{PLATFORM}/en/")).status_code == 404
+
+
+async def test_a_shop_opens_in_the_language_of_the_browser_where_it_speaks_it(
+    installation: Installation, web: httpx2.AsyncClient
+) -> None:
+    shop = await a_shop(installation, locale="en")
+    answer = await web.get(address(shop) + "/", headers={"accept-language": "zh-CN,zh;q=0.9"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/en/")
+    assert "set-cookie" not in answer.headers
+
+
+async def test_a_suspended_shop_says_so_and_comes_back_when_resumed(
+    installation: Installation, web: httpx2.AsyncClient
+) -> None:
+    shop = await a_shop(installation)
+    operator = await a_viewer(installation, operator=True)
+    await shop_suspend(installation, operator, shop.id, reason="sold what it had not")
+    answer = await web.get(address(shop) + "/en/")
+    assert answer.status_code == 403
+    assert "suspended" in answer.text.lower()
+    assert "sold what it had not" not in answer.text
+    await shop_resume(installation, operator, shop.id)
+    assert (await web.get(address(shop) + "/en/")).status_code == 200
+
+
+async def test_the_console_asks_strangers_to_sign_in_and_hides_other_peoples_shops(
+    installation: Installation, web: httpx2.AsyncClient
+) -> None:
+    owner, other = await a_viewer(installation), await a_viewer(installation)
+    shop = await a_shop(installation, owner)
+    home = f"{PLATFORM}/console/{shop.slug}/"
+    stranger = await web.get(home)
+    assert stranger.headers["location"] == f"/sign-in?to=/console/{shop.slug}/"
+    for person, status in ((owner, 200), (other, 404)):
+        signed_in = await sign_in(installation, person.email, PASSWORD, visitor=Visitor())
+        headers = {"cookie": f"session={signed_in.secret}"}
+        assert (await web.get(home, headers=headers)).status_code == status
+    assert (await web.get(f"{PLATFORM}/operator/", headers=headers)).status_code == 404
+
+
+async def test_a_forged_callback_is_refused_and_nothing_is_kept(
+    installation: Installation, web: httpx2.AsyncClient
+) -> None:
+    shop = await a_shop(installation)
+    async with database.transaction(shop.id) as tx:
+        account = await tx.value("select id from payment_accounts where shop_id = $1", shop.id)
+    for provider in ("sandbox", "nobody"):
+        answer = await web.post(f"{address(shop)}/callbacks/{provider}/{account}", content=b"{}")
+        assert (answer.status_code, answer.text) == (400, "refused\n")
+    async with database.transaction(shop.id) as tx:
+        assert await tx.value("select count(*) from inbox where shop_id = $1", shop.id) == 0
+
+
+async def test_a_form_from_another_site_is_refused(
+    installation: Installation, web: httpx2.AsyncClient
+) -> None:
+    shop = await a_shop(installation)
+    evil = {"origin": "http://evil.example", "cookie": "cart=x"}
+    answer = await web.post(f"{address(shop)}/en/cart", headers=evil, data={"form": "x"})
+    assert answer.status_code == 403
+
+
+async def test_a_log_line_names_the_shop_and_neither_the_query_nor_an_orders_key(
+    installation: Installation, web: httpx2.AsyncClient, lines: io.StringIO
+) -> None:
+    shop = await a_shop(installation)
+    await web.get(f"{address(shop)}/en/search?q=AAAA-BBBB-CCCC")
+    await web.get(f"{address(shop)}/en/order/AaIFXA78d76hp3EafMqhDscng_Rtr8BFBaNUo-x73Y4")
+    told = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [(line["shop"], line["path"]) for line in told if line["event"] == "request"] == [
+        (str(shop.id), "/en/search"),
+        (str(shop.id), "/en/order/*"),
+    ]
+    assert "AAAA-BBBB" not in lines.getvalue()
+
+
+async def test_readiness_tells_of_each_part(web: httpx2.AsyncClient) -> None:
+    answer = await web.get(f"{PLATFORM}/readyz")
+    assert answer.json()["checks"].keys() == {"database", "redis", "outbox"}
+    assert answer.json()["checks"]["database"] == "ok"
+    assert answer.json()["checks"]["redis"] == "ok"
