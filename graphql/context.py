@@ -107,16 +107,24 @@ class RequestContext:
 
     async def load(self, batch: Batch[KeyT, Found], key: KeyT) -> Found | None:
         """One of what `batch` reads, together with all others asked for in the same moment."""
-        loader = self._loaders.get(batch)
-        if loader is None:
-            loader = self._loaders[batch] = DataLoader(load_fn=self._in_order(batch))
-        found: Found | None = await loader.load(key)
+        found: Found | None = await self._loader(batch).load(key)
+        return found
+
+    async def load_all(self, batch: Batch[KeyT, Found], keys: Sequence[KeyT]) -> list[Found | None]:
+        """The same for several, without a task for each."""
+        found: list[Found | None] = await self._loader(batch).load_many(keys)
         return found
 
     async def renew(self) -> None:
         """Reads afresh from here on: after a mutation the old snapshot is no longer true."""
         self._loaders.clear()
         await self.reader.close()
+
+    def _loader(self, batch: Batch[KeyT, Found]) -> DataLoader[KeyT, Found | None]:
+        loader = self._loaders.get(batch)
+        if loader is None:
+            loader = self._loaders[batch] = DataLoader(load_fn=self._in_order(batch))
+        return loader
 
     def _in_order(
         self, batch: Batch[KeyT, Found]

@@ -88,9 +88,11 @@ def decimal_text(minor: int, currency: str) -> str:
     return f"{sign}{text[:-digits]}.{text[-digits:]}" if digits else sign + text
 
 
+@lru_cache(maxsize=4096)
 def format_money(minor: int, currency: str, locale: str) -> str:
     """The amount for readers of `locale` ("en", "zh-CN"): "CN¥1,234.50", "¥1,234.50".
 
+    Remembered: babel takes longer than all else about a price, and shelves repeat their prices.
     Raises UnknownCurrency, and babel's UnknownLocaleError for a locale that is none.
     """
     amount = Decimal(decimal_text(minor, currency))

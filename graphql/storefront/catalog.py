@@ -1,6 +1,5 @@
 """What a shop sells, as its buyers see it: only what is on sale."""
 
-import asyncio
 import html
 import re
 from datetime import datetime
@@ -132,8 +131,13 @@ class Product(Node):
         it."""
         context = info.context
         variants = await context.load(loads.variants_of, self.view.id) or []
-        found = await asyncio.gather(*(_price(context, one) for one in variants))
-        prices = [price.amount for price in found if price is not None]
+        found = await context.load_all(loads.prices_of, [one.id for one in variants])
+        prices = [
+            price.amount
+            for of_variant in found
+            for price in of_variant or ()
+            if price.currency == context.currency
+        ]
         if not prices:
             return None
         return PriceRange(
@@ -145,7 +149,7 @@ class Product(Node):
     async def availability(self, info: Info) -> Availability:
         """The best availability among the variants."""
         variants = await info.context.load(loads.variants_of, self.view.id) or []
-        bands = await asyncio.gather(*(info.context.load(loads.bands, one.id) for one in variants))
+        bands = await info.context.load_all(loads.bands, [one.id for one in variants])
         return Availability(best_band(band for band in bands if band is not None))
 
     @resolver

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,7 @@ def filters(locale: Locale) -> dict[str, Callable[..., str]]:
     """Jinja filters of one language: money, number, date, datetime, relative."""
 
     def money(value: Mapping[str, Any]) -> str:
-        return format_currency(Decimal(value["amount"]), value["currencyCode"], locale=locale)
+        return _money(value["amount"], value["currencyCode"], locale)
 
     def number(value: int | str | Decimal) -> str:
         return format_decimal(Decimal(value), locale=locale)
@@ -42,7 +43,9 @@ def filters(locale: Locale) -> dict[str, Callable[..., str]]:
     @pass_context
     def datetime_text(context: Context, value: str | datetime, zone: str = "") -> str:
         tz = _zone(context, zone)
-        return format_datetime(instant(value), "medium", tzinfo=tz, locale=locale)
+        text = format_datetime(instant(value), "medium", tzinfo=tz, locale=locale)
+        # Where the zone is nobody's own it has to be said.
+        return f"{text} UTC" if tz.key == "UTC" else text
 
     def relative(value: str | datetime) -> str:
         delta: timedelta = instant(value) - now()
@@ -55,6 +58,12 @@ def filters(locale: Locale) -> dict[str, Callable[..., str]]:
         "datetime": datetime_text,
         "relative": relative,
     }
+
+
+@lru_cache(maxsize=4096)
+def _money(amount: str, currency: str, locale: Locale) -> str:
+    # Remembered: babel takes longer than all else about a card on a shelf, and prices repeat.
+    return format_currency(Decimal(amount), currency, locale=locale)
 
 
 def _zone(context: Context, name: str) -> ZoneInfo:
