@@ -1,0 +1,1 @@
+"""Benchmarks: ours beside floors in the same run. `make bench`; see docs/benchmarks.md."""

@@ -1,0 +1,58 @@
+"""What processes cost, read from /proc; None where the system has no /proc."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """CPU time of a process and its children, the ended ones included."""
+    try:
+        waited = sum(_stat(pid)[13:15])
+        return (waited + sum(sum(_stat(one)[11:13]) for one in _tree(pid))) / _TICKS
+    except OSError:
+        return None
+
+
+def peak_megabytes(pid: int) -> float | None:
+    """The most memory a process ever had resident, shared pages included (VmHWM)."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def proportional_megabytes(pid: int) -> float | None:
+    """Memory now, shared pages counted in shares (PSS)."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return None
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
+
+
+def machine() -> str:
+    """Cores and processor, for the head of the table."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{cores} cores, {names[0] if names else os.uname().machine}"
+
+
+def _stat(pid: int) -> list[int]:
+    """The fields of /proc/PID/stat after the name; utime is [11], cutime [13]."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return [0, *(int(field) for field in after_name[1:])]
+
+
+def _tree(pid: int) -> Iterator[int]:
+    yield pid
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            yield from _tree(int(child))
