@@ -4,9 +4,11 @@ keystall worker            (or: python -m keystall worker)
 """
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import uvloop
 from arq.worker import Worker
 
 from keystall.platform import database
@@ -75,7 +77,8 @@ async def work(settings: Settings) -> None:
                 on_shutdown=stop_relay,
             )
             try:
-                await worker.async_run()
+                with suppress(asyncio.CancelledError):  # how arq says that it was told to stop
+                    await worker.async_run()
             finally:
                 await worker.close()
         finally:
@@ -84,4 +87,4 @@ async def work(settings: Settings) -> None:
 
 def main() -> None:
     """What `keystall worker` runs."""
-    asyncio.run(work(load_settings()))
+    uvloop.run(work(load_settings()))
