@@ -60,10 +60,11 @@ class Writing:
 
     async def tell(self, installation: Installation) -> None:
         """After the commit: wakes whoever waits for it. Losing this loses nothing but time."""
-        if self._posted:
-            await installation.queue.signal()
+        # Who looks at a page goes first: what the signal sets going (mails) keeps a worker busy.
         for topic in self._topics:
             await installation.queue.publish(f"{self._shop}:{topic}")
+        if self._posted:
+            await installation.queue.signal()
 
 
 @asynccontextmanager
