@@ -56,9 +56,13 @@ async def relay_due(queue: Queue) -> int:
 
 
 async def _take_back(rows: list[database.Row]) -> None:
+    """Undoes the lease. Nobody tried the work, so no try is counted: a Redis that stays away for
+    a minute must not use up all of them. Should the queue have it after all, the same try under
+    the same id is one job."""
     async with database.system() as tx:
         await tx.execute(
-            "update outbox set due_at = $3 from unnest($1::uuid[], $2::uuid[]) as t (shop_id, id)"
+            "update outbox set due_at = $3, attempts = attempts - 1"
+            " from unnest($1::uuid[], $2::uuid[]) as t (shop_id, id)"
             " where outbox.shop_id = t.shop_id and outbox.id = t.id and done_at is null",
             [row["shop_id"] for row in rows], [row["id"] for row in rows], clock.now(),
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """Looking on as a superuser, by SQL, through every restart of the database."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,15 +18,16 @@ select (select count(*) from orders where status = 'delivered') as delivered,
        (select count(*) from inbox where applied_at is null) as unapplied
 """
 _PAUSE = 0.25
-_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 
 
 class Monitor:
-    """The newest look at the shops' state. `waits`: every hold's end is waited for."""
+    """The newest look at the shops' state. `waits`: every hold's end is waited for. `away`
+    counts why it could not look."""
 
     def __init__(self, url: str, variant: UUID, *, waits: bool) -> None:
         self._url, self._variant, self._waits = url, variant, waits
         self._looked = asyncio.Condition()
+        self.away: Counter[str] = Counter()
         self.now: Mapping[str, Any] = {
             "delivered": 0, "open": 0, "available": 1, "undone": 0, "unapplied": 0,
         }  # fmt: skip
@@ -76,5 +78,6 @@ class Monitor:
                         await asyncio.sleep(_PAUSE)
                 finally:
                     connection.terminate()
-            except _AWAY:
+            except Exception as error:  # whatever it is: it must look on to the end
+                self.away[type(error).__name__] += 1
                 await asyncio.sleep(_PAUSE)

@@ -26,6 +26,7 @@ from tests.storm.monitor import Monitor
 from tests.storm.plan import KINDS, Plan, Scale, make_plan
 
 AT_ONCE = 48
+BUYING_SECONDS = 900.0
 QUIET_SECONDS = 420.0
 SAMPLE = 50
 Say = Callable[[str], None]
@@ -78,11 +79,13 @@ class _Storm:
             async with asyncio.TaskGroup() as group:
                 killing = group.create_task(self._kill(monitor))
                 buying = [self._buy(market, buyer) for buyer in self.plan.buyers]
-                outcomes = [outcome for outcome in await asyncio.gather(*buying) if outcome]
+                async with asyncio.timeout(BUYING_SECONDS):
+                    outcomes = [outcome for outcome in await asyncio.gather(*buying) if outcome]
                 self.say(f"buyers are done after {time.monotonic() - began:.0f} s")
                 killing.cancel()
             await self._wait_until_quiet(monitor)
-        self.say(f"quiet after {time.monotonic() - began:.0f} s")
+        self.say(f"quiet after {time.monotonic() - began:.0f} s;"
+                 f" the onlooker was cut off by {dict(monitor.away)}")  # fmt: skip
         return await self._verdict(outcomes)
 
     async def _prepare(self, slug: str) -> UUID:

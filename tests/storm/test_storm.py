@@ -1,4 +1,4 @@
-"""The storm's short form: every kind of process dies once and more, nobody waits for a hold to end."""
+"""The storm's short form: every kind of process dies, and nobody waits for a hold to end."""
 
 import sys
 
