@@ -8,6 +8,8 @@ GET is answered with GraphiQL.
 import secrets
 from collections.abc import Awaitable, Callable
 
+from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -75,7 +77,10 @@ def _endpoint(installation: Installation, surface: Surface, admit: Admit) -> Rou
             response.headers.update(_CORS)
         return response
 
-    return Route(f"/graphql/{surface}", answer, methods=["GET", "POST", "OPTIONS"])
+    # Wider than our own limit, which refuses in the API's words; the server's is narrower.
+    room = Middleware(RequestBodyLimitMiddleware, max_body_size=2 * MAX_BODY[surface])
+    methods = ["GET", "POST", "OPTIONS"]
+    return Route(f"/graphql/{surface}", answer, methods=methods, middleware=[room])
 
 
 async def _answer(

@@ -8,6 +8,7 @@ import pytest
 from starlette.applications import Starlette
 
 from keystall.graphql.http import installation_routes, shop_routes
+from keystall.platform.web.stack import middleware
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.shops.tokens import api_token_create
@@ -144,6 +145,29 @@ async def test_the_admin_endpoint_takes_tokens_alone(
     }
     assert answer.json() == {"data": {"shop": {"slug": shop.slug}}}
     assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_pasted_codes_may_be_larger_than_other_requests(
+    installation: Installation, shop: Shop
+) -> None:
+    _, secret = await api_token_create(installation, shop.id, "Large")
+    server = Starlette(
+        routes=installation_routes(installation), middleware=middleware(installation.settings)
+    )
+    transport = httpx2.ASGITransport(app=server)
+    base = installation.settings.public_url
+    asked = {"query": "query ($m: String!) { shop { id } descriptionPreview(markdown: $m) }"}
+    statuses = []
+    async with httpx2.AsyncClient(transport=transport, base_url=base) as client:
+        for megabytes in (2, 5):
+            answer = await client.post(
+                "/graphql/admin",
+                json={**asked, "variables": {"m": "x" * (megabytes * 1024 * 1024)}},
+                headers={"authorization": f"Bearer {secret}"},
+            )
+            statuses.append(answer.status_code)
+            assert answer.json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+    assert statuses == [200, 413]
 
 
 async def test_a_browser_gets_graphiql_from_here(platform: httpx2.AsyncClient) -> None:
