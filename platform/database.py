@@ -14,8 +14,8 @@ would wait for each other for ever. Nothing waits for a reader while it holds a 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol, TypeAlias
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any, Literal, Protocol, TypeAlias
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
@@ -31,6 +31,17 @@ Row: TypeAlias = Mapping[str, Any]
 
 _APP_LABEL = "keystall"
 _MIGRATION_LOCK = 0x6B657973  # one migrating process at a time
+
+
+# What a statement raises on a connection that its server, or the network, has cut off.
+_DEAD = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
 
 
 class NotCommitted(Exception):
@@ -128,16 +139,32 @@ def _begin(shop: UUID | None, mode: str) -> str:
     return f"begin {mode}; select set_config('app.shop', '{shop_text}', true)"
 
 
-async def _end(pool: asyncpg.Pool, connection: asyncpg.Connection, statement: str | None) -> None:
-    """Ends the transaction and gives the connection back, whatever happens to the caller."""
+async def _roll_back(connection: asyncpg.Connection) -> None:
+    try:
+        await connection.execute("rollback")
+    except _DEAD:
+        # Whatever state it is in, nobody else may be given it; the pool opens another one.
+        with suppress(asyncpg.InterfaceError):
+            connection.terminate()
+
+
+async def _end(
+    pool: asyncpg.Pool, connection: asyncpg.Connection, statement: Literal["commit", "rollback"]
+) -> None:
+    """Ends the transaction and gives the connection back, whatever happens to the caller.
+
+    A commit that did not happen raises; a rollback on a connection that died does not: the server
+    has done it, and whatever made us roll back is what the caller must hear of.
+    """
 
     async def end() -> None:
         try:
-            if statement is not None and not connection.is_closed():
-                done = await connection.execute(statement)
+            if statement == "commit":
                 # PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK, no error.
-                if statement == "commit" and done != "COMMIT":
+                if await connection.execute("commit") != "COMMIT":
                     raise NotCommitted
+            else:
+                await _roll_back(connection)
         finally:
             await pool.release(connection)
 

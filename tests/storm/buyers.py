@@ -43,6 +43,7 @@ _SOLD_OUT = {"SOLD_OUT", "NOT_ENOUGH_STOCK"}
 _OVER = {"DELIVERED", "EXPIRED", "CANCELED", "REFUNDED", "REFUND_DUE"}
 _AFTER_MONEY = {"DELIVERED", "REFUNDED", "REFUND_DUE"}
 _WAIT_SECONDS = 420.0
+_IDLE_PATIENCE = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,9 @@ async def buy(market: Market, buyer: Buyer) -> Outcome:
     refusals = 0
     while (placed := await _complete(market, buyer, cart_id)) is None:
         refusals += 1
-        if not await market.come_back(buyer.quantity):
+        # Without this the last code would go round among those who only hold it, a minute each.
+        tired = buyer.manner not in WANTS_GOODS and refusals > _IDLE_PATIENCE
+        if tired or not await market.come_back(buyer.quantity):
             return Outcome(buyer, None, "SOLD_OUT", refusals)
         await asyncio.sleep(chance.uniform(0.5, 2.5))
     order, page = placed
