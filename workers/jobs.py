@@ -12,12 +12,16 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from arq.worker import Function, func
+from arq.worker import Function, Retry, func
 
 from keystall.platform import database
 from keystall.platform.metrics import JOB_SECONDS
 from keystall.tenants.installation import Installation
 from keystall.tenants.outbox.claims import fail
+
+AWAY_SECONDS = 1
+AWAY_TRIES = 12
+"""While the database is away: until about the end of an outbox row's first lease."""
 
 Work = Callable[[Installation, UUID, UUID], Awaitable[None]]
 
@@ -35,14 +39,24 @@ class Handler:
 def arq_functions(installation: Installation, handlers: Mapping[str, Handler]) -> list[Function]:
     """The handlers as arq knows them: by kind, each with its own time limit."""
     return [
-        func(_job(installation, kind, handler), name=kind, timeout=handler.timeout + 5, max_tries=3)
+        func(
+            _job(installation, kind, handler),
+            name=kind,
+            timeout=handler.timeout + 5,
+            max_tries=AWAY_TRIES,
+        )
         for kind, handler in handlers.items()
     ]
 
 
 def _job(installation: Installation, kind: str, handler: Handler) -> Any:
     async def job(ctx: dict[str, Any], shop: str, item: str) -> None:
-        await run(installation, kind, handler, UUID(shop), UUID(item))
+        try:
+            await run(installation, kind, handler, UUID(shop), UUID(item))
+        except Exception as error:
+            # Not even the failure could be noted, so the database is away. It will be back long
+            # before the lease ends, and somebody waits for what they paid for.
+            raise Retry(defer=AWAY_SECONDS) from error
 
     job.__qualname__ = kind
     return job
@@ -51,7 +65,8 @@ def _job(installation: Installation, kind: str, handler: Handler) -> Any:
 async def run(
     installation: Installation, kind: str, handler: Handler, shop: UUID, item: UUID
 ) -> None:
-    """Does one piece of work; a failure is noted on its row and in the log, and raises nothing."""
+    """Does one piece of work. A failure is noted on its row and in the log, and raises nothing,
+    unless it cannot be noted either."""
     began, outcome = perf_counter(), "done"
     with structlog.contextvars.bound_contextvars(shop=str(shop), kind=kind, item=str(item)):
         try:

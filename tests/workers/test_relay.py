@@ -6,6 +6,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from arq.worker import Retry
 from redis.exceptions import RedisError
 
 from keystall.platform import clock, database
@@ -13,7 +14,7 @@ from keystall.platform.ids import new_id
 from keystall.platform.queue import Queue
 from keystall.tenants.installation import Installation
 from keystall.tenants.outbox.claims import MAX_ATTEMPTS, claim, retry_delay
-from keystall.workers.jobs import Handler, run
+from keystall.workers.jobs import AWAY_SECONDS, AWAY_TRIES, Handler, arq_functions, run
 from keystall.workers.relay import relay_due
 
 SHOP = UUID(int=7)
@@ -96,7 +97,7 @@ async def test_a_signal_wakes_a_relay_and_is_not_heard_twice(installation: Insta
     await installation.queue.signal()
     await installation.queue.signal()
     await installation.queue.wait(5)
-    assert await installation.queue.redis.llen("keystall:wake") == 0
+    assert await installation.queue.redis.exists("keystall:wake") == 0
 
 
 async def test_a_handler_that_fails_leaves_its_work_and_the_reason(
@@ -135,6 +136,25 @@ async def test_the_tries_end_and_the_work_is_kept_for_the_operator(
     await run(installation, "order.expire", Handler(broken), SHOP, item)
     assert (await row(item))["failed_at"] is not None
     assert await relay_due(installation.queue) == 0
+
+
+async def test_work_is_tried_again_at_once_when_the_database_was_away(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise ConnectionRefusedError
+
+    async def broken(installation: Installation, shop: UUID, item: UUID) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("keystall.workers.jobs.fail", away)
+    [job] = arq_functions(installation, {"order.expire": Handler(broken)})
+
+    with pytest.raises(Retry) as retry:
+        await job.coroutine({}, str(SHOP), str(await post()))
+
+    assert retry.value.defer_score == 1000
+    assert retry_delay(1).total_seconds() > AWAY_SECONDS * AWAY_TRIES
 
 
 async def test_claimed_work_is_claimed_once(installation: Installation) -> None:
