@@ -44,6 +44,7 @@ async def cart_create(
     """Starts a cart; answers its id, which is the key to it. Refuses unknown variants."""
     if currency not in shop.currencies:
         raise refuse("CURRENCY_UNAVAILABLE", "input", "currency", currency=currency)
+    _check_count(lines, ("input", "lines"))
     # Unlike a UUIDv7 this one cannot be guessed from the time of its making.
     cart_id = uuid4()
     async with writing(installation, shop.id) as tx:
@@ -56,6 +57,7 @@ async def cart_lines_add(
     installation: Installation, shop: Shop, cart_id: UUID, lines: Sequence[NewLine]
 ) -> None:
     """Puts variants in; one that is in the cart already grows."""
+    _check_count(lines, ("lines",))
     async with writing(installation, shop.id) as tx:
         await _open_cart(tx, shop.id, cart_id)
         await _put_in(tx, shop.id, cart_id, lines, ("lines",))
@@ -65,6 +67,7 @@ async def cart_lines_update(
     installation: Installation, shop: Shop, cart_id: UUID, changes: Sequence[LineChange]
 ) -> None:
     """Sets quantities; all or none."""
+    _check_count(changes, ("lines",))
     async with writing(installation, shop.id) as tx:
         await _open_cart(tx, shop.id, cart_id)
         for index, change in enumerate(changes):
@@ -146,6 +149,12 @@ async def _put_in(
         )
         if count > MAX_LINES:
             raise refuse("OVER_LIMIT", *path, limit=MAX_LINES)
+
+
+def _check_count(lines: Sequence[object], path: tuple[str, ...]) -> None:
+    # Before the transaction: each line is a statement, and thousands fit into a request.
+    if len(lines) > MAX_LINES:
+        raise refuse("OVER_LIMIT", *path, limit=MAX_LINES)
 
 
 def _check_quantity(quantity: int, least: int, path: tuple[str, ...]) -> None:

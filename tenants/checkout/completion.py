@@ -91,8 +91,6 @@ async def _completable_cart(
     cart = await tx.row(
         """
         select carts.*,
-          (select count(*) from orders where orders.shop_id = $1 and orders.email = carts.email
-             and status = 'pending') as unpaid,
           exists (select from payment_accounts
              where payment_accounts.shop_id = $1 and id = $3 and enabled) as payable
         from carts where shop_id = $1 and carts.id = $2 for update of carts
@@ -107,9 +105,22 @@ async def _completable_cart(
         raise refuse("REQUIRED", "email")
     if not cart["payable"]:
         raise refuse("PAYMENT_METHOD_UNAVAILABLE", "payment_method")
-    if cart["unpaid"] >= MAX_UNPAID_ORDERS:
-        raise refuse("OVER_LIMIT", limit=MAX_UNPAID_ORDERS)
+    await _check_unpaid(tx, shop, cart["email"])
     return cart
+
+
+async def _check_unpaid(tx: Writing, shop: UUID, email: str) -> None:
+    # A buyer's orders come one after the other, or each of many at once would count none of the
+    # others. A statement of its own: the count must see what the one before has committed.
+    await tx.execute(
+        "select pg_advisory_xact_lock(hashtextextended('unpaid:' || $1 || $2, 0))", str(shop), email
+    )
+    unpaid = await tx.value(
+        "select count(*) from orders where shop_id = $1 and email = $2 and status = 'pending'",
+        shop, email,
+    )  # fmt: skip
+    if unpaid >= MAX_UNPAID_ORDERS:
+        raise refuse("OVER_LIMIT", limit=MAX_UNPAID_ORDERS)
 
 
 async def _write_order(tx: Writing, shop: UUID, cart: Mapping[str, Any], placed: _Placed) -> None:

@@ -5,6 +5,7 @@ from uuid import UUID
 from keystall.platform import database
 from keystall.platform.database import Row
 from keystall.platform.payments.port import ProviderRefused, RefundOutcome
+from keystall.platform.payments.registry import UnknownProvider
 from keystall.tenants.installation import Installation
 from keystall.tenants.ledger import postings
 from keystall.tenants.ledger.service import post as post_ledger
@@ -79,7 +80,10 @@ async def _refund(tx: database.Transaction, shop: UUID, refund: UUID) -> Row | N
 
 
 async def _ask(installation: Installation, refund: Row) -> RefundOutcome:
-    provider = provider_of(installation, refund["provider"], refund["account_id"])
+    try:
+        provider = provider_of(installation, refund["provider"], refund["account_id"])
+    except UnknownProvider:
+        return RefundOutcome("", "failed", "provider switched off")
     if not provider.can_refund:
         return RefundOutcome("", "failed", "provider cannot refund")
     try:

@@ -19,7 +19,7 @@ from keystall.platform.payments.port import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from keystall.platform.payments.registry import provider_for
+from keystall.platform.payments.registry import UnknownProvider, provider_for
 from keystall.tenants.installation import Installation
 from keystall.tenants.orders.tokens import order_token
 from keystall.tenants.shops.shop import Shop
@@ -73,7 +73,7 @@ async def start_payment(installation: Installation, shop: Shop, order: UUID) -> 
     try:
         provider = provider_of(installation, row["provider"], row["account_id"])
         started = await provider.start(charge)
-    except (ProviderUnavailable, ProviderRefused) as error:
+    except (ProviderUnavailable, ProviderRefused, UnknownProvider) as error:
         _log.warning("payment not started", shop=str(shop.id), error=type(error).__name__)
         return None
     async with database.transaction(shop.id) as tx:

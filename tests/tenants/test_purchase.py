@@ -1,5 +1,7 @@
 """From cart to codes through the services, on real PostgreSQL; the provider is a signed notice."""
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,14 +10,23 @@ import pytest
 from keystall.platform import clock, database
 from keystall.platform.ids import new_id
 from keystall.platform.payments.port import Notice
-from keystall.tenants.checkout.carts import NewLine, cart_buyer_update, cart_create
-from keystall.tenants.checkout.completion import cart_complete
+from keystall.tenants.checkout.carts import (
+    NewLine,
+    cart_buyer_update,
+    cart_create,
+    cart_lines_add,
+    cart_lines_remove,
+)
+from keystall.tenants.checkout.completion import MAX_UNPAID_ORDERS, cart_complete
+from keystall.tenants.checkout.pricing import MAX_LINES
 from keystall.tenants.delivery.service import codes_of_order, reveal_order_codes
 from keystall.tenants.errors import Refused
 from keystall.tenants.installation import Installation
 from keystall.tenants.orders.queries import order_by_id, refunds_of_orders
 from keystall.tenants.orders.service import cancel_order, expire_order
 from keystall.tenants.payments.application import apply_callback
+from keystall.tenants.payments.refunds import send_refund
+from keystall.tenants.payments.service import start_payment
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.stock.sealing import shop_cipher
 from keystall.tenants.writing import writing
@@ -272,3 +283,58 @@ async def test_canceling_frees_the_codes_once(purchase: Purchase) -> None:
     assert await purchase.states() == ["available"]
     with pytest.raises(Refused, match="CONFLICT"):
         await cancel_order(purchase.installation, purchase.shop.id, order)
+
+
+async def test_a_buyer_who_orders_from_many_windows_at_once_holds_no_more_than_allowed(
+    purchase: Purchase,
+) -> None:
+    await purchase.stock(*(f"CODE-{number:04}" for number in range(9)))
+    made = await asyncio.gather(*(purchase.order() for _ in range(9)), return_exceptions=True)
+    assert sum(isinstance(one, UUID) for one in made) == MAX_UNPAID_ORDERS
+    assert (await purchase.states()).count("reserved") == MAX_UNPAID_ORDERS
+
+
+async def test_more_lines_than_a_cart_may_have_are_refused_before_any_is_looked_up(
+    purchase: Purchase,
+) -> None:
+    await purchase.stock("CODE-AAAA")
+    # Nothing in them exists: NOT_FOUND would say that the database was asked for each.
+    many = [NewLine(new_id(), 1)] * (MAX_LINES + 1)
+    with pytest.raises(Refused, match="OVER_LIMIT"):
+        await cart_create(purchase.installation, purchase.shop, many, currency="CNY", locale="en")
+    cart = await cart_create(purchase.installation, purchase.shop, [], currency="CNY", locale="en")
+    with pytest.raises(Refused, match="OVER_LIMIT"):
+        await cart_lines_add(purchase.installation, purchase.shop, cart, many)
+    with pytest.raises(Refused, match="OVER_LIMIT"):
+        await cart_lines_remove(
+            purchase.installation, purchase.shop, cart, [new_id()] * (MAX_LINES + 1)
+        )
+
+
+async def test_an_order_stands_where_its_provider_was_switched_off(purchase: Purchase) -> None:
+    await purchase.stock("CODE-AAAA")
+    order = await purchase.order()
+    without = replace(
+        purchase.installation,
+        settings=purchase.installation.settings.model_copy(update={"sandbox_url": ""}),
+    )
+    assert await start_payment(without, purchase.shop, order) is None
+    assert await purchase.status(order) == "pending"
+
+
+async def test_a_refund_through_a_provider_that_was_switched_off_is_due(
+    purchase: Purchase,
+) -> None:
+    await purchase.stock("CODE-AAAA")
+    order = await purchase.order()
+    await purchase.expire(order)
+    await purchase.order()
+    await purchase.pay(order)
+    without = replace(
+        purchase.installation,
+        settings=purchase.installation.settings.model_copy(update={"sandbox_url": ""}),
+    )
+    async with database.transaction(purchase.shop.id) as tx:
+        item = await tx.value("select id from outbox where kind = 'refund.send'")
+    await send_refund(without, purchase.shop.id, item)
+    assert await purchase.status(order) == "refund_due"
