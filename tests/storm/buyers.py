@@ -130,7 +130,7 @@ async def _pay(market: Market, buyer: Buyer, order: dict[str, Any], page: str) -
     }  # fmt: skip
     for mode in modes.get(buyer.manner, []):
         await control(mode)
-    if buyer.manner == "pays_wrong" and buyer.number % 2 == 0:
+    if buyer.manner == "pays_wrong" and buyer.cancels_after:
         await market.ask(CANCEL, token=order["token"])
 
 

@@ -42,7 +42,8 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """One buyer. `arrives`: seconds after the start. `copies`, `delay`: of each callback."""
+    """One buyer. `arrives`: seconds after the start. `copies`, `delay`: of each callback.
+    `cancels_after`: who paid a wrong amount cancels, else lets the hold end."""
 
     number: int
     manner: Manner
@@ -50,6 +51,7 @@ class Buyer:
     arrives: float
     copies: int
     delay: float
+    cancels_after: bool
     seed: int
 
     @property
@@ -102,6 +104,7 @@ def _buyer(scale: Scale, chance: random.Random, number: int) -> Buyer:
         arrives=chance.uniform(0, scale.spread),
         copies=chance.randint(2, 4),
         delay=late,
+        cancels_after=chance.random() < 0.5 or not scale.waits,
         seed=chance.getrandbits(32),
     )
 
