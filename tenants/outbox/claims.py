@@ -13,6 +13,10 @@ from keystall.platform.database import Transaction
 MAX_ATTEMPTS = 25
 """Tries before an item is left to the operator: about eight hours of them."""
 
+NEVER_GIVEN_UP = frozenset({"payment.apply", "refund.send", "order.expire"})
+"""Somebody's money or goods: a provider that is away, or undecided, for longer than that must not
+leave them where they are. Tried every twenty minutes for as long as it takes."""
+
 
 def retry_delay(attempts: int) -> timedelta:
     """How long a piece of work that was handed out is left alone before it is handed out again."""
@@ -44,10 +48,10 @@ async def peek(tx: Transaction, shop: UUID, item: UUID) -> UUID | None:
 
 
 async def fail(tx: Transaction, shop: UUID, item: UUID, problem: str) -> None:
-    """Notes why a try failed, and ends the tries when there were enough of them."""
+    """Notes why a try failed, and ends the tries of what may be given up when there were enough."""
     await tx.execute(
         "update outbox set problem = $3,"
-        " failed_at = case when attempts >= $4 then now() end"
+        " failed_at = case when attempts >= $4 and kind <> all ($5::text[]) then now() end"
         " where shop_id = $1 and id = $2 and done_at is null",
-        shop, item, problem[:500], MAX_ATTEMPTS,
+        shop, item, problem[:500], MAX_ATTEMPTS, list(NEVER_GIVEN_UP),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from keystall.platform import clock, database
 from keystall.platform.ids import new_id
 from keystall.platform.queue import Queue
 from keystall.tenants.installation import Installation
-from keystall.tenants.outbox.claims import MAX_ATTEMPTS, claim, retry_delay
+from keystall.tenants.outbox.claims import MAX_ATTEMPTS, NEVER_GIVEN_UP, claim, retry_delay
 from keystall.workers.jobs import AWAY_SECONDS, AWAY_TRIES, Handler, arq_functions, run
 from keystall.workers.relay import relay_due
 
@@ -28,13 +28,15 @@ async def empty_outbox(installation: Installation, owner_url: str) -> None:
     await installation.queue.redis.flushdb()
 
 
-async def post(due: timedelta = timedelta(), *, attempts: int = 0) -> UUID:
+async def post(
+    due: timedelta = timedelta(), *, attempts: int = 0, kind: str = "order.expire"
+) -> UUID:
     item = new_id()
     async with database.transaction(SHOP) as tx:
         await tx.execute(
             "insert into outbox (shop_id, id, kind, subject_id, due_at, attempts)"
-            " values ($1, $2, 'order.expire', $2, $3, $4)",
-            SHOP, item, clock.now() + due, attempts,
+            " values ($1, $2, $5, $2, $3, $4)",
+            SHOP, item, clock.now() + due, attempts, kind,
         )  # fmt: skip
     return item
 
@@ -128,14 +130,29 @@ async def test_a_handler_that_takes_too_long_is_stopped(installation: Installati
 async def test_the_tries_end_and_the_work_is_kept_for_the_operator(
     installation: Installation,
 ) -> None:
-    item = await post(attempts=MAX_ATTEMPTS)
+    item = await post(attempts=MAX_ATTEMPTS, kind="mail.order_delivered")
 
     async def broken(installation: Installation, shop: UUID, item: UUID) -> None:
         raise RuntimeError
 
-    await run(installation, "order.expire", Handler(broken), SHOP, item)
+    await run(installation, "mail.order_delivered", Handler(broken), SHOP, item)
     assert (await row(item))["failed_at"] is not None
     assert await relay_due(installation.queue) == 0
+
+
+@pytest.mark.parametrize("kind", sorted(NEVER_GIVEN_UP))
+async def test_work_that_moves_money_or_goods_is_tried_until_it_is_done(
+    installation: Installation, kind: str
+) -> None:
+    item = await post(attempts=MAX_ATTEMPTS + 1, kind=kind)
+
+    async def broken(installation: Installation, shop: UUID, item: UUID) -> None:
+        raise RuntimeError
+
+    await run(installation, kind, Handler(broken), SHOP, item)
+    left = await row(item)
+    assert (left["failed_at"], left["problem"]) == (None, "RuntimeError")
+    assert await relay_due(installation.queue) == 1
 
 
 async def test_work_is_tried_again_at_once_when_the_database_was_away(
