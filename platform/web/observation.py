@@ -25,8 +25,8 @@ _timers: dict[tuple[str, str, int], Any] = {}
 
 
 def loggable_path(path: str) -> str:
-    """`path` with every segment hidden that may be a token: long, and not plain words."""
-    return "/".join("*" if _TOKEN.fullmatch(part) else part for part in path[:500].split("/"))
+    """`path` with every segment hidden that may hold a token: long, and not plain words."""
+    return "/".join("*" if _TOKEN.search(part) else part for part in path[:500].split("/"))
 
 
 class ObservationMiddleware:
