@@ -33,7 +33,13 @@ def test_a_field_named_like_a_path_value_is_refused() -> None:
         decode(("slug", "other"))
 
 
-@pytest.mark.parametrize("name", ["price", "title.x", "variants.0", "variants.x.name", "__proto__"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "price", "title.x", "variants.0", "variants.x.name", "__proto__",
+        "variants.01.name", "variants.٣.name",
+    ],
+)  # fmt: skip
 def test_an_undeclared_field_is_refused(name: str) -> None:
     with pytest.raises(UndeclaredField):
         decode((name, "x"))

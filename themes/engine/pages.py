@@ -15,6 +15,8 @@ Surface = Literal["storefront", "console", "accounts", "operator"]
 Audience = Literal["storefront", "admin", "operator"]
 EffectName = Literal["session", "cart", "locale", "currency"]
 
+# One spelling a number: rows are found again by it.
+_INDEX = "(?:0|[1-9][0-9]{0,3})"
 _AUDIENCES: Mapping[Surface, Audience] = {
     "storefront": "storefront",
     "console": "admin",
@@ -74,7 +76,7 @@ class Form:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        names = (re.escape(name).replace(r"\*", r"\d{1,4}") for name in self.fields)
+        names = (re.escape(name).replace(r"\*", _INDEX) for name in self.fields)
         return re.compile("|".join(names) or r"(?!)")
 
     def declares(self, name: str) -> bool:
