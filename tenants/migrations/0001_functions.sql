@@ -54,7 +54,8 @@ language sql security definer set search_path = public, pg_temp as $$
   from used where accounts.id = used.account_id returning accounts.id
 $$;
 
--- A new password ends every session: whoever held the old one is out.
+-- A new password ends every session and every other link that could set one: whoever held the old
+-- one, or once read the mailbox, is out.
 create function account_reset(p_secret_hash bytea, p_password_hash text) returns uuid
 language sql security definer set search_path = public, pg_temp as $$
   with used as (
@@ -62,6 +63,10 @@ language sql security definer set search_path = public, pg_temp as $$
     where secret_hash = p_secret_hash and purpose = 'reset' and used_at is null
       and expires_at > now()
     returning account_id),
+  others as (
+    update account_tokens set used_at = now() from used
+    where account_tokens.account_id = used.account_id and secret_hash <> p_secret_hash
+      and purpose = 'reset' and used_at is null),
   ended as (
     delete from sessions using used where sessions.account_id = used.account_id)
   update accounts set password_hash = p_password_hash, confirmed_at = coalesce(confirmed_at, now())

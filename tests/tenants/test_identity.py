@@ -261,6 +261,20 @@ async def test_a_new_password_ends_every_session_and_confirms_the_address(
     await sign_in(installation, known.email, OTHER_PASSWORD, visitor=Visitor())
 
 
+async def test_a_new_password_ends_every_other_link_that_could_set_one(
+    installation: Installation,
+) -> None:
+    known = await a_viewer(installation)
+    links = []
+    for _ in range(2):
+        await request_password_reset(installation, known.email)
+        links.append(await last_link(installation))
+    await reset_password(links[1], OTHER_PASSWORD)
+    with pytest.raises(Refused, match="LINK_INVALID"):
+        await reset_password(links[0], PASSWORD)
+    await sign_in(installation, known.email, OTHER_PASSWORD, visitor=Visitor())
+
+
 async def test_a_refused_new_password_leaves_the_link_usable(installation: Installation) -> None:
     known = await a_viewer(installation)
     await request_password_reset(installation, known.email)
