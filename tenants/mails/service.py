@@ -7,6 +7,7 @@ tells of it. A server that is away leaves the work undone, to be handed out agai
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from types import MappingProxyType
 from uuid import UUID
@@ -21,8 +22,12 @@ from keystall.tenants.mails import queries
 from keystall.tenants.mails.port import MailTexts
 from keystall.tenants.mails.queries import Post
 from keystall.tenants.orders.events import record
-from keystall.tenants.outbox.claims import claim, peek
+from keystall.tenants.outbox.claims import claim, keep, peek
 from keystall.tenants.writing import writing
+
+SENDING = timedelta(seconds=30)
+"""As long as a server that answers slowly may take before another worker sends the mail beside this
+one; and as long as a mail waits whose worker died."""
 
 _HEADERS = MappingProxyType({"Auto-Submitted": "auto-generated"})  # RFC 3834: no holiday replies
 _log = structlog.get_logger()
@@ -51,6 +56,7 @@ async def send_mails(
     async with database.transaction(shop) as tx:
         subject = await peek(tx, shop, item)
         posts = [] if subject is None else await read(tx, installation, shop, subject)
+        await keep(tx, shop, item, SENDING)
     if subject is None:
         return
     refused = [post for post in posts if not await _send(desk, post)]

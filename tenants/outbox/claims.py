@@ -47,6 +47,15 @@ async def peek(tx: Transaction, shop: UUID, item: UUID) -> UUID | None:
     return subject
 
 
+async def keep(tx: Transaction, shop: UUID, item: UUID, length: timedelta) -> None:
+    """Keeps undone work from being handed out again for `length` from now, while it is done."""
+    await tx.execute(
+        "update outbox set due_at = greatest(due_at, $3)"
+        " where shop_id = $1 and id = $2 and done_at is null",
+        shop, item, clock.now() + length,
+    )  # fmt: skip
+
+
 async def fail(tx: Transaction, shop: UUID, item: UUID, problem: str) -> None:
     """Notes why a try failed, and ends the tries of what may be given up when there were enough."""
     await tx.execute(

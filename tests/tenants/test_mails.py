@@ -5,6 +5,7 @@ import email.policy
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from uuid import UUID
@@ -13,7 +14,7 @@ import asyncpg
 import pytest
 
 from keystall.graphql import ids
-from keystall.platform import database
+from keystall.platform import clock, database
 from keystall.platform.ids import new_id
 from keystall.platform.mail import FolderMailer, Mail, MailRefused, MailUnavailable
 from keystall.tenants.identity.links import account_link
@@ -299,6 +300,25 @@ async def test_a_mail_that_is_handed_out_twice_goes_out_once(
         await HANDLERS["mail.order_delivered"](installation, desk, sold.shop.id, item)
 
     assert len(read(tmp_path)) == 1
+
+
+async def test_a_mail_that_goes_out_slowly_is_not_handed_out_meanwhile(
+    installation: Installation, sold: Sold
+) -> None:
+    kind, shop = "mail.order_delivered", sold.shop.id
+    item = await post(installation, shop, kind, sold.order)
+
+    class Slow:
+        async def send(self, mail: Mail) -> None:
+            async with database.transaction(shop) as tx:
+                due = await tx.value(
+                    "select due_at from outbox where shop_id = $1 and id = $2", shop, item
+                )
+            leased.append(due - clock.now())
+
+    leased: list[timedelta] = []
+    await HANDLERS[kind](installation, MailDesk(Slow(), TEXTS), shop, item)
+    assert leased[0] > timedelta(seconds=25)
 
 
 async def test_work_of_one_shop_is_nothing_to_another(
