@@ -81,6 +81,14 @@ async def judged(
     database: asyncpg.Connection, journal: Sequence[Entry], *, waits: bool
 ) -> list[Violation]:
     """What was broken, empty where nothing was."""
+    found = await findings(database, journal, waits=waits)
+    return [Violation(what, rows) for what, rows in found.items() if rows]
+
+
+async def findings(
+    database: asyncpg.Connection, journal: Sequence[Entry], *, waits: bool
+) -> dict[str, Sequence[object]]:
+    """The rows that offend against each promise, by its name."""
     found: dict[str, Sequence[object]] = {}
     for what, sql in _NEVER.items():
         found[what] = [dict(row) for row in await database.fetch(sql, *([waits] * ("$1" in sql)))]
@@ -104,7 +112,7 @@ async def judged(
         for _, taking in taken(journal)
         if any(copy["answered_at"] is None for copy in taking["callbacks"])
     ]
-    return [Violation(what, rows) for what, rows in found.items() if rows]
+    return found
 
 
 def taken(journal: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:

@@ -7,7 +7,7 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,17 +30,26 @@ BUYING_SECONDS = 900.0
 QUIET_SECONDS = 420.0
 SAMPLE = 50
 Say = Callable[[str], None]
+Afterwards = Callable[[asyncpg.Connection, Sequence[Entry]], Awaitable[None]]
 
 
-async def storm(scale: Scale, seed: int, say: Say) -> list[Violation]:
-    """Runs the storm of `seed`; tells `say` how it went; answers what was broken."""
+async def storm(
+    scale: Scale, seed: int, say: Say, *, afterwards: Afterwards | None = None
+) -> list[Violation]:
+    """Runs the storm of `seed`; tells `say` how it went; answers what was broken.
+
+    `afterwards` is handed the database and the journal once all is judged.
+    """
     say(f"seed {seed}: {scale}")
     folder = Path(tempfile.mkdtemp(prefix="keystall-storm-"))
     demo = StormDemo(folder / "home")
     try:
         told = await demo.start()
         async with http_client() as http:
-            violations = await _Storm(scale, make_plan(scale, seed), say, demo, http).run(told)
+            whole = _Storm(scale, make_plan(scale, seed), say, demo, http)
+            violations = await whole.run(told)
+            if afterwards:
+                await whole.hand_over(afterwards)
     finally:
         demo.stop()
     if violations:
@@ -144,6 +153,13 @@ class _Storm:
         if self.hopeless:
             violations.append(Violation("buyers let down", self.hopeless))
         return violations
+
+    async def hand_over(self, afterwards: Afterwards) -> None:
+        database = await asyncpg.connect(self.demo.superuser_url())
+        try:
+            await afterwards(database, await self._journal())
+        finally:
+            await database.close()
 
     async def _judge_stock(self, database: asyncpg.Connection) -> list[Violation]:
         row = await database.fetchrow(
