@@ -7,6 +7,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import httptools
 
@@ -88,8 +89,7 @@ class _Asking(asyncio.Protocol):
         self.bad, self.over = 0, asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's has other ancestors
         self._ask()
 
     def data_received(self, data: bytes) -> None:
