@@ -189,7 +189,7 @@ class Visits:
             currency, to = str(sent.get("currency", "")), str(sent.get("to", "/"))
         safe = to.startswith("/") and not to.startswith(("//", "/\\"))
         response = RedirectResponse(to if safe else "/", status_code=303)
-        if len(currency) == 3 and currency.isalpha():
+        if len(currency) == 3 and currency.isascii() and currency.isalpha():
             self.cookies.write(response, Effect("currency", currency.upper()))
         return response
 

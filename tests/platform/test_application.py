@@ -2,12 +2,14 @@
 
 import io
 import json
+import tempfile
 from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
 import structlog
 
+from keystall.graphql import ids
 from keystall.platform import database
 from keystall.platform.asgi.application import application
 from keystall.platform.live import Live
@@ -15,7 +17,7 @@ from keystall.tenants.identity.service import Visitor, sign_in
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.operating import shop_resume, shop_suspend
 from keystall.tenants.shops.shop import Shop
-from tests.factories import PASSWORD, a_shop, a_viewer
+from tests.factories import PASSWORD, a_product, a_shop, a_viewer, the_variant
 
 PLATFORM = "http://localhost:8000"
 
@@ -134,3 +136,42 @@ async def test_readiness_tells_of_each_part(web: httpx2.AsyncClient) -> None:
     assert answer.json()["checks"].keys() == {"database", "redis", "outbox"}
     assert answer.json()["checks"]["database"] == "ok"
     assert answer.json()["checks"]["redis"] == "ok"
+
+
+async def test_an_uploaded_file_of_codes_never_rests_on_the_disk_in_plain(
+    installation: Installation, web: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rested: list[object] = []
+    roll = tempfile.SpooledTemporaryFile.rollover
+
+    def rollover(spooled: tempfile.SpooledTemporaryFile[bytes]) -> None:
+        rested.append(spooled)
+        roll(spooled)
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", rollover)
+    owner = await a_viewer(installation)
+    shop = await a_shop(installation, owner)
+    variant = await the_variant(shop, await a_product(installation, shop))
+    signed_in = await sign_in(installation, owner.email, PASSWORD, visitor=Visitor())
+    answer = await web.post(
+        f"{PLATFORM}/console/{shop.slug}/stock/{ids.encode('Variant', variant.id)}",
+        headers={"cookie": f"session={signed_in.secret}", "sec-fetch-site": "same-origin"},
+        data={"form": "CodesPreview"},
+        files={"uploadId": ("codes.txt", b"AAAA-BBBB-CCCC" + b" " * 1_200_000)},
+    )
+    assert answer.status_code == 200
+    assert rested == []
+
+
+async def test_a_currency_that_is_no_code_is_not_kept(
+    installation: Installation, web: httpx2.AsyncClient
+) -> None:
+    shop = await a_shop(installation)
+    for currency in ("中文字", "ÄÖÜ", "12"):
+        answer = await web.post(
+            f"{address(shop)}/currency",
+            headers={"sec-fetch-site": "same-origin"},
+            data={"currency": currency, "to": "/en/"},
+        )
+        assert (answer.status_code, answer.headers["location"]) == (303, "/en/")
+        assert "set-cookie" not in answer.headers

@@ -9,6 +9,7 @@ from typing import Any
 
 from graphql import GraphQLSchema
 from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
@@ -38,6 +39,10 @@ _MOST_FIELDS = 2_000
 _MOST_FILES = 20
 _LONGEST_TEXT = 10 * 1024 * 1024
 _LARGEST_UPLOAD = 16 * 1024 * 1024
+
+# An upload may be codes, and a temporary file would rest on the disk in plain: it stays in memory,
+# where whoever stores it wants it anyway.
+MultiPartParser.spool_max_size = _LARGEST_UPLOAD
 
 
 @dataclass(frozen=True)
