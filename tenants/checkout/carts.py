@@ -11,6 +11,7 @@ from keystall.tenants.checkout.pricing import MAX_LINES
 from keystall.tenants.errors import refuse
 from keystall.tenants.identity.email import email_problem, normalised_email
 from keystall.tenants.installation import Installation
+from keystall.tenants.languages import spoken_locale
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.writing import Writing, writing
 
@@ -96,7 +97,8 @@ async def cart_buyer_update(
     locale: str | None,
     answers: Mapping[str, str],
 ) -> None:
-    """Says who buys. What is left out stays as it was; answers are merged by key."""
+    """Says who buys. What is left out stays as it was, as does the locale where it is none that we
+    speak; answers are merged by key."""
     address = None if email is None else normalised_email(email)
     if address is not None and email_problem(address):
         raise refuse("EMAIL_INVALID", "input", "email")
@@ -109,7 +111,7 @@ async def cart_buyer_update(
             "update carts set email = coalesce($3, email), locale = coalesce($4, locale),"
             " buyer_fields = buyer_fields || $5::jsonb, updated_at = $6"
             " where shop_id = $1 and id = $2",
-            shop.id, cart_id, address, locale, dict(answers), clock.now(),
+            shop.id, cart_id, address, spoken_locale(locale or ""), dict(answers), clock.now(),
         )  # fmt: skip
 
 

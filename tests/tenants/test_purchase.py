@@ -338,3 +338,15 @@ async def test_a_refund_through_a_provider_that_was_switched_off_is_due(
         item = await tx.value("select id from outbox where kind = 'refund.send'")
     await send_refund(without, purchase.shop.id, item)
     assert await purchase.status(order) == "refund_due"
+
+
+@pytest.mark.parametrize(("told", "kept"), [("zh", "zh-CN"), ("EN-us", "en"), ("x" * 9999, "en")])
+async def test_a_cart_keeps_only_a_language_that_mails_and_providers_know(
+    purchase: Purchase, told: str, kept: str
+) -> None:
+    cart = await cart_create(purchase.installation, purchase.shop, [], currency="CNY", locale="en")
+    await cart_buyer_update(
+        purchase.installation, purchase.shop, cart, email=None, locale=told, answers={}
+    )
+    async with database.transaction(purchase.shop.id) as tx:
+        assert await tx.value("select locale from carts where id = $1", cart) == kept
