@@ -11,7 +11,7 @@ from tests.storm.mutants import overlooked
 from tests.storm.plan import KINDS, Scale, make_plan
 from tests.storm.storm import storm
 
-SHORT = Scale(orders=80, codes=60, kills=6, delivered=50, spread=4, waits=False)
+SHORT = Scale(orders=80, codes=60, kills=4, delivered=50, spread=4, waits=False)
 
 
 def test_a_seed_makes_one_plan_in_which_every_kind_dies() -> None:
