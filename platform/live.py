@@ -68,6 +68,10 @@ class Live:
             except (RedisError, OSError) as error:
                 _log.warning("live line lost", error=type(error).__name__)
                 await asyncio.sleep(_RETRY_SECONDS)
+            except Exception:
+                # Nothing may end the line for good: open pages would wait for ever.
+                _log.exception("live line broken")
+                await asyncio.sleep(_RETRY_SECONDS)
 
     def _wake_all(self) -> None:
         for events in self._listeners.values():

@@ -4,10 +4,12 @@ JSON for machines, coloured lines for a terminal. What other libraries log throu
 out the same way. Context is bound with `structlog.contextvars.bind_contextvars(shop=…)`.
 """
 
+import io
 import logging
+import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -20,11 +22,7 @@ _SECRET_NAMES = (
 )  # fmt: skip
 _SECRET_EXACTLY = frozenset({"code", "codes", "key", "body"})
 HIDDEN = "[hidden]"
-
-# A frame's locals may hold a code or a key: structlog shows them unless told not to.
-_TRACEBACKS = structlog.processors.ExceptionRenderer(
-    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-)
+_DETAIL = re.compile(r"\nDETAIL:.*", re.DOTALL)
 
 
 def hide_secrets(
@@ -36,6 +34,22 @@ def hide_secrets(
         if lowered in _SECRET_EXACTLY or any(part in lowered for part in _SECRET_NAMES):
             event[name] = HIDDEN
     return event
+
+
+def hide_details(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> Mapping[str, Any]:
+    """Cut what PostgreSQL adds to a violated constraint: the values of the row."""
+    for raised in event.get("exception") or ():
+        if isinstance(raised, dict):
+            raised["exc_value"] = _DETAIL.sub("", str(raised.get("exc_value", "")))
+    return event
+
+
+def _plain_traceback(target: TextIO, exc_info: Any) -> None:
+    whole = io.StringIO()
+    structlog.dev.plain_traceback(whole, exc_info)
+    target.write(_DETAIL.sub("", whole.getvalue()))
 
 
 def configure_logs(settings: Settings) -> None:
@@ -53,12 +67,13 @@ def configure_logs(settings: Settings) -> None:
         frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         render = [
             structlog.processors.ExceptionRenderer(frames),
+            hide_details,
             structlog.processors.JSONRenderer(),
         ]
     else:
         render = [
             structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+                colors=sys.stderr.isatty(), exception_formatter=_plain_traceback
             )
         ]
     structlog.configure(

@@ -156,8 +156,9 @@ class SandboxProvider:
             raise ProviderUnavailable(type(error).__name__) from error
         if answer.is_success:
             return answer.content
-        # Anything but a considered "no" may be a proxy or a restart speaking: worth asking again.
-        if answer.status_code in {400, 401, 404, 409, 422} and (code := _code(answer.content)):
+        # Anything but a considered "no" may be a proxy, a restart, or clocks that are apart (401):
+        # worth asking again.
+        if answer.status_code in {400, 404, 409, 422} and (code := _code(answer.content)):
             raise ProviderRefused(code)
         raise ProviderUnavailable(f"status {answer.status_code}")
 

@@ -206,7 +206,9 @@ returns boolean language plpgsql security definer set search_path = public, pg_t
 begin
   perform require_operator(p_secret_hash);
   update shops
-  set status = case when p_suspended then 'suspended' else 'open' end, status_reason = p_reason
+  set status = case when p_suspended then 'suspended' else coalesce(status_before, 'open') end,
+      status_before = case when p_suspended then status end,
+      status_reason = p_reason
   where id = p_id and (status = 'suspended') <> p_suspended;
   return found;
 end $$;

@@ -42,6 +42,7 @@ create table shops (
   name             text not null check (name <> ''),
   status           text not null check (status in ('open', 'closed', 'suspended')),
   status_reason    text not null default '',
+  status_before    text check (status_before in ('open', 'closed')),  -- its suspension
   locales          text[] not null check (cardinality(locales) > 0),
   default_locale   text not null check (default_locale = any (locales)),
   currencies       text[] not null check (cardinality(currencies) > 0),

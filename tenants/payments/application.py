@@ -20,6 +20,10 @@ from keystall.tenants.stock.allocation import Wanted, free, reserve, sell
 from keystall.tenants.writing import Writing, writing
 
 
+class GoodsMissing(Exception):
+    """An order that waits for payment does not hold what it should: nothing is applied."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Arrived:
     """A notice with the payment and the order it is about."""
@@ -149,7 +153,13 @@ async def _take(tx: Writing, arrived: _Arrived, state: str) -> None:
 async def _deliver(tx: Writing, arrived: _Arrived) -> None:
     shop, order_id = arrived.shop, arrived.order["id"]
     await _take(tx, arrived, "delivered")
-    await sell(tx, shop, order_id)
+    sold = await sell(tx, shop, order_id)
+    ordered = await tx.value(
+        "select sum(quantity) from order_lines where shop_id = $1 and order_id = $2",
+        shop, order_id,
+    )  # fmt: skip
+    if sold != ordered:
+        raise GoodsMissing(f"{sold} of {ordered} codes are held for order {order_id}")
     await tx.execute(
         "update orders set status = 'delivered', paid_at = now(), delivered_at = now()"
         " where shop_id = $1 and id = $2",
@@ -195,6 +205,10 @@ async def _sold_out_by(tx: Writing, shop: UUID, order: UUID) -> list[UUID]:
         select variant_id from order_lines where shop_id = $1 and order_id = $2
           and not exists (select from codes where codes.shop_id = $1
             and codes.variant_id = order_lines.variant_id and state = 'available')
+          -- Once is enough while the last of the held codes are being paid for.
+          and not exists (select from outbox where outbox.shop_id = $1
+            and outbox.kind = 'mail.merchant_sold_out' and subject_id = order_lines.variant_id
+            and outbox.created_at > now() - interval '1 hour')
         """,
         shop, order,
     )  # fmt: skip

@@ -18,6 +18,7 @@ class ShopRow(Model):
     name = fields.TextField()
     status = fields.TextField()
     status_reason = fields.TextField(default="")
+    status_before = fields.TextField(null=True)
     locales: ArrayField = ArrayField(element_type="text")
     default_locale = fields.TextField()
     currencies: ArrayField = ArrayField(element_type="text")

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from typing import Literal
 
+import asyncpg
 import pytest
 import structlog
 
@@ -82,3 +83,21 @@ def test_lines_of_other_libraries_look_the_same(capsys: pytest.CaptureFixture[st
 
     line = json.loads(capsys.readouterr().err)
     assert (line["event"], line["level"], line["logger"]) == ("disk full", "warning", "somebody")
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_the_values_of_a_row_that_broke_a_constraint_are_not_logged(
+    log_format: Literal["json", "console"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs(settings(log_format))
+    violation = asyncpg.UniqueViolationError("duplicate key value violates a constraint")
+    violation.detail = "Key (email)=(buyer@example.com) already exists."
+    assert "buyer@example.com" in str(violation)
+    try:
+        raise violation
+    except asyncpg.UniqueViolationError:
+        structlog.get_logger().exception("job failed")
+
+    written = capsys.readouterr().err
+    assert "duplicate key value" in written
+    assert "buyer@example.com" not in written

@@ -24,7 +24,7 @@ from keystall.tenants.errors import Refused
 from keystall.tenants.installation import Installation
 from keystall.tenants.orders.queries import order_by_id, refunds_of_orders
 from keystall.tenants.orders.service import cancel_order, expire_order
-from keystall.tenants.payments.application import apply_callback
+from keystall.tenants.payments.application import GoodsMissing, apply_callback
 from keystall.tenants.payments.refunds import send_refund
 from keystall.tenants.payments.service import start_payment
 from keystall.tenants.shops.shop import Shop
@@ -350,3 +350,32 @@ async def test_a_cart_keeps_only_a_language_that_mails_and_providers_know(
     )
     async with database.transaction(purchase.shop.id) as tx:
         assert await tx.value("select locale from carts where id = $1", cart) == kept
+
+
+async def test_an_order_that_does_not_hold_its_codes_is_not_delivered(purchase: Purchase) -> None:
+    await purchase.stock("CODE-AAAA", "CODE-BBBB")
+    order = await purchase.order(2)
+    async with database.transaction(purchase.shop.id) as tx:
+        await tx.execute(
+            "delete from codes where shop_id = $1 and state = 'reserved' and id ="
+            " (select id from codes where shop_id = $1 order by position limit 1)",
+            purchase.shop.id,
+        )
+    with pytest.raises(GoodsMissing):
+        await purchase.pay(order, amount=1980)
+    assert await purchase.status(order) == "pending"
+    assert await purchase.states() == ["reserved"]
+    assert await purchase.balances() == {}
+
+
+async def test_selling_out_is_told_once(purchase: Purchase) -> None:
+    await purchase.stock("CODE-AAAA", "CODE-BBBB")
+    first, last = await purchase.order(), await purchase.order()
+    await purchase.pay(first)
+    await purchase.pay(last)
+    async with database.transaction(purchase.shop.id) as tx:
+        told = await tx.value(
+            "select count(*) from outbox where shop_id = $1 and kind = 'mail.merchant_sold_out'",
+            purchase.shop.id,
+        )
+    assert told == 1

@@ -329,3 +329,15 @@ async def test_the_checklist_follows_what_was_done(installation: Installation) -
     await some_codes(installation, shop, (await the_variant(shop, product)).id, 1)
     assert await checklist(shop) == queries.Checklist(True, True, False)
     assert await checklist(other) == queries.Checklist(False, False, False)
+
+
+async def test_a_shop_that_was_closed_comes_back_closed_from_a_suspension(
+    installation: Installation,
+) -> None:
+    operator = await a_viewer(installation, operator=True)
+    shop = await a_shop(installation)
+    await shop_close(installation, shop.id)
+    await shop_suspend(installation, operator, shop.id, reason="No licence")
+    resumed = await shop_resume(installation, operator, shop.id)
+    assert resumed.status == "closed"
+    assert (await shop_reopen(installation, shop.id)).status == "open"

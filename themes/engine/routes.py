@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from graphql import GraphQLSchema
 from starlette.datastructures import UploadFile
@@ -39,6 +40,8 @@ _MOST_FIELDS = 2_000
 _MOST_FILES = 20
 _LONGEST_TEXT = 10 * 1024 * 1024
 _LARGEST_UPLOAD = 16 * 1024 * 1024
+_IN_URL = ":/%#?=@[]!$&'()*+,;"
+"""What an address may hold as it is; Starlette's redirect quotes the rest likewise."""
 
 # An upload may be codes, and a temporary file would rest on the disk in plain: it stays in memory,
 # where whoever stores it wants it anyway.
@@ -166,7 +169,7 @@ class _Endpoint:
         response: Response = RedirectResponse(target, status_code=303)
         if "hx-request" in request.headers and target != at.url:
             # fetch would follow a 303 silently and put another page into this one's block.
-            response = Response(status_code=200, headers={"HX-Redirect": target})
+            response = Response(status_code=200, headers={"HX-Redirect": quote(target, _IN_URL)})
         response.headers["Cache-Control"] = "no-store"
         self._write_effects(response, visit, form)
         return response
