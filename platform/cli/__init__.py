@@ -88,7 +88,7 @@ def demo(
     Examples:
 
         keystall demo
-        keystall demo --home /tmp/shops --port 9000 --web 2
+        keystall demo --home ~/shops --port 9000 --web 2
         keystall demo --fresh
     """
     options = Options(home, port, bind, fresh, web, postgres_bin, valkey_server)

@@ -213,9 +213,9 @@ async def test_a_code_shows_to_its_buyer_and_its_merchant_and_rests_nowhere(town
     assert (await client.put_in_stock(variant, "\n".join(sold)))["userErrors"] == []
     assert (await client.put_in_stock(variant, "\n".join([*sold, *kept])))["userErrors"] == []
     bad = town.new(2)
-    refused = await client.put_in_stock(variant, f"{bad[0]}\x00\n{bad[1]}")
+    refused = await client.put_in_stock(variant, f"{bad[0]}\x01\n{bad[1]}")
     assert [error["code"] for error in refused["userErrors"]] == ["BAD_LINES"]
-    skipped = await client.put_in_stock(variant, f"{bad[0]}\x00\n{bad[1]}", skip=True)
+    skipped = await client.put_in_stock(variant, f"{bad[0]}\x01\n{bad[1]}", skip=True)
     assert skipped["userErrors"] == []
     looked_at = await client.admin(
         """
@@ -269,6 +269,10 @@ async def test_a_code_shows_to_its_buyer_and_its_merchant_and_rests_nowhere(town
         f"{town.told['platform_url']}/sign-in",
         data={"form": "SessionCreate", "email": "x@example.com", "password": town.new()[0]},
         headers={"origin": town.told["platform_url"]},
+    )
+    await client.admin(
+        "mutation($input: CodesInput!) { codesPreview(input: $input) { userErrors { code } } }",
+        input={"variantId": variant, "text": f"{town.new()[0]}\x00"},
     )
     kill_worker(town)
     assert (await client.put_in_stock(variant, town.new()[0]))["userErrors"] == []

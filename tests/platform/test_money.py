@@ -181,7 +181,8 @@ def test_every_amount_survives_its_text(minor: int, currency: str) -> None:
 def test_formatting_never_changes_a_digit(minor: int, currency: str) -> None:
     shown = "".join(c for c in format_money(minor, currency, "en") if c in "0123456789.")
 
-    assert shown == decimal_text(minor, currency)
+    # A symbol may end in a point: Cg. for the Caribbean guilder.
+    assert shown.removeprefix(".") == decimal_text(minor, currency)
 
 
 @given(st.text(max_size=30), currencies)

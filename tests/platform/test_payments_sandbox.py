@@ -234,15 +234,15 @@ async def test_references_that_would_not_fit_a_path_are_refused(
     assert refused.value.code == "INVALID_REFERENCE"
 
 
-async def test_requests_signed_with_another_installations_secret_are_refused(
+async def test_requests_signed_with_another_installations_secret_take_nothing(
     sandbox: Any, charge: Charge
 ) -> None:
     stranger = SandboxProvider("m1", secret=SECRET[::-1], url=sandbox.url, http=sandbox.http)
 
-    with pytest.raises(ProviderRefused) as refused:
+    # Not a final no: clocks that are apart look the same, and a refund must survive them.
+    with pytest.raises(ProviderUnavailable):
         await stranger.start(charge)
 
-    assert refused.value.code == "BAD_SIGNATURE"
     assert await sandbox.journal() == []
 
 
