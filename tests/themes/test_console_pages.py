@@ -127,7 +127,6 @@ def test_a_new_product_carries_what_was_typed_and_no_row_of_mere_defaults() -> N
         variants__1__prices__0__currencyCode="CNY",
         variants__1__minQuantity="1",
         variants__1__maxQuantity="10",
-        buyerFields__9999__label="",
         translations__0__locale="zh-CN",
         translations__0__name="",
         uploadIds="",
@@ -162,6 +161,16 @@ def test_a_variant_without_a_price_is_told_at_its_price() -> None:
     about = r'id="ProductCreate-variants-3-prices-0-amount-about">\s*<p class="error">Give a price'
     assert re.search(about, answer.text)
     assert 'name="variants.0.name" type="text" value="a"' in answer.text
+
+
+def test_a_mistake_takes_back_what_the_address_says_of_the_last_time() -> None:
+    error = {"path": ["input", "notice"], "message": "Too long", "code": "TOO_LONG"}
+    scene = Scene(SHOP, {"shopUpdate": {"shop": None, "userErrors": [error]}})
+    html = post(
+        scene, HERE + "/settings?done=saved", "ShopTexts", notice="x" * 99, policies=""
+    ).text
+    assert "Too long" in html
+    assert "Saved." not in html
 
 
 def again(what: str) -> Response:
@@ -205,12 +214,12 @@ def test_a_removed_variant_moves_those_after_it_up() -> None:
 
 def test_the_last_question_and_picture_can_be_taken_away() -> None:
     scene = Scene({**SHOP, **SCENES["product"][1]}, {"productUpdate": {"userErrors": []}})
-    fields = {"buyerFields__9999__label": "", "uploadIds": "", "name": "Moon Card"}
-    assert post(scene, HERE + "/products/p-1", "ProductUpdate", **fields).status_code == 303
-    assert scene.calls[0][1] == {
-        "id": "p-1",
-        "input": {"name": "Moon Card", "buyerFields": [], "uploadIds": []},
-    }
+    fields = {"name": "Moon Card", "slug": "", "description": "", "status": "DRAFT"}
+    answer = post(scene, HERE + "/products/p-1", "ProductUpdate", **fields, categoryId="")
+    assert answer.status_code == 303
+    # What was emptied is said to be empty: left out, it would stay as it was.
+    said = {**fields, "categoryId": None, "uploadIds": [], "buyerFields": []}
+    assert scene.calls == [("ProductUpdate", {"id": "p-1", "input": said})]
 
 
 def test_a_picture_that_is_not_kept_is_told_at_its_field() -> None:
@@ -293,10 +302,13 @@ def test_a_token_is_shown_once() -> None:
 
 def test_saving_a_list_with_a_default_says_each_once_and_the_default_first() -> None:
     scene = Scene(SHOP, {"shopUpdate": {"shop": None, "userErrors": []}})
-    fields = {"currencies": ["USD", "CNY", "USD"], "locales": ["zh-CN", "en"]}
+    fields = {"currencies": ["USD", "CNY", "USD"], "locales": ["zh-CN", "en"], "holdMinutes": "９"}
     post(scene, HERE + "/settings", "ShopSelling", **fields)
     assert scene.calls == [
-        ("ShopSelling", {"input": {"locales": ["zh-CN", "en"], "currencies": ["USD", "CNY"]}})
+        (
+            "ShopSelling",
+            {"locales": ["zh-CN", "en"], "currencies": ["USD", "CNY"], "holdMinutes": 9},
+        )
     ]
 
 

@@ -14,6 +14,8 @@ _PRODUCT = (
     "variants.*.prices.*.currencyCode",
     "variants.*.minQuantity",
     "variants.*.maxQuantity",
+    "variants.*.translations.*.locale",
+    "variants.*.translations.*.name",
     "uploadIds",
     "buyerFields.*.key",
     "buyerFields.*.label",
@@ -72,6 +74,7 @@ PAGES: tuple[Page, ...] = (
         Form(
             "ProductUpdate",
             fields=_PRODUCT,
+            blank=frozenset({"name", "slug", "description", "uploadIds", "buyerFields"}),
             uploads=frozenset({"uploadIds"}),
             success=_HERE + "/products/{id}?done=saved#main",
         ),
@@ -89,6 +92,7 @@ PAGES: tuple[Page, ...] = (
         Form(
             "CategoryUpdate",
             fields=(*_CATEGORY, "position"),
+            blank=frozenset({"name", "slug"}),
             success=_HERE + "/categories?done=saved",
         ),
         Form("CategoryDelete", success=_HERE + "/categories?done=deleted"),
@@ -159,7 +163,7 @@ PAGES: tuple[Page, ...] = (
         ),
         Form(
             "ShopSelling",
-            fields=("locales", "currencies"),
+            fields=("locales", "currencies", "holdMinutes"),
             success=_HERE + "/settings?done=saved",
         ),
         Form("ShopClose", success=_HERE + "/settings?done=closed"),

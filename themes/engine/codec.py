@@ -175,7 +175,7 @@ class _Reader:
 
     def _list(self, kind: GraphQLList[Any], given: Any, path: str, *, required: bool) -> Any:
         if given is _ABSENT:
-            return [] if required else _ABSENT
+            return [] if required or path in self.form.blank else _ABSENT
         if isinstance(given, list):
             lines = (line.strip() for text in given for line in text.splitlines())
             texts = dict.fromkeys(line for line in lines if line)
@@ -204,10 +204,10 @@ class _Reader:
         return value
 
     def _empty(self, kind: Any, path: str, *, required: bool) -> Any:
+        if kind.name == "String" and (required or path in self.form.blank):
+            return ""
         if not required:
             return None
-        if kind.name == "String":
-            return ""
         self.decoded.problems.append(Problem(path, "required"))
         return None
 

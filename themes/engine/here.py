@@ -13,7 +13,7 @@ from keystall.themes.engine.pages import Page
 
 @dataclass(frozen=True)
 class Here:
-    """`page` in a template."""
+    """`page` in a template. `posted`: it comes back from a form, whatever its address says."""
 
     name: str
     path: str
@@ -21,6 +21,7 @@ class Here:
     params: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     live: tuple[str, ...] = ()
+    posted: bool = False
 
     @property
     def l(self) -> str:  # noqa: E743 - the short code in addresses, as in routes
@@ -61,6 +62,7 @@ def here(page: Page, request: Request, locale: str) -> Here:
         locale=locale,
         params=params,
         query=dict(request.query_params),
+        posted=request.method == "POST",
         live=tuple(fill(topic, params) for topic in page.topics),
     )
 

@@ -51,6 +51,8 @@ class Form:
     `returns` goes to the `to` of the query string instead, where that is a path of this site.
     `shows`: there is nowhere to go on to, for the answer is seen here and once (a secret, a
     preview): the page comes back at once with it as `answers.<mutation>`.
+    `blank` names fields that say "" when they were emptied, and lists that say [] when nothing of
+    them came, where null or nothing would leave things as they are.
     `pasted` maps texts that become an upload as they arrive, so that they are never echoed, to
     the field that takes the upload's id.
     """
@@ -67,6 +69,7 @@ class Form:
     gone: frozenset[str] = frozenset()
     returns: bool = False
     shows: bool = False
+    blank: frozenset[str] = frozenset()
     pasted: Mapping[str, str] = field(default_factory=dict)
 
     @property
