@@ -22,9 +22,12 @@ Batch: TypeAlias = Callable[["RequestContext", Sequence[KeyT]], Awaitable[Mappin
 
 
 class RequestReader(Reads, Protocol):
-    """A reader that opens with its first statement, and again with the first after `close`."""
+    """A reader that opens with its first statement, and again with the first after `close`, until
+    `finish` ends it for good."""
 
     async def close(self) -> None: ...
+
+    async def finish(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
