@@ -70,7 +70,8 @@ async def by_token(
         caller,
         shop=found.shop,
         viewer=Program(found.token_id),
-        locale=negotiated(caller, LOCALES),
+        # A program that names no language is answered in its shop's.
+        locale=negotiated(caller, (found.shop.default_locale, *LOCALES)),
         currency=found.shop.default_currency,
     )
 

@@ -318,6 +318,8 @@ async def test_a_token_opens_its_own_shop_until_it_is_revoked(
     assert secret.startswith(made["apiTokenCreate"]["apiToken"]["hint"])
     context = await by_token(installation, secret, caller())
     assert context is not None
+    # No language was asked for, and the shop speaks English.
+    assert context.locale == "en"
     found = await ask("admin", context, "{ viewer { email shops { slug } } shop { slug } }")
     assert found["shop"] == {"slug": shop.slug}
     assert found["viewer"] == {"email": None, "shops": [{"slug": shop.slug}]}
