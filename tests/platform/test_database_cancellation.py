@@ -179,12 +179,14 @@ async def test_a_child_that_outlives_its_transaction_reads_nothing_through_it(
 
     async def child(tx: database.Transaction) -> list[BaseException | Any]:
         await gate.wait()
-        return await asyncio.gather(
-            tx.rows("select id from products"),
-            Product.all().count(),
-            Product.filter(shop_id=mine.id).first(),
-            return_exceptions=True,
-        )
+        return [
+            *await asyncio.gather(
+                tx.rows("select id from products"),
+                Product.all().count(),
+                Product.filter(shop_id=mine.id).first(),
+                return_exceptions=True,
+            )
+        ]
 
     async with database.transaction(mine.id) as tx:
         assert len(await tx.rows("select id from products")) == 1
@@ -219,10 +221,14 @@ async def test_a_transaction_that_a_swallowed_error_spoiled_says_so(
     installation: Installation,
 ) -> None:
     shop = await a_shop(installation)
-    with pytest.raises(database.NotCommitted):
+
+    async def swallows() -> None:
         async with database.transaction(shop.id) as tx:
             await a_row(tx)
             with suppress(asyncpg.UniqueViolationError):
                 await a_row(tx)
+
+    with pytest.raises(database.NotCommitted):
+        await swallows()
     async with database.transaction(shop.id) as tx:
         assert await tx.rows("select id from categories") == []

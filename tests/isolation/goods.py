@@ -1,0 +1,261 @@
+"""A shop in which everything has happened once, with a canary in every text that is its own."""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from uuid import UUID
+
+import asyncpg
+
+from keystall.graphql.ids import encode
+from keystall.platform import clock, database
+from keystall.platform.ids import new_id
+from keystall.platform.tokens import secret_hash
+from keystall.tenants.catalog.categories import category_create
+from keystall.tenants.catalog.input import (
+    BuyerFieldInput,
+    CategoryInput,
+    CategoryTranslation,
+    ProductTranslation,
+)
+from keystall.tenants.checkout.carts import NewLine, cart_buyer_update, cart_create
+from keystall.tenants.checkout.completion import cart_complete
+from keystall.tenants.identity.links import account_token
+from keystall.tenants.identity.service import Viewer
+from keystall.tenants.installation import Installation
+from keystall.tenants.orders.tokens import order_token
+from keystall.tenants.payments.application import apply_callback
+from keystall.tenants.shops.input import ShopChanges, ShopTranslation
+from keystall.tenants.shops.service import shop_update
+from keystall.tenants.shops.shop import Shop
+from keystall.tenants.shops.tokens import api_token_create
+from keystall.tenants.stock.imports import codes_import
+from keystall.tenants.stock.uploads import codes_upload
+from keystall.tenants.writing import writing
+from tests.factories import (
+    a_picture,
+    a_product,
+    a_shop,
+    a_variant_input,
+    a_viewer,
+    chunks_of,
+    some_codes,
+    the_variant,
+)
+
+
+@dataclass
+class Goods:
+    """A shop, and what its ids and words are. `ids` by kind, `words` by the argument's name."""
+
+    shop: Shop
+    owner: Viewer
+    canary: str
+    ids: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, UUID] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
+    orders: dict[str, str] = field(default_factory=dict)
+    completed_cart: str = ""
+    token: str = ""
+    stocked: str = ""
+
+    def again(self) -> "Goods":
+        """The same shop, for naming other things of it."""
+        return replace(self, ids=dict(self.ids), rows=dict(self.rows), words=dict(self.words))
+
+    def name(self, kind: str, row: UUID) -> None:
+        self.rows[kind] = row
+        self.ids[kind] = encode(kind, row)
+
+
+async def a_full_shop(installation: Installation, canary: str) -> Goods:
+    """A shop with one of everything: sold, refunded, waiting, imported, uploaded."""
+    owner = await a_viewer(installation)
+    goods = Goods(await a_shop(installation, owner, name=f"{canary} shop"), owner, canary)
+    picture = await a_picture(installation, goods.shop)
+    async with writing(installation, goods.shop.id) as tx:
+        await tx.execute("update files set name = $1", f"{canary}.png")
+        await tx.execute(
+            "update shops set theme_settings = jsonb_build_object('accent', $1::text)", canary
+        )
+    goods.shop = await shop_update(
+        installation,
+        goods.shop.id,
+        ShopChanges(
+            logo_upload_id=picture.id, contact=f"{canary} contact", notice=f"{canary} notice",
+            policies=f"{canary} policies", icp_number=f"{canary} icp", locales=["en", "zh-CN"],
+            translations=[ShopTranslation("zh-CN", f"{canary} notice", f"{canary} policies")],
+        ),
+    )  # fmt: skip
+    goods.name("Shop", goods.shop.id)
+    goods.name("Upload", picture.id)
+    _, goods.token = await api_token_create(installation, goods.shop.id, f"{canary} token")
+    await stock(installation, goods)
+    for outcome, quantity in (("delivered", 1), ("refunding", 1), ("pending", 1)):
+        await buy(installation, goods, outcome, quantity)
+    await a_cart(installation, goods, quantity=10)  # more than there are
+    await _end(installation, goods)
+    await _find(installation, goods)
+    return goods
+
+
+async def stock(installation: Installation, goods: Goods) -> None:
+    """A category and a product in it, with codes, a file of codes and an import of some."""
+    shop, canary = goods.shop, goods.canary
+    shelf = await category_create(
+        installation, shop,
+        CategoryInput(f"{canary} shelf", translations=[CategoryTranslation("zh-CN", canary)]),
+    )  # fmt: skip
+    product = await a_product(
+        installation, shop, f"{canary} product", description=f"{canary} description",
+        category_id=shelf.id, upload_ids=[goods.rows["Upload"]],
+        variants=[a_variant_input(f"{canary} variant", CNY="9.90")],
+        buyer_fields=[
+            BuyerFieldInput("account", f"{canary} label", placeholder=f"{canary} example"),
+            BuyerFieldInput("side", f"{canary} side", kind="select", options=[f"{canary} a", "b"]),
+        ],
+        translations=[ProductTranslation("zh-CN", f"{canary} name", f"{canary} text")],
+    )  # fmt: skip
+    variant = (await the_variant(shop, product)).id
+    codes = [f"{canary}-{n}-{new_id()}" for n in range(8)]
+    await some_codes(installation, shop, variant, codes)
+    goods.stocked = codes[-1]
+    upload = await codes_upload(
+        installation, shop.id, f"{canary}.txt", chunks_of(f"{canary}-file\n".encode())
+    )
+    job = await codes_import(
+        installation, shop.id, variant, upload_id=upload.id, idempotency_key=str(new_id())
+    )
+    goods.words |= {"slug": product.slug, "categorySlug": shelf.slug, "query": canary}
+    goods.name("Category", shelf.id)
+    goods.name("Product", product.id)
+    goods.name("Variant", variant)
+    goods.name("Job", job)
+
+
+async def a_cart(installation: Installation, goods: Goods, quantity: int = 1) -> UUID:
+    """An open cart with one line, its buyer known."""
+    cart = await cart_create(
+        installation, goods.shop, [NewLine(goods.rows["Variant"], quantity)],
+        currency="CNY", locale="en",
+    )  # fmt: skip
+    answers = {"account": f"{goods.canary} answer", "side": f"{goods.canary} a"}
+    await cart_buyer_update(
+        installation, goods.shop, cart,
+        email=f"{goods.canary}@keystall.test", locale=None, answers=answers,
+    )  # fmt: skip
+    async with writing(installation, goods.shop.id) as tx:
+        goods.name("CartLine", await tx.value("select id from cart_lines where cart_id = $1", cart))
+    goods.name("Cart", cart)
+    return cart
+
+
+async def buy(installation: Installation, goods: Goods, outcome: str, quantity: int) -> None:
+    """An order: paid and delivered, paid wrongly and going back, or waiting for payment."""
+    cart = await a_cart(installation, goods, quantity)
+    async with writing(installation, goods.shop.id) as tx:
+        account = await tx.value("select id from payment_accounts")
+    goods.name("PaymentMethod", account)
+    order = await cart_complete(
+        installation, goods.shop, cart, payment_account_id=account, idempotency_key=str(new_id())
+    )
+    goods.name("Order", order)
+    goods.completed_cart = encode("Cart", cart)
+    goods.orders[outcome] = goods.ids["Order"]
+    goods.words[f"{outcome} token"] = order_token(installation.keys, goods.shop.id, order)
+    if outcome == "pending":
+        async with writing(installation, goods.shop.id) as tx:
+            await tx.execute(
+                "update payments set redirect_url = $2 where order_id = $1",
+                order, f"https://pay.test/{goods.canary}",
+            )  # fmt: skip
+        return
+    await _pay(installation, goods, order, 990 * quantity if outcome == "delivered" else 1)
+
+
+async def _pay(installation: Installation, goods: Goods, order: UUID, amount: int) -> None:
+    inbox, item = new_id(), new_id()
+    async with writing(installation, goods.shop.id) as tx:
+        payment = await tx.value("select id from payments where order_id = $1", order)
+        notice = {
+            "event_key": str(inbox), "kind": "payment.succeeded", "reference": str(payment),
+            "provider_reference": f"{goods.canary}-{order}", "amount": amount, "currency": "CNY",
+            "fee": 0, "merchant_id": str(goods.rows["PaymentMethod"]),
+        }  # fmt: skip
+        await tx.execute(
+            "insert into inbox (shop_id, id, account_id, event_key, body, notice)"
+            " values ($1, $2, $3, $4, '', $5)",
+            goods.shop.id, inbox, goods.rows["PaymentMethod"], str(inbox), notice,
+        )  # fmt: skip
+        await tx.execute(
+            "insert into outbox (shop_id, id, kind, subject_id, due_at)"
+            " values ($1, $2, 'payment.apply', $3, $4)",
+            goods.shop.id, item, inbox, clock.now() + timedelta(days=1),
+        )  # fmt: skip
+    await apply_callback(installation, goods.shop.id, item)
+
+
+async def _end(installation: Installation, goods: Goods) -> None:
+    """Brings to its end what would take a worker, and dates what has an end."""
+    async with writing(installation, goods.shop.id) as tx:
+        await tx.execute(
+            "update jobs set state = 'done', done = 1, total = 1, finished_at = now(),"
+            ' result = \'{"added": 1, "duplicates": 0, "bad": 0}\''
+        )
+        await tx.execute("update api_tokens set expires_at = now() + interval '1 day'")
+        await tx.execute("update payments set provider_reference = $1", goods.canary)
+
+
+async def an_account_link(installation: Installation, goods: Goods) -> str:
+    """The secret of a link mailed to the shop's owner."""
+    link = new_id()
+    secret = account_token(installation.keys, link)
+    async with database.transaction(None) as tx:
+        await tx.execute(
+            "select account_token_create($1, $2, $3, 'reset', now() + interval '1 hour')",
+            secret_hash(secret), link, goods.owner.account_id,
+        )  # fmt: skip
+    return secret
+
+
+async def fresh_code(installation: Installation, goods: Goods) -> None:
+    """Names a code that nobody has."""
+    async with writing(installation, goods.shop.id) as tx:
+        code = await tx.value(
+            "select id from codes where state = 'available' and variant_id = $1 limit 1",
+            goods.rows["Variant"],
+        )
+    goods.name("Code", code)
+
+
+async def _find(installation: Installation, goods: Goods) -> None:
+    """Names what came about on the way."""
+    async with writing(installation, goods.shop.id) as tx:
+        for kind, sql in {
+            "Code": "select id from codes where state = 'available' order by id limit 1",
+            "OrderLine": "select id from order_lines limit 1",
+            "ApiToken": "select id from api_tokens limit 1",
+            "Payment": "select id from payments limit 1",
+            "Refund": "select id from refunds limit 1",
+            "Batch": "select id from batches limit 1",
+        }.items():
+            goods.name(kind, await tx.value(sql))
+
+
+async def fingerprint(superuser_url: str, shop: UUID) -> dict[str, str]:
+    """A hash of all rows of a shop, by table, whatever tables there are."""
+    connection = await asyncpg.connect(superuser_url)
+    try:
+        names = await connection.fetch(
+            "select c.relname as name, case c.relname when 'shops' then 'id' else 'shop_id' end"
+            " as shop from pg_class c where relnamespace = 'public'::regnamespace and relkind = 'r'"
+            " and (relname = 'shops' or exists (select from pg_attribute where attrelid = c.oid"
+            " and attname = 'shop_id'))"
+        )
+        sql = " union all ".join(
+            f"select '{row['name']}', md5(coalesce(string_agg(t::text, '|' order by t::text), ''))"
+            f' from "{row["name"]}" t where "{row["shop"]}" = $1'
+            for row in names
+        )
+        return {row[0]: row[1] for row in await connection.fetch(sql, shop)}
+    finally:
+        await connection.close()
