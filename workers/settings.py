@@ -12,6 +12,7 @@ import uvloop
 from arq.worker import Worker
 
 from keystall.platform import database
+from keystall.platform.collection import keep_what_start_up_made
 from keystall.platform.mail import mailer_from
 from keystall.platform.queue import Queue, decode_job, encode_job
 from keystall.platform.settings import Settings, load_settings
@@ -56,6 +57,7 @@ async def work(settings: Settings) -> None:
             desk = MailDesk(mailer_from(settings), ThemedMails())
 
             async def start_relay(ctx: dict[str, Any]) -> None:
+                keep_what_start_up_made()
                 # arq looks at its queue twice a second; the relay, which knows better, kicks it.
                 ctx["relay"] = asyncio.create_task(
                     relay(installation.queue, worker._poll_iteration)

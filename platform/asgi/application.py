@@ -13,6 +13,7 @@ from keystall.graphql.executor import SCHEMAS, execute
 from keystall.graphql.handlers import Handlers
 from keystall.platform import clock, database
 from keystall.platform.asgi.visits import Visits
+from keystall.platform.collection import keep_what_start_up_made
 from keystall.platform.live import Live
 from keystall.platform.settings import Settings
 from keystall.platform.web.health import Check, Unready, health_routes
@@ -57,6 +58,7 @@ class Application:
         except BaseException as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             raise
+        keep_what_start_up_made()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._open.aclose()
