@@ -1,4 +1,4 @@
--- Tables. Those without a shop come first: they are a closed list (tenants/tenancy.py) that the
+-- Tables. Those without a shop come first: they are a closed list (tenants/schema.py) that the
 -- request role reaches through the functions of 0001_functions.sql alone. Every other table starts
 -- its primary key, its unique constraints and its foreign keys with shop_id.
 

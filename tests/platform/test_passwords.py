@@ -49,7 +49,12 @@ async def test_an_unknown_account_costs_a_real_verification(
 ) -> None:
     seen: list[tuple[str, bytes]] = []
     real = passwords._fits
-    monkeypatch.setattr(passwords, "_fits", lambda *a: seen.append(a) or real(*a))
+
+    def watched(stored: str, password: bytes) -> bool:
+        seen.append((stored, password))
+        return real(stored, password)
+
+    monkeypatch.setattr(passwords, "_fits", watched)
 
     await verify_unknown("plum tree 19")
 

@@ -235,6 +235,8 @@ def test_any_bytes_are_parsed_or_refused_by_name(data: bytes) -> None:
     except UndecidableEncoding:
         return
 
-    numbers = [entry.line for entry in [*parsed.codes, *parsed.duplicates, *parsed.bad]]
+    numbers = [code.line for code in parsed.codes]
+    numbers += [duplicate.line for duplicate in parsed.duplicates]
+    numbers += [bad.line for bad in parsed.bad]
     assert len(set(numbers)) == len(numbers)
     assert len(set(texts(parsed))) == len(parsed.codes)

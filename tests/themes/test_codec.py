@@ -18,7 +18,8 @@ def decode(*fields: tuple[str, str], **fixed: str) -> Decoded:
 
 
 def values(*fields: tuple[str, str]) -> dict[str, Any]:
-    return decode(("title", "Card"), *fields).variables["input"]
+    found: dict[str, Any] = decode(("title", "Card"), *fields).variables["input"]
+    return found
 
 
 def test_the_path_fills_its_variable_and_fields_fill_the_input() -> None:

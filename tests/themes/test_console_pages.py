@@ -218,7 +218,7 @@ def test_the_last_question_and_picture_can_be_taken_away() -> None:
     answer = post(scene, HERE + "/products/p-1", "ProductUpdate", **fields, categoryId="")
     assert answer.status_code == 303
     # What was emptied is said to be empty: left out, it would stay as it was.
-    said = {**fields, "categoryId": None, "uploadIds": [], "buyerFields": []}
+    said: dict[str, Any] = {**fields, "categoryId": None, "uploadIds": [], "buyerFields": []}
     assert scene.calls == [("ProductUpdate", {"id": "p-1", "input": said})]
 
 

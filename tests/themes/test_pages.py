@@ -1,7 +1,9 @@
 """The page engine over HTTP, against the toy schema."""
 
 import re
+from collections.abc import Mapping
 
+import httpx2
 from starlette.testclient import TestClient
 
 from keystall.themes.engine import Page
@@ -15,7 +17,14 @@ def client(shelf: Shelf, page: Page = PRODUCT) -> TestClient:
     return TestClient(application(shelf, (page,)), base_url="https://shop.example")
 
 
-def post(shelf: Shelf, page: Page = PRODUCT, headers: dict[str, str] | None = None, **data: str):  # type: ignore[no-untyped-def]
+def post(
+    shelf: Shelf,
+    page: Page = PRODUCT,
+    headers: dict[str, str] | None = None,
+    more: Mapping[str, str] | None = None,
+    **data: str,
+) -> httpx2.Response:
+    data = {**data, **(more or {})}
     return client(shelf, page).post(ADDRESS, data=data, headers=headers, follow_redirects=False)
 
 
@@ -106,7 +115,7 @@ def test_user_errors_come_back_at_their_fields_with_what_was_typed() -> None:
         ]
     )
     fields = {"variants.1.name": "<b>", "price.amount": "9", "price.currencyCode": "CNY"}
-    answer = post(shelf, form="ProductUpdate", title="x", **fields)
+    answer = post(shelf, form="ProductUpdate", title="x", more=fields)
     assert answer.status_code == 422
     assert answer.headers["cache-control"] == "no-store"
     assert re.search(r'name="title" type="text" value="x"[^>]*aria-invalid="true"', answer.text)

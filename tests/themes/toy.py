@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from graphql import GraphQLSchema
@@ -139,7 +139,7 @@ def _product(slug: str) -> Product:
         title="Steam <50>",
         price=Money(amount="50.00", currency_code="CNY"),
         pay_url="https://pay.example/x?y=1",
-        extra={},
+        extra=cast(Any, {}),
     )
 
 
