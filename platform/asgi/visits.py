@@ -52,7 +52,7 @@ def _look(preset: str, chosen: tuple[tuple[str, str], ...]) -> Look:
 def look_of(shop: Shop) -> Look:
     """How a shop's pages look; the plain look where its settings do not fit the theme any more."""
     chosen = tuple(sorted((name, str(value)) for name, value in shop.theme_settings.items()))
-    return _look("" if shop.theme == "default" else shop.theme, chosen)
+    return _look(shop.theme, chosen)
 
 
 @dataclass(frozen=True)

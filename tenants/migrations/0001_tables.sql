@@ -52,7 +52,7 @@ create table shops (
   policies         text not null default '',
   icp_number       text not null default '',
   translations     jsonb not null default '{}',
-  theme            text not null default 'default',
+  theme            text not null default 'harbor',
   theme_settings   jsonb not null default '{}',
   logo_file_id     uuid,
   hold_minutes     integer not null default 15 check (hold_minutes between 1 and 1440),

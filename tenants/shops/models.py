@@ -28,7 +28,7 @@ class ShopRow(Model):
     policies = fields.TextField(default="")
     icp_number = fields.TextField(default="")
     translations: fields.JSONField[dict[str, dict[str, str]]] = fields.JSONField(default=dict)
-    theme = fields.TextField(default="default")
+    theme = fields.TextField(default="harbor")
     theme_settings: fields.JSONField[dict[str, object]] = fields.JSONField(default=dict)
     logo_file_id = fields.UUIDField(null=True)
     hold_minutes = fields.IntField(default=15)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tempfile
 from collections.abc import AsyncIterator
 
@@ -175,3 +176,26 @@ async def test_a_currency_that_is_no_code_is_not_kept(
         )
         assert (answer.status_code, answer.headers["location"]) == (303, "/en/")
         assert "set-cookie" not in answer.headers
+
+
+async def test_a_new_shop_saves_its_settings_as_its_page_sends_them(
+    installation: Installation, web: httpx2.AsyncClient
+) -> None:
+    owner = await a_viewer(installation)
+    shop = await a_shop(installation, owner)
+    signed_in = await sign_in(installation, owner.email, PASSWORD, visitor=Visitor())
+    page = f"{PLATFORM}/console/{shop.slug}/settings"
+    headers = {"cookie": f"session={signed_in.secret}", "origin": PLATFORM}
+    shown = (await web.get(page, headers=headers)).text
+    chosen = re.findall(r'name="themePreset"[^>]*value="(\w+)"[^>]*checked', shown)
+    assert chosen == ["harbor"]
+    fields = {
+        "form": "ShopBasics",
+        "name": shop.name,
+        "contact": "hi@lulu.example",
+        "icpNumber": "",
+    }
+    answer = await web.post(page, headers=headers, data={**fields, "themePreset": chosen[0]})
+    assert answer.status_code == 303, answer.text
+    async with database.transaction(shop.id) as tx:
+        assert await tx.value("select contact from shops") == "hi@lulu.example"
