@@ -16,7 +16,7 @@ import uvloop
 from rich.console import Console
 
 from bench.checkouts import Buyer, FloorBuyer, OurBuyer, Shop, checkouts
-from bench.delivery import Deliveries, deliveries
+from bench.delivery import PACE, Deliveries, deliveries
 from bench.house import House, HouseError
 from bench.load import CONNECTIONS, Load, loader
 from bench.meter import Meter
@@ -45,7 +45,7 @@ async def measure(house: House, asked: argparse.Namespace) -> Found:
     shop = await Shop.open(house)
     # First, while the machine has nothing else to do.
     console.print(f"Paid to delivered, {asked.orders} orders")
-    delivered = await deliveries(shop, asked.orders)
+    delivered = await deliveries(shop, asked.orders, asked.pace)
     console.print(f"Reads, {asked.rounds} rounds of {asked.seconds:g} s each")
     reads = await measure_reads(house, meter, rounds=asked.rounds, seconds=asked.seconds)
     console.print("Checkouts")
@@ -144,6 +144,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="about a minute, rough figures")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=6.0, help="of load a round and target")
+    parser.add_argument("--pace", type=float, default=PACE, help="orders paid a second")
     parser.add_argument("--orders", type=int, default=500, help="timed from payment to delivery")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything found there")
     parser.add_argument("--home", type=Path, help="keep the filled shop there for the next run")
