@@ -55,6 +55,8 @@ class Market:
     variant_id: str
     method_id: str
     come_back: Callable[[int], Awaitable[bool]]
+    holds_on: Callable[[Buyer], Awaitable[None]]
+    """Returns when `buyer`, whose goods are held, may pay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ async def buy(market: Market, buyer: Buyer) -> Outcome:
         await asyncio.sleep(chance.uniform(0.5, 2.5))
     order, page = placed
     if page is not None:
+        await market.holds_on(buyer)
         await _pay(market, buyer, order, page)
     paid = page is not None and buyer.manner in WANTS_GOODS
     status = await _wait(market, buyer, order, final=_AFTER_MONEY if paid else _OVER)

@@ -24,7 +24,7 @@ _WITHOUT_EXPIRY: dict[Manner, Manner] = {
     "told_late": "cancels_and_pays", "pays_late": "cancels_and_pays", "never_pays": "cancels",
 }  # fmt: skip
 _TWO_AT_ONCE = 0.02
-_LAST_KILL = 0.93  # of the deliveries to be had: what follows must end, too
+_LAST_KILL = 0.85  # of the deliveries to be had: what follows must end, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,8 @@ class Plan:
     """The whole storm. Codes are what the merchant puts in stock."""
 
     buyers: list[Buyer]
+    patient: frozenset[int]
+    """Numbers of buyers who hold their goods and pay when the kills are over."""
     kills: list[Kill]
     codes: list[str]
 
@@ -81,8 +83,11 @@ def make_plan(scale: Scale, seed: int) -> Plan:
     """The same scale and seed make the same plan."""
     chance = random.Random(seed)
     letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+    buyers = [_buyer(scale, chance, number) for number in range(scale.orders)]
+    early = sorted(buyers, key=lambda buyer: (buyer.manner != "pays", buyer.arrives))
     return Plan(
-        buyers=[_buyer(scale, chance, number) for number in range(scale.orders)],
+        buyers=buyers,
+        patient=frozenset() if scale.waits else frozenset(b.number for b in early[:2]),
         kills=_kills(scale, chance),
         codes=[
             f"{number:05d}-{''.join(chance.choices(letters, k=16))}"

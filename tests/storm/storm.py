@@ -23,7 +23,7 @@ from tests.storm.demo import StormDemo
 from tests.storm.judge import Entry, Violation, judged, taken
 from tests.storm.merchant import put_on_sale
 from tests.storm.monitor import Monitor
-from tests.storm.plan import KINDS, Plan, Scale, make_plan
+from tests.storm.plan import KINDS, Buyer, Plan, Scale, make_plan
 
 AT_ONCE = 48
 BUYING_SECONDS = 900.0
@@ -69,6 +69,7 @@ class _Storm:
     ) -> None:
         self.scale, self.plan, self.say, self.demo, self.http = scale, plan, say, demo, http
         self.hopeless: list[str] = []
+        self.kills_over = asyncio.Event()
 
     async def run(self, told: dict[str, Any]) -> list[Violation]:
         shop = told["shops"][0]
@@ -84,7 +85,7 @@ class _Storm:
             self.demo.superuser_url(), self.variant, waits=self.scale.waits
         ).running() as monitor:
             market = Market(self.ask, self.demo.gateway_url(), goods.variant_id,
-                            methods[0]["id"], monitor.hopeful)  # fmt: skip
+                            methods[0]["id"], monitor.hopeful, self._hold_on)  # fmt: skip
             async with asyncio.TaskGroup() as group:
                 killing = group.create_task(self._kill(monitor))
                 buying = [self._buy(market, buyer) for buyer in self.plan.buyers]
@@ -118,12 +119,18 @@ class _Storm:
             self.hopeless.append(f"{buyer.email}: {problem}")
             return None
 
+    async def _hold_on(self, buyer: Buyer) -> None:
+        """A short storm's first buyers pay last, so that every kill lies before a delivery."""
+        if buyer.number in self.plan.patient:
+            await self.kills_over.wait()
+
     async def _kill(self, monitor: Monitor) -> None:
         async with asyncio.TaskGroup() as group:
             for number, kill in enumerate(self.plan.kills):
                 await monitor.delivered(kill.after)
                 await asyncio.sleep(kill.pause)
                 group.create_task(self.demo.kill(kill.kind, number))
+        self.kills_over.set()
 
     async def _wait_until_quiet(self, monitor: Monitor) -> None:
         try:
