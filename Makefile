@@ -22,7 +22,7 @@ demo: environment
 	@exec $(BIN)/python -m keystall demo $(ARGS)
 
 test: environment-dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: environment-dev
 	$(BIN)/ruff check .

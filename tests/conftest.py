@@ -110,6 +110,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[RUNNING].stop()
 
 
+LONGEST = ("tests/e2e/test_console", "tests/storm/", "tests/e2e/", "tests/canary/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long start first, so that no worker is left alone with one at the end."""
+    order = {prefix: place for place, prefix in enumerate(LONGEST)}
+
+    def place(item: pytest.Item) -> int:
+        places = (place for prefix, place in order.items() if item.nodeid.startswith(prefix))
+        return min(places, default=len(order))
+
+    items.sort(key=place)
+
+
 class _Xdist:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: pytest.Item) -> None:
