@@ -17,8 +17,8 @@ from bench.checkouts import DELIVERED_SECONDS, OurBuyer, Placed, Shop
 from bench.load import percentiles
 
 PACE = 6.0
-"""Orders paid a second: few enough that two slow cores are mostly idle. The product, the gateway
-and this client together use about 80 ms of them an order, so at 20 a second they queue."""
+"""Orders paid a second. Chosen after runs at 20 a second missed the target on two cores; both are
+told in docs/benchmarks.md."""
 PLACING_AT_ONCE = 4
 
 
