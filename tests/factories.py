@@ -27,10 +27,12 @@ PASSWORD = "plum tree 19"
 _numbers = itertools.count(1)
 
 
-async def a_viewer(installation: Installation, *, operator: bool = False) -> Viewer:
-    """A signed-in person with an address of their own."""
+async def a_viewer(
+    installation: Installation, *, operator: bool = False, email: str = ""
+) -> Viewer:
+    """A signed-in person, with an address of their own unless one is given."""
     create = operator_create if operator else account_create_confirmed
-    email = f"person{next(_numbers)}@keystall.test"
+    email = email or f"person{next(_numbers)}@keystall.test"
     await create(installation.settings.owner_database_url, email, PASSWORD)
     signed_in = await sign_in(installation, email, PASSWORD, visitor=Visitor())
     async with database.transaction(None) as db:

@@ -2,12 +2,16 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import asyncpg
+import httpx2
 import pytest
 
+from keystall.platform.asgi.application import application
+from keystall.platform.database import Reads
 from keystall.platform.engines.roles import (
     DATABASE,
     OWNER,
@@ -16,10 +20,16 @@ from keystall.platform.engines.roles import (
     with_database,
 )
 from keystall.platform.ids import new_id
+from keystall.platform.live import Live
+from keystall.tenants.catalog import queries
+from keystall.tenants.catalog.queries import ProductView
+from keystall.tenants.installation import Installation
 from tests.conftest import Engines
 from tests.isolation import catalogue, filling, shape
 from tests.isolation.catalogue import Table
 from tests.isolation.filling import Shop
+from tests.isolation.goods import a_full_shop, suspend
+from tests.isolation.leaks import MINE, THEIRS, Shops
 
 
 @dataclass(frozen=True)
@@ -95,3 +105,62 @@ async def app(walls: Walls) -> AsyncIterator[asyncpg.Connection]:
             yield connection
     finally:
         await connection.close()
+
+
+@pytest.fixture(scope="module")
+async def shops(installation: Installation, superuser_url: str) -> Shops:
+    """Two shops with everything in them; the other one is suspended, with a reason."""
+    mine = await a_full_shop(installation, MINE)
+    theirs = await a_full_shop(installation, THEIRS)
+    await suspend(installation, theirs)
+    return Shops(installation, mine, theirs, superuser_url)
+
+
+@pytest.fixture
+async def without_second_wall(
+    shops: Shops, superuser_url: str, owner_url: str
+) -> AsyncIterator[None]:
+    """Row-level security lets everything through, until the end of the test."""
+    connection = await asyncpg.connect(owner_url)
+    try:
+        tables = shape.tenant_tables(await catalogue.tables(connection)).values()
+        walls = {
+            table.name: one for table in tables for one in table.policies if one.check != "true"
+        }
+        assert len(walls) == len(tables)
+        async with connection.transaction():
+            for name, wall in walls.items():
+                await connection.execute(
+                    f'alter policy "{wall.name}" on "{name}" using (true) with check (true)'
+                )
+        try:
+            yield
+        finally:
+            async with connection.transaction():
+                for name, wall in walls.items():
+                    await connection.execute(
+                        f'alter policy "{wall.name}" on "{name}"'
+                        f" using ({wall.using}) with check ({wall.check})"
+                    )
+        assert shape.of_table((await catalogue.tables(connection))["orders"]) == []
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def forgetful_query(shops: Shops, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products are read for the wrong shop."""
+    real = queries.products_by_ids
+
+    async def forgets(db: Reads, shop: UUID, ids: Sequence[UUID]) -> Mapping[UUID, ProductView]:
+        return await real(db, shops.theirs.shop.id, ids)
+
+    monkeypatch.setattr(queries, "products_by_ids", forgets)
+
+
+@pytest.fixture
+async def web(installation: Installation) -> AsyncIterator[httpx2.AsyncClient]:
+    """The whole application."""
+    transport = httpx2.ASGITransport(application(installation, Live(installation.queue)))
+    async with httpx2.AsyncClient(transport=transport) as client:
+        yield client

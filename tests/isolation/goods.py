@@ -25,6 +25,8 @@ from keystall.tenants.installation import Installation
 from keystall.tenants.orders.tokens import order_token
 from keystall.tenants.payments.application import apply_callback
 from keystall.tenants.shops.input import ShopChanges, ShopTranslation
+from keystall.tenants.shops.operating import shop_resume, shop_suspend
+from keystall.tenants.shops.queries import shop_by_id
 from keystall.tenants.shops.service import shop_update
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.shops.tokens import api_token_create
@@ -45,7 +47,11 @@ from tests.factories import (
 
 @dataclass
 class Goods:
-    """A shop, and what its ids and words are. `ids` by kind, `words` by the argument's name."""
+    """A shop, and what its ids and words are. `ids` by kind, `words` by the argument's name.
+
+    `codes_file` is an uploaded file of codes, which nothing has imported yet; `placed` the
+    arguments with which the waiting order was placed: sent again they answer it.
+    """
 
     shop: Shop
     owner: Viewer
@@ -55,6 +61,8 @@ class Goods:
     words: dict[str, str] = field(default_factory=dict)
     orders: dict[str, str] = field(default_factory=dict)
     completed_cart: str = ""
+    codes_file: str = ""
+    placed: dict[str, str] = field(default_factory=dict)
     token: str = ""
     stocked: str = ""
 
@@ -69,7 +77,7 @@ class Goods:
 
 async def a_full_shop(installation: Installation, canary: str) -> Goods:
     """A shop with one of everything: sold, refunded, waiting, imported, uploaded."""
-    owner = await a_viewer(installation)
+    owner = await a_viewer(installation, email=f"{canary}-{new_id().hex}@keystall.test")
     goods = Goods(await a_shop(installation, owner, name=f"{canary} shop"), owner, canary)
     picture = await a_picture(installation, goods.shop)
     async with writing(installation, goods.shop.id) as tx:
@@ -125,6 +133,10 @@ async def stock(installation: Installation, goods: Goods) -> None:
     job = await codes_import(
         installation, shop.id, variant, upload_id=upload.id, idempotency_key=str(new_id())
     )
+    unused = await codes_upload(
+        installation, shop.id, f"{canary}.txt", chunks_of(f"{canary}-{new_id()}\n".encode())
+    )
+    goods.codes_file = encode("Upload", unused.id)
     goods.words |= {"slug": product.slug, "categorySlug": shelf.slug, "query": canary}
     goods.name("Category", shelf.id)
     goods.name("Product", product.id)
@@ -155,11 +167,16 @@ async def buy(installation: Installation, goods: Goods, outcome: str, quantity: 
     async with writing(installation, goods.shop.id) as tx:
         account = await tx.value("select id from payment_accounts")
     goods.name("PaymentMethod", account)
+    key = str(new_id())
     order = await cart_complete(
-        installation, goods.shop, cart, payment_account_id=account, idempotency_key=str(new_id())
+        installation, goods.shop, cart, payment_account_id=account, idempotency_key=key
     )
     goods.name("Order", order)
     goods.completed_cart = encode("Cart", cart)
+    goods.placed = {
+        "cartId": goods.completed_cart, "paymentMethod": goods.ids["PaymentMethod"],
+        "idempotencyKey": key,
+    }  # fmt: skip
     goods.orders[outcome] = goods.ids["Order"]
     goods.words[f"{outcome} token"] = order_token(installation.keys, goods.shop.id, order)
     if outcome == "pending":
@@ -203,6 +220,27 @@ async def _end(installation: Installation, goods: Goods) -> None:
         )
         await tx.execute("update api_tokens set expires_at = now() + interval '1 day'")
         await tx.execute("update payments set provider_reference = $1", goods.canary)
+
+
+async def suspend(installation: Installation, goods: Goods) -> None:
+    """The operator closes the shop, and says why."""
+    operator = await a_viewer(installation, operator=True)
+    await shop_suspend(installation, operator, goods.shop.id, reason=f"{goods.canary} reason")
+    await _look_again(goods)
+
+
+async def resume(installation: Installation, goods: Goods) -> None:
+    """The operator lets it go on."""
+    operator = await a_viewer(installation, operator=True)
+    await shop_resume(installation, operator, goods.shop.id)
+    await _look_again(goods)
+
+
+async def _look_again(goods: Goods) -> None:
+    async with database.transaction(goods.shop.id) as tx:
+        found = await shop_by_id(tx, goods.shop.id)
+    assert found is not None
+    goods.shop = found
 
 
 async def an_account_link(installation: Installation, goods: Goods) -> str:

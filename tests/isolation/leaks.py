@@ -4,7 +4,7 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import GraphQLSchema
+from graphql import GraphQLObjectType, GraphQLSchema
 
 from keystall.graphql.context import RequestContext
 from keystall.graphql.executor import SCHEMAS, Surface, execute
@@ -61,6 +61,25 @@ def roots(surface: Surface) -> list[tuple[str, str, Any]]:
     ]
 
 
+def fields_of(schema: GraphQLSchema) -> set[tuple[str, str]]:
+    """Every field of every object but the roots."""
+    outer = {schema.query_type, schema.mutation_type}
+    return {
+        (kind.name, name)
+        for kind in schema.type_map.values()
+        if isinstance(kind, GraphQLObjectType) and kind not in outer
+        if not kind.name.startswith("__")
+        for name in kind.fields
+    }
+
+
+def is_text(schema: GraphQLSchema, kind: str, name: str) -> bool:
+    """Whether a field answers texts."""
+    found = schema.type_map[kind]
+    assert isinstance(found, GraphQLObjectType)
+    return str(found.fields[name].type).strip("[]!") == "String"
+
+
 @dataclass
 class Sweep:
     """What was asked of one schema as `mine`, and what was wrong with the answers."""
@@ -76,7 +95,8 @@ class Sweep:
         for operation, name, field in roots(self.surface):
             texts = documents(built(self.surface), operation, name)
             for place, (kind, foreign) in itertools.product(
-                positions(field), self.shops.theirs.ids.items()
+                positions(field),
+                [*self.shops.theirs.ids.items(), ("Upload", self.shops.theirs.codes_file)],
             ):
                 kind_of(name, place)
                 text = next((one for one in texts if f"... on {kind} " in one), texts[0])
@@ -113,6 +133,28 @@ class Sweep:
                     found += self._judged(f"{name}({place[-1]}) with a {key}", answer, missing)
         return found
 
+    async def purchases(self) -> list[str]:
+        """The other shop's purchase, sent again with all that it was sent with at first: no answer
+        tells of its order or where it is paid."""
+        found = []
+        for operation, name, field in roots(self.surface):
+            if operation == "query" or set(field.args) != set(self.shops.theirs.placed):
+                continue
+            (text,) = documents(built(self.surface), operation, name)
+            given = self.shops.theirs.placed
+            unknown = {
+                "cartId": encode("Cart", new_id()),
+                "paymentMethod": encode("PaymentMethod", new_id()),
+                "idempotencyKey": str(new_id()),
+            }
+            self.tried += 2
+            answer, missing = [
+                await self.shops.ask(self.surface, self.shops.mine, text, one)
+                for one in (given, unknown)
+            ]
+            found += self._judged(f"{name} again", answer, missing)
+        return found
+
     async def lists(self) -> list[str]:
         """Every query with nothing of the other shop's in it."""
         found = []
@@ -127,7 +169,9 @@ class Sweep:
     async def all(self) -> list[str]:
         """All of these, and that no row of either shop has changed."""
         before = await self._rows()
-        found = [*await self.ids(), *await self.words(), *await self.lists()]
+        found = [
+            *await self.ids(), *await self.words(), *await self.purchases(), *await self.lists()
+        ]  # fmt: skip
         after = await self._rows()
         return found + [f"rows of {name} changed" for name in before if before[name] != after[name]]
 

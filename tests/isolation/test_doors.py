@@ -196,27 +196,6 @@ async def test_a_callback_for_an_account_is_taken_at_its_own_shop_alone(
     assert {name for name in changed if changed[name] != before[1][name]} == {"inbox", "outbox"}
 
 
-async def test_a_merchant_is_no_operator(
-    installation: Installation, superuser_url: str, mine: Goods, theirs: Goods
-) -> None:
-    schema = SCHEMAS["operator"]._schema
-    assert schema.query_type is not None
-    assert schema.mutation_type is not None
-    before = await fingerprint(superuser_url, theirs.shop.id)
-    roots = (("query", schema.query_type), ("mutation", schema.mutation_type))
-    for operation, name, field in [
-        (operation, name, field) for operation, root in roots for name, field in root.fields.items()
-    ]:
-        for text in documents(schema, operation, name):
-            context = merchant(installation, None, mine.owner)
-            variables = Filled(name, theirs.ids).of(field.args)
-            answer = await execute("operator", text, None, variables, context)
-            await context.reader.finish()
-            assert [one["extensions"]["code"] for one in answer.errors] == ["FORBIDDEN"], name
-            assert not tells(answer.as_json(), CANARY), name
-    assert await fingerprint(superuser_url, theirs.shop.id) == before
-
-
 async def test_the_shop_of_a_transaction_decides_whom_its_functions_name_and_close(
     installation: Installation, superuser_url: str, mine: Goods, theirs: Goods
 ) -> None:
