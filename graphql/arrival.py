@@ -12,6 +12,7 @@ import structlog
 
 from keystall.graphql.context import Program, RequestContext
 from keystall.platform import database
+from keystall.platform.tokens import secret_hash
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.identity.service import viewer as viewer_of
 from keystall.tenants.installation import Installation
@@ -101,6 +102,7 @@ async def by_session(
         viewer=person,
         locale=negotiated(caller, LOCALES, known=person.locale if person else ""),
         currency=shop.default_currency if shop else "",
+        held=secret_hash(secret) if secret else b"",
     )
 
 
@@ -112,6 +114,7 @@ def _context(
     locale: str,
     currency: str,
     viewer: Viewer | Program | None = None,
+    held: bytes = b"",
 ) -> RequestContext:
     if shop is not None:
         structlog.contextvars.bind_contextvars(shop=str(shop.id))
@@ -126,6 +129,7 @@ def _context(
         address=caller.address,
         user_agent=caller.user_agent,
         effects=caller.effects,
+        held=held,
     )
 
 

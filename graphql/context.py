@@ -51,6 +51,7 @@ class RequestContext:
 
     `locale` and `currency` are what the answer is worded and priced in.
     `effects` None: over HTTP, where no cookies are set.
+    `held` is the hash of the session's secret that came along, whether it opens anything or not.
     """
 
     installation: Installation
@@ -63,6 +64,7 @@ class RequestContext:
     address: str
     user_agent: str = ""
     effects: list[Any] | None = None
+    held: bytes = b""
     _loaders: dict[object, DataLoader[Any, Any]] = field(default_factory=dict)
 
     def require_shop(self) -> Shop:

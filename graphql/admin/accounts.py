@@ -7,6 +7,7 @@ from keystall.graphql.admin.families import AccountUserError
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, object_type, resolver
 from keystall.graphql.refusals import attempted
+from keystall.graphql.scalars import URL
 from keystall.platform.throttle import allow
 from keystall.tenants.errors import refuse
 from keystall.tenants.identity import service
@@ -35,6 +36,9 @@ class AccountConfirmPayload:
     """The answer to accountConfirm."""
 
     done: bool = described("Whether it was done.")
+    console_url: URL | None = described(
+        "Where the person goes on, signed in: only in the browser that signed up."
+    )
     user_errors: list[AccountUserError] = described("Why it was refused; empty on success.")
 
 
@@ -82,7 +86,8 @@ class AccountMutation:
         password: Annotated[str, about("The password, 10 characters or more.")],
     ) -> AccountCreatePayload:
         """Signs up, and mails a link that confirms the address. Does not tell whether the address
-        had an account. Pages only."""
+        had an account. The page's answer carries what signs this browser in once the link is
+        followed in it. Pages only."""
         info.context.require_page()
         call = _account_create(info.context, email, password)
         _, errors = await attempted(info.context, call, AccountUserError)
@@ -90,11 +95,12 @@ class AccountMutation:
 
     @resolver
     async def account_confirm(self, info: Info, token: Token) -> AccountConfirmPayload:
-        """Confirms the address of an account. Pages only."""
+        """Confirms the address of an account, and signs in the browser that signed up. Pages
+        only."""
         info.context.require_page()
         call = _account_confirm(info.context, token)
-        _, errors = await attempted(info.context, call, AccountUserError)
-        return AccountConfirmPayload(done=not errors, user_errors=errors)
+        url, errors = await attempted(info.context, call, AccountUserError)
+        return AccountConfirmPayload(done=not errors, console_url=url, user_errors=errors)
 
     @resolver
     async def session_create(
@@ -140,18 +146,28 @@ class AccountMutation:
 
 async def _account_create(context: RequestContext, email: str, password: str) -> None:
     await _throttle(context, "mail", email, _MAILS_TO_EMAIL)
-    await service.register(context.installation, email, password, locale=context.locale)
+    held = await service.register(context.installation, email, password, locale=context.locale)
+    # Whoever is signed in stays so.
+    if context.viewer is None:
+        context.effect("session", held)
 
 
-async def _account_confirm(context: RequestContext, token: str) -> None:
+async def _account_confirm(context: RequestContext, token: str) -> URL | None:
     await _throttle(context, "link")
-    await service.confirm(token)
+    signed_in = await service.confirm(
+        context.installation, token, held=context.held, visitor=_visitor(context)
+    )
+    if signed_in is None:
+        return None
+    context.effect("session", signed_in.secret)
+    return URL("/console?done=confirmed")
 
 
 async def _session_create(context: RequestContext, email: str, password: str) -> None:
     await _throttle(context, "sign-in", email, _TRIES_OF_EMAIL)
-    visitor = Visitor(address=context.address, user_agent=context.user_agent)
-    signed_in = await service.sign_in(context.installation, email, password, visitor=visitor)
+    signed_in = await service.sign_in(
+        context.installation, email, password, visitor=_visitor(context)
+    )
     context.effect("session", signed_in.secret)
 
 
@@ -163,6 +179,10 @@ async def _reset_request(context: RequestContext, email: str) -> None:
 async def _reset(context: RequestContext, token: str, password: str) -> None:
     await _throttle(context, "link")
     await service.reset_password(token, password)
+
+
+def _visitor(context: RequestContext) -> Visitor:
+    return Visitor(address=context.address, user_agent=context.user_agent)
 
 
 async def _throttle(

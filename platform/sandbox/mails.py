@@ -9,6 +9,7 @@ import email
 import email.policy
 import re
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from html.parser import HTMLParser
 from pathlib import Path
@@ -44,7 +45,7 @@ iframe{width:100%;height:24rem;border:1px solid #8886;border-radius:.5rem;backgr
 <h1>Mail sent here ({{ mails|length }})</h1>
 {% for mail in mails %}<article>
 <h2>{{ mail.subject }}</h2>
-<p class="soft">{{ mail.to }} · <time datetime="{{ mail.at }}">{{ mail.at }}</time></p>
+<p class="soft">{{ mail.to }} · <time datetime="{{ mail.at }}">{{ mail.at | spoken }}</time></p>
 <pre>{{ mail.text }}</pre>
 {% if mail.links %}<ul>{% for link in mail.links %}
 <li><a href="{{ link }}" target="_blank" rel="noopener noreferrer">{{ link }}</a></li>{% endfor %}
@@ -60,6 +61,17 @@ iframe{width:100%;height:24rem;border:1px solid #8886;border-radius:.5rem;backgr
 _TEMPLATES = Environment(
     loader=DictLoader({"mail.html": _PAGE}), autoescape=True, undefined=StrictUndefined
 )
+
+
+def spoken(at: str) -> str:
+    """An ISO instant as people write it, in UTC: "23 Nov 2026, 00:51 UTC"; "" for none."""
+    if not at:
+        return ""
+    moment = datetime.fromisoformat(at).astimezone(UTC)
+    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+
+
+_TEMPLATES.filters["spoken"] = spoken
 _HEADERS = {
     "content-security-policy": (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data: http: https:; "

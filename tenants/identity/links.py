@@ -1,7 +1,8 @@
 """Tokens of mailed links, computed from the id of their row.
 
 The token must not stand in the database, nor travel through a queue: the row has its hash, and the
-job that mails it computes it again from the row's id with the installation's key ring.
+job that mails it computes it again from the row's id with the installation's key ring. The browser
+that signed up holds another secret of that id, which tells it from all others and stands nowhere.
 """
 
 import base64
@@ -14,6 +15,8 @@ from uuid import UUID
 from keystall.platform.crypto import KeyRing, derive, keyed_hash
 from keystall.platform.database import Reads
 from keystall.platform.tokens import secret_hash
+
+SESSION_PREFIX = "ks_session_"
 
 _ID_BYTES = 16
 _TOKEN_BYTES = _ID_BYTES + 32
@@ -35,6 +38,20 @@ def account_token(keys: KeyRing, token_id: UUID, *, version: int | None = None) 
     """The token of the row `token_id` under one version of the ring, the current by default."""
     mark = keyed_hash(derive(keys.key(version), "account-token"), token_id.bytes)
     return base64.urlsafe_b64encode(token_id.bytes + mark).decode()
+
+
+def browser_secrets(keys: KeyRing, token_id: UUID) -> Iterator[str]:
+    """What the browser holds that asked for the link `token_id`: one for each version of the ring,
+    the current first. In the form of a session's secret, so that its cookie tells nobody whether
+    the address had an account."""
+    for version in reversed(keys.versions):
+        mark = keyed_hash(derive(keys.key(version), "signing-up-browser"), token_id.bytes)
+        yield SESSION_PREFIX + base64.urlsafe_b64encode(mark).decode().rstrip("=")
+
+
+def token_row(token: str) -> UUID:
+    """The id of the row of a token that is known to be good."""
+    return UUID(bytes=base64.urlsafe_b64decode(token)[:_ID_BYTES])
 
 
 async def account_link(db: Reads, token: str) -> AccountLink | None:

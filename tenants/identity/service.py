@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from keystall.platform import clock, database
-from keystall.platform.database import Reads
+from keystall.platform.database import Reads, Transaction
 from keystall.platform.ids import new_id
 from keystall.platform.passwords import (
     hash_password,
@@ -21,7 +21,13 @@ from keystall.platform.passwords import (
 from keystall.platform.tokens import new_secret, secret_hash
 from keystall.tenants.errors import Refused, UserError, refuse
 from keystall.tenants.identity.email import email_problem, normalised_email
-from keystall.tenants.identity.links import Purpose, account_token
+from keystall.tenants.identity.links import (
+    SESSION_PREFIX,
+    Purpose,
+    account_token,
+    browser_secrets,
+    token_row,
+)
 from keystall.tenants.installation import Installation
 from keystall.tenants.languages import known_locale
 from keystall.tenants.writing import INSTALLATION, Writing, writing
@@ -61,10 +67,12 @@ class Visitor:
     user_agent: str = ""
 
 
-async def register(installation: Installation, email: str, password: str, *, locale: str) -> None:
-    """Signs up, and mails a link that confirms the address.
+async def register(installation: Installation, email: str, password: str, *, locale: str) -> str:
+    """Signs up, and mails a link that confirms the address. Answers a secret for the browser that
+    signed up, by which following the link signs it in; it opens nothing before that.
 
-    An address that has an account gets a link that sets a new password instead.
+    An address that has an account gets a link that sets a new password instead, and its browser a
+    secret that never opens anything.
     Refuses EMAIL_INVALID, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG and PASSWORD_TOO_COMMON.
     """
     address = normalised_email(email)
@@ -78,14 +86,21 @@ async def register(installation: Installation, email: str, password: str, *, loc
         if await tx.value(
             "select account_create($1, $2, $3, $4)", account, address, hashed, known_locale(locale)
         ):
-            await _mail_link(installation, tx, account, "confirm")
-        else:
-            known = await _account(tx, address)
-            await _mail_link(installation, tx, known.id, "reset")
+            token_id = await _mail_link(installation, tx, account, "confirm")
+            return next(browser_secrets(installation.keys, token_id))
+        known = await _account(tx, address)
+        await _mail_link(installation, tx, known.id, "reset")
+        return new_secret(SESSION_PREFIX)
 
 
-async def confirm(token: str) -> UUID:
-    """Confirms the address that the link was mailed to; answers the account's id.
+async def confirm(
+    installation: Installation, token: str, *, held: bytes = b"", visitor: Visitor
+) -> SignedIn | None:
+    """Confirms the address that the link was mailed to.
+
+    Opens a session where `held`, the hash of the secret that the browser holds, shows that this
+    very browser signed up; None elsewhere. Whoever else follows the link must know the password:
+    else a stranger's sign-up with your address would put you into an account that they can open.
 
     Refuses LINK_INVALID for a link that was used, is too old or never was one.
     """
@@ -93,7 +108,11 @@ async def confirm(token: str) -> UUID:
         account: UUID | None = await tx.value("select account_confirm($1)", secret_hash(token))
         if account is None:
             raise refuse("LINK_INVALID", "token")
-        return account
+        given = browser_secrets(installation.keys, token_row(token))
+        # These are hashes: how long it takes to find one unlike tells nothing of the secret.
+        if held not in {secret_hash(secret) for secret in given}:
+            return None
+        return await _open_session(tx, account, visitor)
 
 
 async def sign_in(
@@ -115,14 +134,8 @@ async def sign_in(
         async with writing(installation, INSTALLATION) as work:
             await _mail_link(installation, work, known.id, "confirm")
         raise refuse("EMAIL_UNCONFIRMED", "email")
-    signed_in = SignedIn(new_secret("ks_session_"), clock.now() + SESSION_LIFE)
     async with database.transaction(None) as tx:
-        await tx.execute(
-            "select session_create($1, $2, $3, $4, $5, $6)",
-            secret_hash(signed_in.secret), new_id(), known.id, signed_in.expires_at,
-            visitor.address[:_LONGEST_NOTE], visitor.user_agent[:_LONGEST_NOTE],
-        )  # fmt: skip
-    return signed_in
+        return await _open_session(tx, known.id, visitor)
 
 
 async def sign_out(session_secret_hash: bytes) -> None:
@@ -197,9 +210,19 @@ async def _account(db: Reads, email: str) -> _Known:
     return known
 
 
+async def _open_session(tx: Transaction, account: UUID, visitor: Visitor) -> SignedIn:
+    signed_in = SignedIn(new_secret(SESSION_PREFIX), clock.now() + SESSION_LIFE)
+    await tx.execute(
+        "select session_create($1, $2, $3, $4, $5, $6)",
+        secret_hash(signed_in.secret), new_id(), account, signed_in.expires_at,
+        visitor.address[:_LONGEST_NOTE], visitor.user_agent[:_LONGEST_NOTE],
+    )  # fmt: skip
+    return signed_in
+
+
 async def _mail_link(
     installation: Installation, tx: Writing, account: UUID, purpose: Purpose
-) -> None:
+) -> UUID:
     token_id = new_id()
     await tx.execute(
         "select account_token_create($1, $2, $3, $4, $5)",
@@ -207,3 +230,4 @@ async def _mail_link(
         clock.now() + _LIVES[purpose],
     )  # fmt: skip
     await tx.post(f"mail.account_{purpose}", token_id)
+    return token_id

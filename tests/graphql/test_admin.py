@@ -9,9 +9,11 @@ from keystall.graphql.executor import execute
 from keystall.graphql.ids import encode
 from keystall.platform import database
 from keystall.platform.ids import new_id
+from keystall.tenants.identity.links import account_token
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.shop import Shop
+from keystall.tenants.writing import INSTALLATION
 from tests.factories import (
     PASSWORD,
     a_picture,
@@ -353,6 +355,58 @@ async def test_people_sign_in_through_pages_only(installation: Installation) -> 
         "admin", sign_in, None, {"email": person.email, "password": PASSWORD}, over_http
     )
     assert answer.errors[0]["extensions"]["code"] == "FORBIDDEN"
+
+
+async def last_account_link(installation: Installation) -> str:
+    async with database.transaction(INSTALLATION) as db:
+        newest = await db.value(
+            "select subject_id from outbox where shop_id = $1 order by id desc limit 1",
+            INSTALLATION,
+        )
+    return account_token(installation.keys, newest)
+
+
+async def test_the_browser_that_signed_up_is_signed_in_by_the_mailed_link(
+    installation: Installation,
+) -> None:
+    sign_up = """mutation ($email: String!) {
+      accountCreate(email: $email, password: "a lamp on the wall") { done } }"""
+    page = await by_session(installation, None, caller(effects=[]))
+    await ask("admin", page, sign_up, email="newcomer@keystall.test")
+    (held,) = page.effects or []
+    token = await last_account_link(installation)
+    follow = """mutation ($token: String!) {
+      accountConfirm(token: $token) { done consoleUrl userErrors { code } } }"""
+    same = await by_session(installation, held.value, caller(effects=[]))
+
+    assert same.viewer is None
+    done = await ask("admin", same, follow, token=token)
+    assert done["accountConfirm"] == {
+        "done": True,
+        "consoleUrl": "/console?done=confirmed",
+        "userErrors": [],
+    }
+    (effect,) = same.effects or []
+    signed_in = await by_session(installation, effect.value, caller())
+    found = await ask("admin", signed_in, "{ viewer { email } }")
+    assert found["viewer"] == {"email": "newcomer@keystall.test"}
+    again = await by_session(installation, held.value, caller(effects=[]))
+    used = await ask("admin", again, follow, token=token)
+    assert used["accountConfirm"] == {
+        "done": False,
+        "consoleUrl": None,
+        "userErrors": [{"code": "LINK_INVALID"}],
+    }
+    assert again.effects == []
+
+
+async def test_signing_up_someone_else_leaves_you_signed_in(installation: Installation) -> None:
+    person = await a_viewer(installation)
+    page = merchant(installation, None, person)
+    sign_up = """mutation { accountCreate(email: "friend@keystall.test",
+      password: "a lamp on the wall") { done } }"""
+    assert (await ask("admin", page, sign_up))["accountCreate"] == {"done": True}
+    assert page.effects == []
 
 
 async def test_too_many_tries_are_throttled(installation: Installation) -> None:

@@ -1,3 +1,5 @@
+import re
+from datetime import datetime
 from typing import Any
 
 from keystall.platform.mail import FolderMailer, Mail
@@ -45,6 +47,10 @@ async def test_the_page_shows_mails_and_runs_nothing_of_theirs(sandbox: Any) -> 
 
         assert page.status_code == 200
         assert "buyer@example.com" in page.text
+        told = re.search(r'<time datetime="(.*?)">(.*?)</time>', page.text)
+        assert told is not None
+        assert datetime.fromisoformat(told[1]).tzinfo is not None
+        assert re.fullmatch(r"\d{1,2} [A-Z][a-z]{2} \d{4}, \d{2}:\d{2} UTC", told[2])
         assert "<script" not in page.text
         assert '<iframe sandbox="allow-popups"' in page.text
         assert "default-src 'none'" in page.headers["content-security-policy"]

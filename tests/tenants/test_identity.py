@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 from uuid import UUID
 
@@ -89,7 +90,7 @@ async def test_a_person_signs_up_confirms_and_signs_in(installation: Installatio
     async with database.transaction(None) as db:
         link = await account_link_to_mail(db, installation.keys, token_id)
     assert link is not None
-    account = await confirm(link.token)
+    await confirm(installation, link.token, visitor=Visitor())
     signed_in = await sign_in(installation, "mei@keystall.test", PASSWORD, visitor=Visitor("1::1"))
     async with database.transaction(None) as db:
         known = await viewer(db, signed_in.secret)
@@ -97,9 +98,7 @@ async def test_a_person_signs_up_confirms_and_signs_in(installation: Installatio
     assert kind == "mail.account_confirm"
     assert (link.email, link.locale, link.purpose) == ("mei@keystall.test", "zh-CN", "confirm")
     assert known is not None
-    assert (known.account_id, known.email, known.locale, known.is_operator) == (
-        account, "mei@keystall.test", "zh-CN", False,
-    )  # fmt: skip
+    assert (known.email, known.locale, known.is_operator) == ("mei@keystall.test", "zh-CN", False)
     assert known.secret_hash == secret_hash(signed_in.secret)
 
 
@@ -182,9 +181,9 @@ async def test_a_link_works_once_and_for_its_own_purpose(installation: Installat
 
     with pytest.raises(Refused) as crossed:
         await reset_password(token, OTHER_PASSWORD)
-    await confirm(token)
+    await confirm(installation, token, visitor=Visitor())
     with pytest.raises(Refused) as again:
-        await confirm(token)
+        await confirm(installation, token, visitor=Visitor())
     async with database.transaction(None) as db:
         used = await account_link(db, token)
 
@@ -192,12 +191,67 @@ async def test_a_link_works_once_and_for_its_own_purpose(installation: Installat
     assert used is None
 
 
+async def test_following_the_link_signs_in_the_browser_that_signed_up_once(
+    installation: Installation, owner_url: str
+) -> None:
+    secret = await register(installation, "held@keystall.test", PASSWORD, locale="en")
+    token, held = await last_link(installation), secret_hash(secret)
+    async with database.transaction(None) as db:
+        before = await viewer(db, secret)
+
+    signed_in = await confirm(installation, token, held=held, visitor=Visitor("1::1"))
+    sessions = await count(owner_url, "sessions")
+    with pytest.raises(Refused) as again:
+        await confirm(installation, token, held=held, visitor=Visitor())
+
+    assert signed_in is not None
+    async with database.transaction(None) as db:
+        known, pending = await viewer(db, signed_in.secret), await viewer(db, secret)
+    assert known is not None
+    assert known.email == "held@keystall.test"
+    assert (before, pending) == (None, None)
+    assert codes(again) == [(("token",), "LINK_INVALID")]
+    assert await count(owner_url, "sessions") == sessions
+
+
+async def test_following_the_link_elsewhere_confirms_and_signs_nobody_in(
+    installation: Installation, owner_url: str
+) -> None:
+    known = await a_viewer(installation)
+    await register(installation, "mine@keystall.test", PASSWORD, locale="en")
+    mine = await last_link(installation)
+    others = await register(installation, "other@keystall.test", PASSWORD, locale="en")
+    sessions = await count(owner_url, "sessions")
+
+    # A browser that signed up with another address, and one that is signed in as someone else.
+    assert await confirm(installation, mine, held=secret_hash(others), visitor=Visitor()) is None
+    other = await last_link(installation)
+    held = known.secret_hash
+    assert await confirm(installation, other, held=held, visitor=Visitor()) is None
+
+    assert await count(owner_url, "sessions") == sessions
+    await sign_in(installation, "mine@keystall.test", PASSWORD, visitor=Visitor())
+
+
+async def test_what_the_browser_holds_tells_nobody_whether_the_address_had_an_account(
+    installation: Installation,
+) -> None:
+    known = await a_viewer(installation)
+
+    new = await register(installation, "fresh@keystall.test", PASSWORD, locale="en")
+    taken = await register(installation, known.email, OTHER_PASSWORD, locale="en")
+
+    form = re.compile(r"ks_session_[\w-]{43}")
+    assert form.fullmatch(new)
+    assert form.fullmatch(taken)
+
+
 async def test_a_link_ends_by_itself(installation: Installation) -> None:
     with time_machine.travel(clock.now() - timedelta(days=7, minutes=1), tick=True):
         await register(installation, "slow@keystall.test", PASSWORD, locale="en")
 
     with pytest.raises(Refused) as refused:
-        await confirm(await last_link(installation))
+        await confirm(installation, await last_link(installation), visitor=Visitor())
 
     assert codes(refused) == [(("token",), "LINK_INVALID")]
 
@@ -207,7 +261,7 @@ async def test_a_made_up_link_opens_nothing(installation: Installation, token: s
     async with database.transaction(None) as db:
         assert await account_link(db, token) is None
     with pytest.raises(Refused) as refused:
-        await confirm(token)
+        await confirm(installation, token, visitor=Visitor())
 
     assert codes(refused) == [(("token",), "LINK_INVALID")]
 

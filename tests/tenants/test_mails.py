@@ -18,7 +18,7 @@ from keystall.platform import clock, database
 from keystall.platform.ids import new_id
 from keystall.platform.mail import FolderMailer, Mail, MailRefused, MailUnavailable
 from keystall.tenants.identity.links import account_link
-from keystall.tenants.identity.service import Viewer, confirm, register
+from keystall.tenants.identity.service import Viewer, Visitor, confirm, register
 from keystall.tenants.installation import Installation
 from keystall.tenants.mails.service import HANDLERS, MailDesk
 from keystall.tenants.orders.tokens import order_of_token
@@ -270,7 +270,7 @@ async def test_who_signs_up_gets_a_link_that_confirms(
     assert "链接 7 天内有效" in body(message)
     (link,) = links(message)
     assert link.startswith("http://localhost:8000/confirm/")
-    assert isinstance(await confirm(link.rsplit("/", 1)[1]), UUID)
+    assert await confirm(installation, link.rsplit("/", 1)[1], visitor=Visitor()) is None
 
 
 async def test_who_has_an_account_gets_a_link_for_a_new_password(

@@ -95,6 +95,18 @@ def test_signing_in_leads_back_but_never_to_another_site(to: str, target: str) -
     assert answer.headers["location"] == target
 
 
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [("/console?done=confirmed", "/console?done=confirmed"), (None, "/sign-in?done=confirmed")],
+)
+def test_a_confirmed_address_leads_to_the_console_or_to_signing_in(
+    url: str | None, target: str
+) -> None:
+    answer = {"done": True, "consoleUrl": url, "userErrors": []}
+    scene = Scene(SCENES["confirm"][1], {"accountConfirm": answer})
+    assert post(scene, "/confirm/t", "AccountConfirm").headers["location"] == target
+
+
 def test_a_wrong_password_is_said_and_not_repeated() -> None:
     error = {"path": [], "message": "Wrong pair", "code": "CREDENTIALS_WRONG"}
     scene = Scene({}, {"sessionCreate": {"done": False, "userErrors": [error]}})
@@ -326,6 +338,42 @@ def test_a_chart_has_its_numbers_as_a_table_behind() -> None:
     table = html.split('<table class="plain-table">')[1].split("</table>")[0]
     assert table.count("<tr>") == 31
     assert '<td>Nov 22, 2026</td><td class="num">5</td>' in table
+
+
+def test_what_an_ended_job_came_to_is_said_once() -> None:
+    html = opened("job-done", "en")
+    assert html.count("3 codes added.") == 1
+    assert html.count(">Done<") == 1
+
+
+def test_a_product_without_stock_says_how_much_is_held() -> None:
+    held = {"available": 0, "reserved": 2, "sold": 1}
+    sold_out = {**SCENES["product"][1]["product"], "variants": [variant(stock=held)]}
+    nodes = {"products": {**SCENES["products"][1]["products"], "nodes": [sold_out]}}
+    for locale, words in (("en", "(2 held)"), ("zh-CN", "（占用 2）")):
+        cookies = {"locale": locale}
+        page = TestClient(application(Scene({**SHOP, **nodes})), cookies=cookies)
+        assert words in page.get(HERE + "/products").text
+
+
+def test_a_new_product_asks_its_name_and_price_first() -> None:
+    html = opened("product-new", "en")
+    names = re.findall(r'<(?:input|textarea|select) class="input[^>]* name="([^"]+)"', html)
+    assert names[:2] == ["name", "variants.0.prices.0.amount"]
+
+
+def test_each_saving_button_of_the_settings_says_what_it_saves() -> None:
+    html = opened("settings", "en")
+    told = re.findall(r'<button type="submit" class="btn ">(.*?)</button>', html)
+    assert told == ["Save the shop", "Save notice and policies", "Save how you sell"]
+
+
+def test_the_bar_of_a_phone_has_five_words_and_the_rest_behind_the_last() -> None:
+    bar = opened("home-busy", "en").split('<nav class="mobile-nav')[1].split("</nav>")[0]
+    below, sheet = bar.split("<details")
+    words = re.compile(r"</svg>\s*([^<]+)<")
+    assert words.findall(below) == ["Home", "Orders", "Products", "Settings"]
+    assert words.findall(sheet) == ["More", "Categories", "API tokens", "My shops"]
 
 
 def test_a_running_job_refreshes_itself_and_an_ended_one_does_not() -> None:

@@ -1,8 +1,8 @@
-"""Merchants' headings fit the page they stand on."""
+"""Merchants' headings fit the page they stand on; long addresses break where they are read."""
 
 import pytest
 
-from keystall.themes.engine.prose import outlined
+from keystall.themes.engine.prose import breakable, outlined
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,10 @@ from keystall.themes.engine.prose import outlined
 )
 def test_headings_begin_at_the_given_level_and_skip_none(html: str, top: int, fitted: str) -> None:
     assert outlined(html, top) == fitted
+
+
+def test_an_address_breaks_after_its_at_and_before_its_dots() -> None:
+    html = breakable("a.b@mail.example.com")
+    assert html == "a<wbr>.b@<wbr>mail<wbr>.example<wbr>.com"
+    assert breakable("<b>") == "&lt;b&gt;"
+    assert breakable("") == ""

@@ -20,6 +20,7 @@ PAGES: tuple[Page, ...] = (
             "AccountCreate",
             fields=("email", "password"),
             secret=_PASSWORD,
+            effects=_SESSION,
             success="/sign-up/sent",
         ),
     ),
@@ -28,7 +29,13 @@ PAGES: tuple[Page, ...] = (
     _page(
         "confirm",
         "/confirm/{token}",
-        Form("AccountConfirm", success="/sign-in?done=confirmed", effects=_SESSION),
+        Form(
+            "AccountConfirm",
+            # Signed in at once in the browser that signed up, and nowhere else.
+            success="{accountConfirm.consoleUrl}",
+            success_else="/sign-in?done=confirmed",
+            effects=_SESSION,
+        ),
         query=True,
     ),
     _page(

@@ -1,4 +1,4 @@
-// Small comforts on pages that work without them: reveal, copy, countdown, live blocks.
+// Small comforts on pages that work without them: hide, copy, countdown, live blocks.
 "use strict";
 
 const $all = (selector, root) => [...(root || document).querySelectorAll(selector)];
@@ -30,18 +30,24 @@ async function copy(text, message) {
 }
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-copy], [data-copy-all], [data-reveal]");
-  if (button?.dataset.reveal !== undefined) {
-    const value = document.getElementById(button.dataset.reveal);
-    const masked = value.toggleAttribute("data-masked");
-    button.setAttribute("aria-pressed", String(!masked));
+  const button = event.target.closest("[data-copy], [data-copy-all], [data-veil]");
+  if (button?.dataset.veil !== undefined) {
+    // Off with the pressed state: no second text is needed, and screen readers hear the same.
+    const veiled = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(veiled));
+    document.getElementById(button.dataset.veil).toggleAttribute("data-veiled", veiled);
   } else if (button?.dataset.copyAll !== undefined) {
     const values = $all("[data-code]", document.getElementById(button.dataset.copyAll));
     copy(values.map((value) => value.textContent.trim()).join("\n"), button.dataset.done);
   } else if (button) {
     copy(document.getElementById(button.dataset.copy).textContent.trim(), button.dataset.done);
-  } else if (event.target.matches("[data-masked]")) {
-    event.target.removeAttribute("data-masked");
+  }
+});
+
+// A sheet of more links closes by a tap beside it.
+document.addEventListener("click", (event) => {
+  for (const sheet of $all("details.more[open]")) {
+    if (!sheet.contains(event.target)) sheet.open = false;
   }
 });
 
@@ -129,10 +135,6 @@ function open(address, id, every) {
 function enhance() {
   for (const hidden of $all("[data-needs-script][hidden]")) hidden.hidden = false;
   for (const spare of $all("[data-spare]:not([hidden])")) spare.hidden = true;
-  for (const code of $all("[data-code][data-mask]")) {
-    code.removeAttribute("data-mask");
-    code.setAttribute("data-masked", "");
-  }
   for (const time of $all("time[data-local]:not([title])")) {
     const local = new Date(time.dateTime);
     time.title = time.textContent;

@@ -1,10 +1,16 @@
-"""Merchants' formatted texts in the outline of a page."""
+"""Merchants' formatted texts in the outline of a page, and long words with places to break."""
 
 import re
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 _HEADING = re.compile(r"<(/?)h([1-6])\b")
+
+
+def breakable(text: str) -> Markup:
+    """`text` that may go on in the next line after an @ and before a dot: an address is read in
+    these parts, and is copied without a trace of them."""
+    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=@)|(?=\.)", text) if part)
 
 
 def outlined(html: str, top: int = 2) -> Markup:

@@ -21,7 +21,7 @@ from keystall.themes.engine.assets import Assets, load_assets
 from keystall.themes.engine.documents import THEMES
 from keystall.themes.engine.formats import filters
 from keystall.themes.engine.messages import LOCALES, Messages, load_messages
-from keystall.themes.engine.prose import outlined
+from keystall.themes.engine.prose import breakable, outlined
 
 MODULES: Mapping[str, str] = {"ui": "components/ui.html", "goods": "components/goods.html"}
 
@@ -130,6 +130,7 @@ def _environment(
         "qr": qr_svg,
         "host": _host,
         "outlined": outlined,
+        "breakable": breakable,
     }
     environment.globals |= {
         "t": messages.t,
