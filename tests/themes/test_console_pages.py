@@ -102,7 +102,7 @@ def test_signing_in_leads_back_but_never_to_another_site(to: str, target: str) -
 def test_a_confirmed_address_leads_to_the_console_or_to_signing_in(
     url: str | None, target: str
 ) -> None:
-    answer = {"done": True, "consoleUrl": url, "userErrors": []}
+    answer: dict[str, Any] = {"done": True, "consoleUrl": url, "userErrors": []}
     scene = Scene(SCENES["confirm"][1], {"accountConfirm": answer})
     assert post(scene, "/confirm/t", "AccountConfirm").headers["location"] == target
 
