@@ -7,13 +7,15 @@ from enum import Enum
 
 from keystall.graphql import loads
 from keystall.graphql.admin.catalog import Variant, variant
-from keystall.graphql.context import RequestContext
-from keystall.graphql.describing import described, enum_type, object_type, value
+from keystall.graphql.admin.families import ShopUserError
+from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.describing import described, enum_type, object_type, resolver, value
 from keystall.graphql.scalars import URL, Money, money
 from keystall.platform import clock
 from keystall.tenants.catalog.availability import low_stock
 from keystall.tenants.orders.queries import DaySales, count_orders, sales_by_day
 from keystall.tenants.shops import queries
+from keystall.tenants.shops.service import checklist_dismiss
 
 DAYS = 30
 LOW_STOCK_SHOWN = 20
@@ -25,8 +27,8 @@ class ChecklistStepKind(Enum):
 
     PRODUCT = value("product", "Add a product.")
     CODES = value("codes", "Put codes in stock.")
-    TEST_SALE = value("test_sale", "Buy from yourself through the sandbox.")
-    SHARE = value("share", "Share the shop's address; done with the first sale.")
+    CONTACT = value("contact", "Say where buyers can reach you.")
+    TEST_SALE = value("test_sale", "A first sale: buy from yourself through the sandbox.")
 
 
 @object_type
@@ -43,6 +45,7 @@ class Checklist:
 
     steps: list[ChecklistStep] = described("The steps, in the order that works best.")
     complete: bool = described("Whether every step is done.")
+    dismissed: bool = described("Whether the merchant has put the checklist away.")
     share_url: URL = described("The address to share; pages draw its QR code themselves.")
 
 
@@ -80,17 +83,39 @@ class Dashboard:
     )
 
 
+@object_type
+class ChecklistDismissPayload:
+    """The answer to checklistDismiss."""
+
+    checklist: Checklist = described("The checklist as it is now.")
+    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class ChecklistMutation:
+    """What a merchant does with the first-sale checklist."""
+
+    @resolver
+    async def checklist_dismiss(self, info: Info) -> ChecklistDismissPayload:
+        """Puts the first-sale checklist away, for good."""
+        context = info.context
+        await checklist_dismiss(context.installation, context.require_shop().id)
+        await context.renew()
+        return ChecklistDismissPayload(checklist=await checklist(context), user_errors=[])
+
+
 async def checklist(context: RequestContext) -> Checklist:
     """The first-sale checklist of the request's shop."""
     shop = context.require_shop()
     found = await queries.checklist(context.reader, shop.id)
-    done = (found.has_product, found.has_codes, found.had_sale, found.had_sale)
+    done = (found.has_product, found.has_codes, found.has_contact, found.had_sale)
     return Checklist(
         steps=[
             ChecklistStep(kind=kind, done=step)
             for kind, step in zip(ChecklistStepKind, done, strict=True)
         ],
         complete=all(done),
+        dismissed=found.dismissed,
         share_url=URL(context.installation.settings.shop_url(shop.slug)),
     )
 

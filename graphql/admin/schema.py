@@ -22,7 +22,7 @@ from keystall.graphql.admin.catalog import (
 )
 from keystall.graphql.admin.code_import import CodeMutation
 from keystall.graphql.admin.codes import Code, code, codes
-from keystall.graphql.admin.home import Checklist, Dashboard
+from keystall.graphql.admin.home import Checklist, ChecklistMutation, Dashboard
 from keystall.graphql.admin.jobs import Job, JobMutation, job_of
 from keystall.graphql.admin.orders import Order, OrderMutation, order, orders_connection
 from keystall.graphql.admin.products import CatalogMutation
@@ -247,7 +247,13 @@ class Query:
 
 @object_type
 class Mutation(
-    AccountMutation, ShopMutation, CatalogMutation, CodeMutation, JobMutation, OrderMutation
+    AccountMutation,
+    ShopMutation,
+    ChecklistMutation,
+    CatalogMutation,
+    CodeMutation,
+    JobMutation,
+    OrderMutation,
 ):
     """What a merchant can do."""
 

@@ -24,7 +24,7 @@ from keystall.platform.sandbox.api import answering, body_of
 from keystall.platform.sandbox.callbacks import CallbackSender
 from keystall.platform.sandbox.journal import Journal
 from keystall.platform.sandbox.payments import Mode, Refusal, Telling
-from keystall.platform.sandbox.wording import words_for
+from keystall.platform.sandbox.wording import Words, words_for
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#17202a;--soft:#55606d;--ground:#f3f5f8;--card:#fff;
@@ -44,6 +44,7 @@ h1{font-size:1.1rem;margin:0 0 .8rem}
 h2{font-size:1rem;margin:1.4rem 0 .6rem;color:var(--soft);font-weight:500}
 .amount{font-size:2.2rem;font-weight:700;line-height:1.2;margin:0 0 .4rem}
 .soft{color:var(--soft);margin:0}
+#late-why{margin:0 0 1rem;font-size:.875rem}
 button,.button{display:block;width:100%;min-height:48px;padding:.7rem 1rem;margin:0 0 .6rem;
 border:1px solid var(--line);border-radius:.7rem;background:var(--card);color:var(--ink);
 font:inherit;text-align:center;text-decoration:none;cursor:pointer}
@@ -76,9 +77,10 @@ _PAGE = """<!doctype html>
 <button class="main" name="act" value="pay">{{ words.pay.format(amount=amount) }}</button>
 <h2>{{ words.more }}</h2>
 <button name="act" value="fail">{{ words.fail }}</button>
-<button name="act" value="late">{{ words.late }}</button>
 <button name="act" value="twice">{{ words.twice }}</button>
 <button name="act" value="wrong">{{ words.wrong }}</button>
+<button name="act" value="late" aria-describedby="late-why">{{ late }}</button>
+<p class="soft" id="late-why">{{ words.late_why }}</p>
 </form>{% endif %}
 <a class="button" href="{{ return_url }}">{{ words.back }}</a>{% endif %}
 </main></body>
@@ -150,7 +152,7 @@ def _page(db: sqlite3.Connection, payment_id: str, now: float) -> str:
         message = words.taken.format(amount=format_money(total, row["currency"], row["locale"]))
     elif scheduled:
         state = "scheduled"
-        message = words.scheduled.format(seconds=math.ceil(scheduled[0] - now))
+        message = words.scheduled.format(wait=_wait(words, scheduled[0] - now))
     elif events:
         state, message = "failed", words.failed
     return _render(
@@ -160,8 +162,14 @@ def _page(db: sqlite3.Connection, payment_id: str, now: float) -> str:
         amount=format_money(row["amount"], row["currency"], row["locale"]),
         description=row["description"],
         reference=row["reference"],
+        late=words.late.format(wait=_wait(words, payments.late_at(row, now) - now)),
         return_url=row["return_url"],
     )
+
+
+def _wait(words: Words, seconds: float) -> str:
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    return words.wait.format(minutes=minutes, seconds=rest)
 
 
 def _render(**values: object) -> str:

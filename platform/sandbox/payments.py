@@ -133,7 +133,7 @@ def pay(
         payment["id"],
     ):
         return
-    at = max(now, payment["expires_at"] + LATE_SECONDS) if mode == "late" else now
+    at = late_at(payment, now) if mode == "late" else now
     kind = "payment.failed" if mode == "fail" else "payment.succeeded"
     amount = payment["amount"]
     if mode == "wrong":
@@ -155,6 +155,11 @@ def pay(
                 "INSERT INTO callbacks (event, first_due_at, due_at) VALUES (?, ?, ?)",
                 (event_key, due, due),
             )
+
+
+def late_at(payment: sqlite3.Row, now: float) -> float:
+    """When a payment is taken that is made late: never before its charge has expired."""
+    return max(now, float(payment["expires_at"]) + LATE_SECONDS)
 
 
 def events_of(db: sqlite3.Connection, payment_id: str) -> list[sqlite3.Row]:

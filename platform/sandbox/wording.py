@@ -13,11 +13,13 @@ class Words(NamedTuple):
     more: str
     fail: str
     late: str
+    late_why: str
     twice: str
     wrong: str
     taken: str
     failed: str
     scheduled: str
+    wait: str
     back: str
     unknown: str
 
@@ -31,12 +33,16 @@ _ENGLISH = Words(
     pay="Pay {amount}",
     more="Or try what else can happen",
     fail="Payment fails",
-    late="Pay late, after the order has expired",
+    late="Pay late: in {wait}, when the order has expired",
+    late_why="An order expires when its goods are no longer held. How long that is, is a setting of"
+    " the shop.",
     twice="Pay twice",
     wrong="Pay a wrong amount",
     taken="Paid. {amount} was taken.",
     failed="The payment failed. Nothing was taken; you can try again.",
-    scheduled="The payment will arrive late, in {seconds} s. This page reloads by itself.",
+    scheduled="The payment will arrive late, in {wait}, when the order has expired. It does so"
+    " whether this page stays open or not.",
+    wait="{minutes} min {seconds} s",
     back="Back to the shop",
     unknown="There is no such payment.",
 )
@@ -49,12 +55,14 @@ _CHINESE = Words(
     pay="支付 {amount}",
     more="或者试试其他情况",
     fail="支付失败",
-    late="延迟支付（订单过期之后才到账）",
+    late="延迟支付：{wait}后到账，届时订单已过期",
+    late_why="超过保留时长，订单即过期。保留多久由店铺设置决定。",
     twice="重复支付两次",
     wrong="支付错误的金额",
     taken="支付成功，已收款 {amount}。",
     failed="支付失败，没有扣款，可以重试。",
-    scheduled="款项将延迟到账，还需 {seconds} 秒。本页会自动刷新。",
+    scheduled="款项将在 {wait}后到账，届时订单已过期。关闭本页也照常到账。",
+    wait="{minutes} 分 {seconds} 秒",
     back="返回商店",
     unknown="没有这笔支付。",
 )

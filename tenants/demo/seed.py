@@ -26,6 +26,7 @@ from keystall.tenants.files.service import picture_upload
 from keystall.tenants.identity.operators import account_create_confirmed, operator_create
 from keystall.tenants.identity.service import Viewer, Visitor, sign_in, viewer
 from keystall.tenants.installation import Installation
+from keystall.tenants.keeping import KEEP
 from keystall.tenants.shops.input import ShopChanges, ShopInput, ShopTranslation
 from keystall.tenants.shops.service import shop_create, shop_update
 from keystall.tenants.shops.shop import Shop
@@ -105,6 +106,7 @@ def _changes(told: Mapping[str, Any]) -> ShopChanges:
         locales=told["locales"],
         currencies=told["currencies"],
         theme_preset=told["theme"],
+        hold_minutes=told.get("hold_minutes", KEEP),
         translations=[
             ShopTranslation(locale, texts["notice"], texts["policies"].strip())
             for locale, texts in told["translations"].items()

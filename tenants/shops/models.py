@@ -33,6 +33,7 @@ class ShopRow(Model):
     logo_file_id = fields.UUIDField(null=True)
     hold_minutes = fields.IntField(default=15)
     created_at = fields.DatetimeField(default=clock.now)
+    checklist_dismissed_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "shops"

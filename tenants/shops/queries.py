@@ -47,11 +47,13 @@ class ShopByToken:
 
 @dataclass(frozen=True, slots=True)
 class Checklist:
-    """How far a shop is on the way to its first sale."""
+    """How far a shop is on the way to its first sale; `dismissed`: put away by the merchant."""
 
     has_product: bool
     has_codes: bool
+    has_contact: bool
     had_sale: bool
+    dismissed: bool
 
 
 async def shop_by_id(db: Reads, shop: UUID) -> Shop | None:
@@ -117,8 +119,13 @@ async def checklist(db: Reads, shop: UUID) -> Checklist:
         select
           exists (select from products where shop_id = $1 and status = 'active') as has_product,
           exists (select from codes where shop_id = $1) as has_codes,
-          exists (select from orders where shop_id = $1 and status = 'delivered') as had_sale
+          contact <> '' as has_contact,
+          exists (select from orders where shop_id = $1 and status = 'delivered') as had_sale,
+          checklist_dismissed_at is not null as dismissed
+        from shops where id = $1
         """,
         shop,
     )
-    return Checklist(**row or {})
+    if row is None:
+        raise LookupError("the shop at hand went away in between; shops are never deleted")
+    return Checklist(**row)

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from keystall.platform import clock
 from keystall.platform.crypto import new_key
 from keystall.platform.ids import new_id
 from keystall.tenants.errors import Refused, refuse
@@ -81,6 +82,16 @@ async def shop_close(installation: Installation, shop: UUID) -> Shop:
 async def shop_reopen(installation: Installation, shop: UUID) -> Shop:
     """Opens a closed shop. Refuses CONFLICT where it is suspended."""
     return await _set_open(installation, shop, True)
+
+
+async def checklist_dismiss(installation: Installation, shop: UUID) -> None:
+    """Puts the first-sale checklist away, for good; a second time changes nothing."""
+    async with writing(installation, shop) as tx:
+        await tx.execute(
+            "update shops set checklist_dismissed_at = $2"
+            " where id = $1 and checklist_dismissed_at is null",
+            shop, clock.now(),
+        )  # fmt: skip
 
 
 async def _set_open(installation: Installation, shop: UUID, is_open: bool) -> Shop:

@@ -145,6 +145,19 @@ async def buy(page: Page, shop: str) -> str:
     return await page.locator("[data-code]").inner_text()
 
 
+async def finish(page: Page, home: str) -> None:
+    """The last step of the checklist, which then says that it is done and is put away."""
+    await page.goto(home)
+    await page.locator(".checklist .next .btn").click()
+    await page.fill("[name=contact]", "moon@example.com")
+    await press(page, "ShopBasics")
+    await page.wait_for_url("**/settings?done=saved")
+    await page.goto(home)
+    await expect(page.locator(".checklist")).to_have_count(0)
+    await press(page, "ChecklistDismiss")
+    await expect(page.locator("[value=ChecklistDismiss]")).to_have_count(0)
+
+
 @pytest.mark.parametrize(("script", "language"), [(True, "zh-CN"), (False, "en")])
 async def test_a_newcomer_opens_a_shop_and_sells(
     chromium: Browser, demo: Demo, script: bool, language: str
@@ -160,6 +173,7 @@ async def test_a_newcomer_opens_a_shop_and_sells(
         address = await page.locator("#share-url").inner_text()
         async with opened(chromium, script=script, language=language) as buyers_page:
             assert await buy(buyers_page, address) in _CODES
+        await finish(page, home)
         await page.goto(f"{home}orders")
         await page.locator("td a").click()
         await expect(page.locator(".timeline li")).to_have_count(3)

@@ -267,9 +267,18 @@ async def test_the_home_page_counts_days_without_orders(
     assert home["checklist"]["steps"] == [
         {"kind": "PRODUCT", "done": True},
         {"kind": "CODES", "done": False},
+        {"kind": "CONTACT", "done": False},
         {"kind": "TEST_SALE", "done": False},
-        {"kind": "SHARE", "done": False},
     ]
+    put_away = await ask(
+        "admin",
+        merchant(installation, shop, owner),
+        "mutation { checklistDismiss { checklist { dismissed complete } userErrors { code } } }",
+    )
+    assert put_away["checklistDismiss"] == {
+        "checklist": {"dismissed": True, "complete": False},
+        "userErrors": [],
+    }
     assert home["dashboard"] == {
         "sales": [
             {"currencyCode": "CNY", "today": {"amount": "0.00"}, "last30Days": {"amount": "0.00"}}

@@ -18,7 +18,13 @@ from keystall.tenants.shops.operating import (
     shop_resume,
     shop_suspend,
 )
-from keystall.tenants.shops.service import shop_close, shop_create, shop_reopen, shop_update
+from keystall.tenants.shops.service import (
+    checklist_dismiss,
+    shop_close,
+    shop_create,
+    shop_reopen,
+    shop_update,
+)
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.shops.tokens import MAX_TOKENS, api_token_create, api_token_revoke
 from keystall.tenants.stock.sealing import shop_cipher
@@ -323,12 +329,20 @@ async def test_the_checklist_follows_what_was_done(installation: Installation) -
         async with database.transaction(of.id) as db:
             return await queries.checklist(db, of.id)
 
-    assert await checklist(shop) == queries.Checklist(False, False, False)
+    untouched = queries.Checklist(
+        has_product=False, has_codes=False, has_contact=False, had_sale=False, dismissed=False
+    )
+    assert await checklist(shop) == untouched
     product = await a_product(installation, shop)
-    assert await checklist(shop) == queries.Checklist(True, False, False)
+    assert await checklist(shop) == dataclasses.replace(untouched, has_product=True)
     await some_codes(installation, shop, (await the_variant(shop, product)).id, 1)
-    assert await checklist(shop) == queries.Checklist(True, True, False)
-    assert await checklist(other) == queries.Checklist(False, False, False)
+    stocked = dataclasses.replace(untouched, has_product=True, has_codes=True)
+    assert await checklist(shop) == stocked
+    await shop_update(installation, shop.id, ShopChanges(contact="QQ 12345"))
+    await checklist_dismiss(installation, shop.id)
+    await checklist_dismiss(installation, shop.id)
+    assert await checklist(shop) == dataclasses.replace(stocked, has_contact=True, dismissed=True)
+    assert await checklist(other) == untouched
 
 
 async def test_a_shop_that_was_closed_comes_back_closed_from_a_suspension(

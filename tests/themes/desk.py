@@ -195,13 +195,14 @@ CODES = [
     {"id": f"code-{state}", "masked": "M••••••33", "state": state, "createdAt": MOMENT}
     for state in ("AVAILABLE", "RESERVED", "SOLD")
 ]
-STEPS = ("PRODUCT", "CODES", "TEST_SALE", "SHARE")
+STEPS = ("PRODUCT", "CODES", "CONTACT", "TEST_SALE")
 
 
-def checklist(done: int) -> dict[str, Any]:
+def checklist(done: int, *, dismissed: bool = False) -> dict[str, Any]:
     return {
         "steps": [{"kind": kind, "done": at < done} for at, kind in enumerate(STEPS)],
         "complete": done == len(STEPS),
+        "dismissed": dismissed,
         "shareUrl": "http://galaxy.localhost:8000",
     }
 
@@ -305,7 +306,11 @@ _CONSOLE: Scenes = {
     "shops": ("", {"viewer": {**_VIEWER, "shops": [shop(), shop(name=LONG, status="CLOSED")]}}),
     "shops-none": ("", {"viewer": {**_VIEWER, "shops": []}}),
     "home-new": ("/galaxy/", {"checklist": checklist(0), "dashboard": dashboard(busy=False)}),
-    "home-busy": ("/galaxy/", {"checklist": checklist(4), "dashboard": dashboard(busy=True)}),
+    "home-sold": ("/galaxy/", {"checklist": checklist(4), "dashboard": dashboard(busy=False)}),
+    "home-busy": (
+        "/galaxy/",
+        {"checklist": checklist(4, dismissed=True), "dashboard": dashboard(busy=True)},
+    ),
     "products-none": ("/galaxy/products", {"products": _list()}),
     "products-none-found": ("/galaxy/products?query=x", {"products": _list()}),
     "products": (

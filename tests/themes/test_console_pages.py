@@ -376,6 +376,16 @@ def test_the_bar_of_a_phone_has_five_words_and_the_rest_behind_the_last() -> Non
     assert words.findall(sheet) == ["More", "Categories", "API tokens", "My shops"]
 
 
+def test_a_finished_checklist_says_so_until_it_is_put_away() -> None:
+    new, sold, busy = (opened(f"home-{name}", "en") for name in ("new", "sold", "busy"))
+    assert [html.count("Put this list away") for html in (new, sold, busy)] == [0, 1, 0]
+    assert ["Your way to the first sale" in html for html in (new, sold, busy)] == [1, 0, 0]
+    assert f'href="{HERE}/settings#ShopBasics-contact"' in new
+    scene = Scene({**SHOP, **SCENES["home-sold"][1]}, {"checklistDismiss": {"userErrors": []}})
+    assert post(scene, HERE + "/", "ChecklistDismiss").headers["location"] == HERE + "/"
+    assert scene.calls == [("ChecklistDismiss", {})]
+
+
 def test_a_running_job_refreshes_itself_and_an_ended_one_does_not() -> None:
     running, done = opened("job-running", "en"), opened("job-done", "en")
     assert '<meta http-equiv="refresh" content="3">' in running

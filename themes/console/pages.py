@@ -56,7 +56,7 @@ PAGES: tuple[Page, ...] = (
             ),
         ),
     ),
-    _page("home", "/"),
+    _page("home", "/", Form("ChecklistDismiss")),
     _page("products", "/products"),
     _page(
         "product_new",
