@@ -24,6 +24,7 @@ from keystall.tenants.delivery.service import reveal_order_codes
 from keystall.tenants.files.queries import picture_exists
 from keystall.tenants.files.service import picture_path
 from keystall.tenants.installation import Installation
+from keystall.tenants.jobs.queries import job
 from keystall.tenants.orders.queries import order_by_id
 from keystall.tenants.orders.tokens import order_of_token
 from keystall.tenants.payments.service import UnknownAccount, receive_callback
@@ -129,8 +130,11 @@ class Handlers:
         return self._stream(f"{shop}:order:{order}")
 
     async def _job_events(self, request: Request, context: RequestContext) -> Response:
-        job = ids.row_of("Job", request.path_params["job"])
-        return self._stream(f"{context.require_shop().id}:job:{job}")
+        found = ids.row_of("Job", request.path_params["job"])
+        shop = context.require_shop().id
+        if await job(context.reader, shop, found) is None:
+            return _MISSING
+        return self._stream(f"{shop}:job:{found}")
 
     def _stream(self, topic: str) -> Response:
         """An event stream that says "changed" whenever the topic does, and once at its start, for

@@ -42,7 +42,8 @@ _WORDS = {
     "currency": "CNY", "currencyCode": "CNY", "currencies": "CNY", "locale": "zh-CN",
     "locales": "en", "amount": "9.90", "email": "buyer@keystall.test", "key": "account",
     "name": "Name", "value": "Answer", "label": "Label", "markdown": "Text", "options": "One",
-    "reason": "Reason", "text": "A-NEW-CODE", "token": "token", "password": "plum tree 19",
+    "reason": "Reason", "contact": "Contact", "notice": "Notice", "policies": "Policies",
+    "themePreset": "harbor", "text": "A-NEW-CODE", "token": "token", "password": "plum tree 19",
 }  # fmt: skip
 _numbers = itertools.count(1)
 
@@ -63,14 +64,15 @@ def kind_of(field: str, path: Path) -> str:
 def positions(field: GraphQLField, leaf: str = "ID") -> Iterator[Path]:
     """Every place in a field's arguments that takes an ID, nested inputs included."""
     for name, argument in field.args.items():
-        yield from _inside(argument.type, (name,), leaf)
+        yield from id_places(argument.type, (name,), leaf)
 
 
-def _inside(kind: Any, path: Path, leaf: str) -> Iterator[Path]:
+def id_places(kind: Any, path: Path, leaf: str = "ID") -> Iterator[Path]:
+    """Every place inside of one input type, itself included, that takes an ID."""
     named = get_named_type(kind)
     if isinstance(named, GraphQLInputObjectType):
         for name, field in named.fields.items():
-            yield from _inside(field.type, (*path, name), leaf)
+            yield from id_places(field.type, (*path, name), leaf)
     elif named.name == leaf:
         yield path
 
