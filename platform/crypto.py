@@ -11,7 +11,7 @@ import binascii
 import hmac
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -25,7 +25,7 @@ _NONCE_BYTES = 12
 _TAG_BYTES = 16
 _VERSION_BYTES = 4
 _MAX_VERSION = 2 ** (8 * _VERSION_BYTES) - 1
-_ENTRY = re.compile(r"[0-9]{1,10}:[A-Za-z0-9+/_-]+={0,2}", re.ASCII)
+_ENTRY = re.compile(r"[0-9]{1,10}(?:/[a-z][a-z-]{0,30})?:[A-Za-z0-9+/_-]+={0,2}", re.ASCII)
 # A random key has about 30 distinct bytes; one with so few was typed by hand.
 _FEWEST_DISTINCT_BYTES = 12
 
@@ -76,21 +76,28 @@ def derive(key: bytes, purpose: str) -> bytes:
 class KeyRing:
     """The installation's keys by version. The highest wraps; the others still unwrap.
 
-    Text form: entries `version:base64` of 32 bytes, apart by white space, `#` comments allowed:
+    Text form: entries `version:base64` of 32 bytes, apart by white space, `#` comments allowed. An
+    entry `version/purpose` is what a destroyed key leaves behind: the key derived from it for one
+    purpose, so that links that were mailed still open. It leads neither back to the key nor to
+    anything that the key wrapped.
 
-        1:q0bVdGF3…=
+        1/order-token:q0bVdGF3…=
         2:9hJx0mYk…=
     """
 
-    __slots__ = ("_keys", "current")
+    __slots__ = ("_keys", "_left", "current")
 
-    def __init__(self, keys: Mapping[int, bytes]) -> None:
+    def __init__(
+        self, keys: Mapping[int, bytes], left: Mapping[tuple[int, str], bytes] | None = None
+    ) -> None:
         if not keys:
             raise InvalidKeyRing("the key ring is empty")
-        for version, key in keys.items():
-            _check_entry(version, key)
         self._keys = dict(keys)
+        self._left = dict(left or {})
         self.current = max(keys)
+        entries = [*keys.items(), *((version, key) for (version, _), key in self._left.items())]
+        for version, key in entries:
+            _check_entry(version, key)
 
     def __repr__(self) -> str:
         return f"KeyRing(versions={self.versions})"
@@ -108,20 +115,25 @@ class KeyRing:
     @classmethod
     def parse(cls, text: str) -> Self:
         """A ring from its text form. Raises InvalidKeyRing."""
-        keys: dict[int, bytes] = {}
+        found: dict[tuple[int, str], bytes] = {}
         for number, entry in enumerate(_entries(text), start=1):
             if not _ENTRY.fullmatch(entry):
                 raise InvalidKeyRing(f"entry {number} of the key ring is not version:base64")
-            version, encoded = entry.split(":")
-            if int(version) in keys:
-                raise InvalidKeyRing(f"version {int(version)} stands twice in the key ring")
-            keys[int(version)] = _decoded(int(version), encoded)
-        return cls(keys)
+            name, encoded = entry.split(":")
+            digits, _, purpose = name.partition("/")
+            version = int(digits)
+            if (version, purpose) in found:
+                raise InvalidKeyRing(f"version {version} stands twice in the key ring")
+            found[version, purpose] = _decoded(version, encoded)
+        return cls(
+            {version: key for (version, purpose), key in found.items() if not purpose},
+            {name: key for name, key in found.items() if name[1]},
+        )
 
     @classmethod
     def load(cls, source: str | Path) -> Self:
         """A ring from a file, or from the text form itself. Raises InvalidKeyRing."""
-        if isinstance(source, str) and any(map(_ENTRY.fullmatch, _entries(source)[:1])):
+        if isinstance(source, str) and is_ring_text(source):
             return cls.parse(source)
         try:
             text = Path(source).read_text("utf-8")
@@ -131,14 +143,52 @@ class KeyRing:
             raise InvalidKeyRing(f"the key ring file cannot be read ({kind})") from None
         return cls.parse(text)
 
-    def rotated(self) -> Self:
+    def rotated(self) -> "KeyRing":
         """This ring with a new current key; the old ones stay so that nothing is lost."""
-        return type(self)({**self._keys, self.current + 1: new_key()})
+        return KeyRing({**self._keys, self.current + 1: new_key()}, self._left)
+
+    def alone(self, *, first_of: Sequence[str], all_of: Sequence[str]) -> "KeyRing":
+        """The current key without the older ones: whatever only they had wrapped is lost.
+
+        Of what was derived from them stays, for the purposes `first_of`, that of the oldest key
+        there ever was, and for the purposes `all_of` that of every key that goes now.
+        """
+        left = {(self.first(purpose), purpose) for purpose in first_of}
+        left |= {(version, purpose) for purpose in all_of for version in self.versions}
+        return KeyRing(
+            {self.current: self.key()},
+            {
+                (version, purpose): self.derived(purpose, version)
+                for version, purpose in left
+                if version != self.current
+            },
+        )
 
     def to_text(self) -> str:
         """The secret text form, for writing to a file that only its owner reads."""
-        lines = (f"{v}:{base64.b64encode(self._keys[v]).decode()}\n" for v in self.versions)
-        return "".join(lines)
+        entries = {(version, ""): key for version, key in self._keys.items()} | self._left
+        return "".join(
+            f"{version}{'/' * bool(purpose)}{purpose}:{base64.b64encode(key).decode()}\n"
+            for (version, purpose), key in sorted(entries.items())
+        )
+
+    def first(self, purpose: str) -> int:
+        """The oldest version whose key for `purpose` is known."""
+        return min(self.versions_for(purpose))
+
+    def versions_for(self, purpose: str) -> list[int]:
+        """The versions whose key for `purpose` is known, newest first."""
+        left = {version for version, name in self._left if name == purpose}
+        return sorted({*self._keys, *left}, reverse=True)
+
+    def derived(self, purpose: str, version: int | None = None) -> bytes:
+        """The key for one purpose of `version`, the current by default; it may outlive that one.
+
+        Raises Unreadable where neither is held.
+        """
+        wanted = self.current if version is None else version
+        left = self._left.get((wanted, purpose))
+        return derive(self.key(wanted), purpose) if left is None else left
 
     def key(self, version: int | None = None) -> bytes:
         """The key of `version`, the current one by default: input for `derive`.
@@ -150,9 +200,12 @@ class KeyRing:
         except KeyError:
             raise Unreadable(f"the key ring has no version {version}") from None
 
+    def refresh(self) -> None:
+        """Looks for newer keys where there may be some; a ring that stands by itself has none."""
+
     def wrap(self, data_key: bytes, aad: bytes) -> bytes:
         """The data key sealed with the current key, the ring's version in front (4 bytes)."""
-        header = self.current.to_bytes(_VERSION_BYTES, "big")
+        header = wrapped_with(self.current)
         return header + seal(self.key(), data_key, header + aad)
 
     def unwrap(self, wrapped: bytes, aad: bytes) -> bytes:
@@ -160,6 +213,16 @@ class KeyRing:
         header = wrapped[:_VERSION_BYTES]
         key = self.key(int.from_bytes(header, "big"))
         return open_sealed(key, wrapped[_VERSION_BYTES:], header + aad)
+
+
+def wrapped_with(version: int) -> bytes:
+    """What everything starts with that a ring wrapped with this version (4 bytes)."""
+    return version.to_bytes(_VERSION_BYTES, "big")
+
+
+def is_ring_text(source: str) -> bool:
+    """Whether `source` is a ring in its text form, and not the path of a file."""
+    return any(map(_ENTRY.fullmatch, _entries(source)[:1]))
 
 
 def _cipher(key: bytes) -> AESGCM:

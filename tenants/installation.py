@@ -10,6 +10,7 @@ from keystall.platform.crypto import KeyRing
 from keystall.platform.files import FileStore, file_store
 from keystall.platform.http import client_from
 from keystall.platform.queue import Queue
+from keystall.platform.ring_file import open_ring
 from keystall.platform.settings import Settings
 
 
@@ -30,7 +31,7 @@ async def installed(settings: Settings) -> AsyncIterator[Installation]:
 
     Raises InvalidKeyRing where the key ring cannot be used. The database is connected apart.
     """
-    keys = KeyRing.load(settings.key_ring)
+    keys = open_ring(settings.key_ring)
     files = file_store(settings.files_url)
     async with Queue(settings.redis_url) as queue, client_from(settings) as http:
         yield Installation(settings=settings, keys=keys, queue=queue, files=files, http=http)

@@ -9,7 +9,15 @@ from keystall.platform import database
 from keystall.platform.settings import Settings
 
 TABLES_WITHOUT_SHOP = frozenset(
-    {"accounts", "operators", "sessions", "account_tokens", "hosts", "memberships"}
+    {
+        "accounts",
+        "operators",
+        "sessions",
+        "account_tokens",
+        "hosts",
+        "memberships",
+        "key_rotations",
+    }
 )
 
 MODELS = (

@@ -13,7 +13,7 @@ from keystall.platform.database import Reads, Row
 from keystall.platform.ids import new_id
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.masking import mask
-from keystall.tenants.stock.sealing import shop_cipher
+from keystall.tenants.stock.sealing import ShopCipher, shop_cipher
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ async def reveal_order_codes(
 ) -> dict[UUID, str]:
     """The plain codes of a delivered order for its buyer, by code id; recorded as a reveal each."""
     async with database.transaction(shop) as tx:
+        cipher = await shop_cipher(tx, installation.keys, shop)
         rows = await tx.rows(
             f"""
             select {_COLUMNS} from codes
@@ -82,7 +83,7 @@ async def reveal_order_codes(
             """,  # noqa: S608  (a constant)
             shop, order,
         )  # fmt: skip
-        return await _reveal(tx, installation, shop, rows, actor="buyer", address=address)
+        return await _reveal(tx, cipher, shop, rows, actor="buyer", address=address)
 
 
 async def reveal_code(
@@ -90,17 +91,18 @@ async def reveal_code(
 ) -> str | None:
     """One plain code for the merchant; recorded. None where the shop has no such code."""
     async with database.transaction(shop) as tx:
+        cipher = await shop_cipher(tx, installation.keys, shop)
         rows = await tx.rows(
             f"select {_COLUMNS} from codes where shop_id = $1 and id = $2",  # noqa: S608
             shop, code,
         )  # fmt: skip
-        opened = await _reveal(tx, installation, shop, rows, actor=actor, address=address)
+        opened = await _reveal(tx, cipher, shop, rows, actor=actor, address=address)
         return opened.get(code)
 
 
 async def _reveal(
     tx: database.Transaction,
-    installation: Installation,
+    cipher: ShopCipher,
     shop: UUID,
     rows: Sequence[Row],
     *,
@@ -109,7 +111,6 @@ async def _reveal(
 ) -> dict[UUID, str]:
     if not rows:
         return {}
-    cipher = await shop_cipher(tx, installation.keys, shop)
     await tx.execute(
         "insert into reveals (shop_id, id, code_id, actor, address)"
         " select $1, t.id, t.code_id, $4, $5"

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import AsyncIterable
 from uuid import UUID
 
+from keystall.platform.database import Transaction
 from keystall.platform.ids import new_id
 from keystall.platform.pictures import PictureError, PictureTooLarge, reencode
 from keystall.tenants.errors import refuse
@@ -47,14 +48,14 @@ async def picture_upload(
         id=file, shop_id=shop, kind="picture", name=shown_name(name), media_type="image/webp",
         size=len(picture.webp), width=picture.width, height=picture.height,
     )  # fmt: skip
-    return await record(installation, row)
+    async with writing(installation, shop) as tx:
+        return await record(tx, row)
 
 
-async def record(installation: Installation, row: File) -> FileView:
+async def record(tx: Transaction, row: File) -> FileView:
     """Writes the row of a file that is stored already."""
-    async with writing(installation, row.shop_id) as tx:
-        await row.save(force_create=True)
-        found = await file_by_id(tx, row.shop_id, row.id)
+    await row.save(force_create=True)
+    found = await file_by_id(tx, row.shop_id, row.id)
     if found is None:
         raise LookupError("an upload vanished from the transaction that recorded it")
     return found

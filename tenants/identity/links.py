@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from keystall.platform.crypto import KeyRing, derive, keyed_hash
+from keystall.platform.crypto import KeyRing, keyed_hash
 from keystall.platform.database import Reads
 from keystall.platform.tokens import secret_hash
 
 SESSION_PREFIX = "ks_session_"
+PURPOSE = "account-token"
+BROWSER_PURPOSE = "signing-up-browser"
 
 _ID_BYTES = 16
 _TOKEN_BYTES = _ID_BYTES + 32
@@ -36,16 +38,15 @@ class AccountLink:
 
 def account_token(keys: KeyRing, token_id: UUID, *, version: int | None = None) -> str:
     """The token of the row `token_id` under one version of the ring, the current by default."""
-    mark = keyed_hash(derive(keys.key(version), "account-token"), token_id.bytes)
-    return base64.urlsafe_b64encode(token_id.bytes + mark).decode()
+    return _token(keys.derived(PURPOSE, version), token_id)
 
 
 def browser_secrets(keys: KeyRing, token_id: UUID) -> Iterator[str]:
     """What the browser holds that asked for the link `token_id`: one for each version of the ring,
     the current first. In the form of a session's secret, so that its cookie tells nobody whether
     the address had an account."""
-    for version in reversed(keys.versions):
-        mark = keyed_hash(derive(keys.key(version), "signing-up-browser"), token_id.bytes)
+    for key in _keys(keys, BROWSER_PURPOSE):
+        mark = keyed_hash(key, token_id.bytes)
         yield SESSION_PREFIX + base64.urlsafe_b64encode(mark).decode().rstrip("=")
 
 
@@ -79,8 +80,24 @@ async def account_link_to_mail(db: Reads, keys: KeyRing, token_id: UUID) -> Acco
 
 
 def _candidates(keys: KeyRing, token_id: UUID) -> Iterator[str]:
-    for version in reversed(keys.versions):
-        yield account_token(keys, token_id, version=version)
+    for key in _keys(keys, PURPOSE):
+        yield _token(key, token_id)
+
+
+def _keys(keys: KeyRing, purpose: str) -> Iterator[bytes]:
+    """The keys that each version derives for `purpose`, the current first."""
+    known = keys.versions_for(purpose)
+    for version in known:
+        yield keys.derived(purpose, version)
+    # Whoever made the link may know a key that this process has not met yet.
+    keys.refresh()
+    for version in keys.versions_for(purpose):
+        if version not in known:
+            yield keys.derived(purpose, version)
+
+
+def _token(key: bytes, token_id: UUID) -> str:
+    return base64.urlsafe_b64encode(token_id.bytes + keyed_hash(key, token_id.bytes)).decode()
 
 
 def _has_form(token: str) -> bool:

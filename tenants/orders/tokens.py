@@ -10,7 +10,9 @@ import binascii
 import hmac
 from uuid import UUID
 
-from keystall.platform.crypto import KeyRing, derive, keyed_hash
+from keystall.platform.crypto import KeyRing, keyed_hash
+
+PURPOSE = "order-token"
 
 _ID_BYTES = 16
 _MAC_BYTES = 16
@@ -35,8 +37,8 @@ def order_of_token(keys: KeyRing, shop: UUID, token: str) -> UUID | None:
 
 
 def _mac(keys: KeyRing, shop: UUID, order: UUID) -> bytes:
-    # The first key of the ring, so that links that were mailed survive a rotation.
-    key = derive(keys.key(keys.versions[0]), "order-token")
+    # That of the first key there was, so that links that were mailed survive every rotation.
+    key = keys.derived(PURPOSE, keys.first(PURPOSE))
     return keyed_hash(key, shop.bytes + order.bytes)[:_MAC_BYTES]
 
 

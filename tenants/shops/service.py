@@ -11,6 +11,7 @@ from keystall.tenants.files.queries import picture_exists
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
 from keystall.tenants.keeping import given
+from keystall.tenants.key_locks import wrap_with_ring
 from keystall.tenants.shops.input import ShopChanges, ShopInput, change_errors, shop_errors
 from keystall.tenants.shops.models import ShopRow
 from keystall.tenants.shops.queries import shop_by_id, shops_of
@@ -41,7 +42,7 @@ async def shop_create(installation: Installation, viewer: Viewer, asked: ShopInp
             "select shop_create($1, $2, $3, $4, $5, $6, $7, $8)",
             viewer.secret_hash, shop, asked.slug, installation.settings.shop_host(asked.slug),
             asked.name.strip(), asked.locale, asked.currency,
-            installation.keys.wrap(new_key(), key_place(shop)),
+            await wrap_with_ring(tx, installation.keys, new_key(), key_place(shop)),
         )  # fmt: skip
         if not opened:
             raise refuse("TAKEN", "slug")

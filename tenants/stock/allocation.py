@@ -6,10 +6,11 @@ found by an array of its lines, so that no plan ever reads all that the shop has
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from keystall.platform.database import Transaction
+from keystall.tenants.key_locks import reseal_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,22 @@ async def reserve(tx: Transaction, shop: UUID, wanted: Sequence[Wanted]) -> dict
     must exist. Variants in order of their id, so that two orders never wait for each other.
     """
     wanted = sorted(wanted, key=lambda line: line.variant_id)
+    short, rotating = await _take(tx, shop, wanted)
+    if short and rotating:
+        # Codes that were just being sealed anew were passed over: once that is done, look again.
+        await tx.value(
+            "select pg_advisory_xact_lock_shared(hashtextextended($1, 0))", reseal_lock(shop)
+        )
+        rest = [replace(line, quantity=short[line.line_id]) for line in wanted
+                if line.line_id in short]  # fmt: skip
+        short, _ = await _take(tx, shop, rest)
+    return short
+
+
+async def _take(
+    tx: Transaction, shop: UUID, wanted: Sequence[Wanted]
+) -> tuple[dict[UUID, int], bool]:
+    """How many each line is short of, and whether the shop's keys are rotating."""
     taken = await tx.rows(
         """
         with wanted as (
@@ -42,19 +59,22 @@ async def reserve(tx: Transaction, shop: UUID, wanted: Sequence[Wanted]) -> dict
           update codes set state = 'reserved', order_line_id = picked.line_id
           from picked where codes.shop_id = $1 and codes.id = picked.id
           returning order_line_id)
-        select order_line_id, count(*) as taken from reserved group by order_line_id
+        select line_id, (select count(*) from reserved where order_line_id = line_id) as taken,
+               (select count(*) > 1 from shop_keys where shop_id = $1) as rotating
+        from wanted
         """,
         shop,
         [line.line_id for line in wanted],
         [line.variant_id for line in wanted],
         [line.quantity for line in wanted],
     )
-    counts = {row["order_line_id"]: row["taken"] for row in taken}
-    return {
-        line.line_id: line.quantity - counts.get(line.line_id, 0)
+    counts = {row["line_id"]: row["taken"] for row in taken}
+    short = {
+        line.line_id: line.quantity - counts[line.line_id]
         for line in wanted
-        if counts.get(line.line_id, 0) < line.quantity
+        if counts[line.line_id] < line.quantity
     }
+    return short, any(row["rotating"] for row in taken)
 
 
 async def sell(tx: Transaction, shop: UUID, order: UUID) -> int:

@@ -44,7 +44,6 @@ class _Import:
     variant_id: UUID
     file_id: UUID
     pasted: bool
-    cipher: ShopCipher
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,7 @@ class _SealedCode:
     id: UUID
     sealed: bytes
     lookup: bytes
+    older: Sequence[bytes]
 
 
 class _Elsewhere(Exception):
@@ -84,7 +84,7 @@ async def _do(work: _Import) -> None:
         done: int | None = await _start(work, parsed)
         while done is not None and done < len(parsed.codes):
             chunk = parsed.codes[done : done + CHUNK]
-            done = await _add(work, done, await asyncio.to_thread(_sealed, work, chunk))
+            done = await _add(work, done, chunk)
         await _end(work, "canceled" if done is None else "done")
     await drop_codes(work.installation, work.shop, work.file_id)
 
@@ -98,7 +98,7 @@ async def _take_up(installation: Installation, shop: UUID, item: UUID) -> _Impor
         file_id = UUID(job["input"]["file_id"])
         work = _Import(
             installation, shop, item, job_id, UUID(job["input"]["variant_id"]), file_id,
-            job["input"]["pasted"], await shop_cipher(tx, installation.keys, shop),
+            job["input"]["pasted"],
         )  # fmt: skip
         if job["state"] in ("queued", "running"):
             await _keep_leased(tx, work)
@@ -110,7 +110,7 @@ async def _take_up(installation: Installation, shop: UUID, item: UUID) -> _Impor
 
 
 async def _parsed(work: _Import) -> ParsedFile:
-    content = await open_codes(work.installation, work.shop, work.cipher, work.file_id)
+    content = await open_codes(work.installation, work.shop, work.file_id)
     return await parse_codes(content.decode() if work.pasted else content)
 
 
@@ -141,21 +141,22 @@ async def _start(work: _Import, parsed: ParsedFile) -> int:
     return 0
 
 
-def _sealed(work: _Import, chunk: Sequence[ParsedCode]) -> list[_SealedCode]:
+def _sealed(work: _Import, cipher: ShopCipher, chunk: Sequence[ParsedCode]) -> list[_SealedCode]:
     sealed = []
     for code in chunk:
         row = new_id()
         sealed.append(
             _SealedCode(
                 row,
-                work.cipher.seal_code(work.variant_id, row, code.text),
-                work.cipher.lookup(work.variant_id, code.text),
+                cipher.seal_code(work.variant_id, row, code.text),
+                cipher.lookup(work.variant_id, code.text),
+                cipher.older_lookups(work.variant_id, code.text),
             )
         )
     return sealed
 
 
-async def _add(work: _Import, done: int, chunk: Sequence[_SealedCode]) -> int | None:
+async def _add(work: _Import, done: int, chunk: Sequence[ParsedCode]) -> int | None:
     """Adds what follows `done` codes; answers how many are dealt with, None if to be canceled."""
     async with writing(work.installation, work.shop) as tx:
         job = await _locked(tx, work.shop, work.job)
@@ -163,7 +164,10 @@ async def _add(work: _Import, done: int, chunk: Sequence[_SealedCode]) -> int | 
             raise _Elsewhere
         if job["cancel"]:
             return None
-        added = await _insert(tx, work, chunk)
+        # Inside: keys that rotate while a long import runs are met at its next chunk.
+        cipher = await shop_cipher(tx, work.installation.keys, work.shop)
+        sealed = await asyncio.to_thread(_sealed, work, cipher, chunk)
+        added = await _insert(tx, work, cipher, sealed)
         result = dict(job["result"])
         result["added"] += added
         result["duplicates_in_stock"] += len(chunk) - added
@@ -177,13 +181,18 @@ async def _add(work: _Import, done: int, chunk: Sequence[_SealedCode]) -> int | 
     return done
 
 
-async def _insert(tx: Writing, work: _Import, chunk: Sequence[_SealedCode]) -> int:
+async def _insert(
+    tx: Writing, work: _Import, cipher: ShopCipher, chunk: Sequence[_SealedCode]
+) -> int:
     # Two imports with the same codes in another order would wait for each other in a circle. Not
     # FOR UPDATE: orders that refer to the variant need not wait.
     await tx.execute(
         "select from variants where shop_id = $1 and id = $2 for no key update",
         work.shop, work.variant_id,
     )  # fmt: skip
+    if cipher.older:
+        stocked = await _in_stock(tx, work, [lookup for code in chunk for lookup in code.older])
+        chunk = [code for code in chunk if stocked.isdisjoint(code.older)]
     # In the file's order, which `position` keeps: first in, first sold.
     return await tx.execute(
         """
@@ -194,11 +203,24 @@ async def _insert(tx: Writing, work: _Import, chunk: Sequence[_SealedCode]) -> i
         order by n
         on conflict (shop_id, variant_id, lookup) do nothing
         """,
-        work.shop, work.variant_id, work.job, work.cipher.version,
+        work.shop, work.variant_id, work.job, cipher.version,
         [code.id for code in chunk],
         [code.sealed for code in chunk],
         [code.lookup for code in chunk],
     )  # fmt: skip
+
+
+async def _in_stock(tx: Writing, work: _Import, lookups: Sequence[bytes]) -> set[bytes]:
+    """Those of the older keys' lookups that are in stock still.
+
+    One that is not was sealed anew before, and the newest key's lookup meets it.
+    """
+    rows = await tx.rows(
+        "select lookup from codes"
+        " where shop_id = $1 and variant_id = $2 and lookup = any ($3::bytea[])",
+        work.shop, work.variant_id, lookups,
+    )  # fmt: skip
+    return {row["lookup"] for row in rows}
 
 
 async def _end(work: _Import, state: Ending, *, problem: str | None = None) -> None:

@@ -60,10 +60,10 @@ async def codes_preview(
     lookups = await asyncio.to_thread(_lookups, cipher, variant_id, parsed.codes)
     async with database.transaction(shop) as tx:
         stocked = await tx.rows(
-            "select given.n from unnest($3::bytea[]) with ordinality as given (lookup, n)"
+            "select distinct given.n from unnest($3::bytea[], $4::bigint[]) as given (lookup, n)"
             " join codes on shop_id = $1 and variant_id = $2 and codes.lookup = given.lookup"
             " order by given.n",
-            shop, variant_id, lookups,
+            shop, variant_id, [lookup for lookup, _ in lookups], [n for _, n in lookups],
         )  # fmt: skip
     return CodesPreview(
         encoding=parsed.encoding,
@@ -123,5 +123,15 @@ def _line_ends(content: bytes | str) -> int:
     return max(content.count(end) for end in ends)
 
 
-def _lookups(cipher: ShopCipher, variant_id: UUID, codes: Sequence[ParsedCode]) -> list[bytes]:
-    return [cipher.lookup(variant_id, code.text) for code in codes]
+def _lookups(
+    cipher: ShopCipher, variant_id: UUID, codes: Sequence[ParsedCode]
+) -> list[tuple[bytes, int]]:
+    """Every lookup by which a code may be in stock, with the code's place, counted from 1."""
+    return [
+        (lookup, n)
+        for n, code in enumerate(codes, start=1)
+        for lookup in (
+            cipher.lookup(variant_id, code.text),
+            *cipher.older_lookups(variant_id, code.text),
+        )
+    ]

@@ -18,7 +18,7 @@ from keystall.tenants.files.models import File
 from keystall.tenants.files.queries import FileView, file_by_id
 from keystall.tenants.files.service import read_whole, record, shown_name
 from keystall.tenants.installation import Installation
-from keystall.tenants.stock.sealing import ShopCipher, shop_cipher
+from keystall.tenants.stock.sealing import ShopCipher, sealed_version, shop_cipher
 from keystall.tenants.writing import writing
 
 MAX_CODES_BYTES = 10 * 1024 * 1024
@@ -39,15 +39,19 @@ async def codes_upload(
     """
     data = await read_whole(chunks, MAX_CODES_BYTES)
     file = new_id()
-    async with database.transaction(shop) as db:
-        cipher = await shop_cipher(db, installation.keys, shop)
-    sealed = await asyncio.to_thread(cipher.seal_file, file, data)
-    await installation.files.put(codes_path(shop, file), sealed)
     row = File(
         id=file, shop_id=shop, kind="codes", name=shown_name(name), media_type="text/plain",
         size=len(data),
     )  # fmt: skip
-    return await record(installation, row)
+    cipher = await _cipher(installation, shop)
+    while True:
+        sealed = await asyncio.to_thread(cipher.seal_file, file, data)
+        await installation.files.put(codes_path(shop, file), sealed)
+        async with writing(installation, shop) as tx:
+            newest = await shop_cipher(tx, installation.keys, shop)
+            if newest.version == cipher.version:
+                return await record(tx, row)
+        cipher = newest  # the keys rotated while the file was on its way
 
 
 async def codes_content(installation: Installation, shop: UUID, file: UUID) -> bytes:
@@ -57,11 +61,10 @@ async def codes_content(installation: Installation, shop: UUID, file: UUID) -> b
     """
     async with database.transaction(shop) as db:
         found = await file_by_id(db, shop, file)
-        cipher = await shop_cipher(db, installation.keys, shop)
     if found is None or found.kind != "codes":
         raise refuse("NOT_FOUND", "upload_id")
     try:
-        return await open_codes(installation, shop, cipher, file)
+        return await open_codes(installation, shop, file)
     except FileMissing:
         raise refuse("NOT_FOUND", "upload_id") from None
 
@@ -83,12 +86,19 @@ async def take_codes(tx: Transaction, shop: UUID, upload: UUID) -> None:
         raise refuse("NOT_FOUND", "upload_id")
 
 
-async def open_codes(
-    installation: Installation, shop: UUID, cipher: ShopCipher, file: UUID
-) -> bytes:
+async def open_codes(installation: Installation, shop: UUID, file: UUID) -> bytes:
     """The plain content of a file taken over. Raises FileMissing, Unreadable."""
     sealed = await installation.files.get(codes_path(shop, file))
+    cipher = await _cipher(installation, shop)
+    if not cipher.has(sealed_version(sealed)):
+        # The keys rotated between the two: what lies there now has the newest key.
+        sealed = await installation.files.get(codes_path(shop, file))
     return await asyncio.to_thread(cipher.open_file, file, sealed)
+
+
+async def _cipher(installation: Installation, shop: UUID) -> ShopCipher:
+    async with database.transaction(shop) as tx:
+        return await shop_cipher(tx, installation.keys, shop)
 
 
 async def drop_codes(installation: Installation, shop: UUID, file: UUID) -> None:

@@ -67,6 +67,7 @@ async def _filled(engines: Engines, name: str) -> Walls:
         everything = await catalogue.tables(connection)
         tables = shape.tenant_tables(everything)
         words = await filling.allowed_words(connection)
+        await filling.let_seals_be(connection)
         shops = [Shop(new_id(), "mine"), Shop(new_id(), "theirs")]
         for shop in shops:
             async with connection.transaction():

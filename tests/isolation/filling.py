@@ -197,6 +197,16 @@ async def insert(connection: asyncpg.Connection, table: Table, row: Row) -> None
     )
 
 
+async def let_seals_be(connection: asyncpg.Connection) -> None:
+    """What fills a sealed column here was sealed by no key; tests/tenants/test_keys.py holds the
+    triggers that would refuse it."""
+    for row in await connection.fetch(
+        "select tgname, tgrelid::regclass::text as name from pg_trigger"
+        " where tgname like 'sealed\\_with\\_newest\\_key%'"
+    ):
+        await connection.execute(f'alter table {row["name"]} disable trigger "{row["tgname"]}"')
+
+
 def matching(table: Table, start: int = 1) -> str:
     """The condition that finds one row by its primary key, its values being `$start` onwards."""
     return " and ".join(

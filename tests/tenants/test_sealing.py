@@ -57,13 +57,29 @@ def test_lookups_are_equal_within_a_variant_and_tell_nothing_across() -> None:
     assert len(lookups) == 4
 
 
-def test_a_new_key_seals_while_old_codes_open_and_duplicates_are_still_found() -> None:
+def test_a_new_key_seals_while_old_codes_open_and_their_lookups_are_known() -> None:
     rotated = ShopCipher(SHOP, {1: KEY, 2: new_key()})
     old = CIPHER.seal_code(VARIANT, CODE, "SECRET-1")
 
-    assert rotated.version == 2
+    assert (rotated.version, rotated.older) == (2, [1])
     assert rotated.open_code(VARIANT, CODE, old, 1) == "SECRET-1"
-    assert rotated.lookup(VARIANT, "A") == CIPHER.lookup(VARIANT, "A")
+    assert rotated.lookup(VARIANT, "A") != CIPHER.lookup(VARIANT, "A")
+    assert rotated.older_lookups(VARIANT, "A") == [CIPHER.lookup(VARIANT, "A")]
+    assert CIPHER.older_lookups(VARIANT, "A") == []
+
+
+def test_a_secret_opens_in_its_own_column_and_row_alone() -> None:
+    sealed = CIPHER.seal_secret("payment_accounts.secret", CODE, b"sk_live")
+
+    assert CIPHER.open_secret("payment_accounts.secret", CODE, sealed) == b"sk_live"
+    assert sealed[:4] == b"\0\0\0\1"
+    assert b"sk_live" not in sealed
+    with pytest.raises(Unreadable):
+        CIPHER.open_secret("payment_accounts.secret", uuid4(), sealed)
+    with pytest.raises(Unreadable):
+        CIPHER.open_secret("payment_accounts.webhook", CODE, sealed)
+    with pytest.raises(Unreadable):
+        CIPHER.open_secret("payment_accounts.secret", CODE, b"\0\0\0\x09" + sealed[4:])
 
 
 def test_a_file_of_codes_opens_as_that_file_alone() -> None:

@@ -1,0 +1,1 @@
+"""Keys that are changed and destroyed: by the owner, from the machine, while orders flow."""
