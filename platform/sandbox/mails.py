@@ -45,7 +45,7 @@ iframe{width:100%;height:24rem;border:1px solid #8886;border-radius:.5rem;backgr
 <h1>Mail sent here ({{ mails|length }})</h1>
 {% for mail in mails %}<article>
 <h2>{{ mail.subject }}</h2>
-<p class="soft">{{ mail.to }} · <time datetime="{{ mail.at }}">{{ mail.at | spoken }}</time></p>
+<p class="soft">{{ mail.to }}<br><time datetime="{{ mail.at }}">{{ mail.at | spoken }}</time></p>
 <pre>{{ mail.text }}</pre>
 {% if mail.links %}<ul>{% for link in mail.links %}
 <li><a href="{{ link }}" target="_blank" rel="noopener noreferrer">{{ link }}</a></li>{% endfor %}
