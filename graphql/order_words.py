@@ -11,7 +11,7 @@ def event_message(event: OrderEventView, locale: str) -> str:
     key = f"event.{event.kind}"
     told = worded(key if known(key) else "event.other", locale)
     reason = event.data.get("reason")
-    return f"{told} {_reason(str(reason), locale)}" if reason else told
+    return _together(told, _reason(str(reason), locale), locale) if reason else told
 
 
 def status_note(refunds: Sequence[RefundView], locale: str) -> str | None:
@@ -19,12 +19,17 @@ def status_note(refunds: Sequence[RefundView], locale: str) -> str | None:
     if not refunds:
         return None
     last = refunds[-1]
-    return f"{_reason(last.reason, locale)} {worded(f'refund.{last.state}', locale)}"
+    return _together(_reason(last.reason, locale), worded(f"refund.{last.state}", locale), locale)
 
 
 def payment_name(provider: str, locale: str) -> str:
     """How people call a provider."""
     return worded(f"payment.{provider}", locale) if known(f"payment.{provider}") else provider
+
+
+def _together(first: str, second: str, locale: str) -> str:
+    """Two sentences; Chinese ones have no space between them."""
+    return first + ("" if locale.startswith("zh") else " ") + second
 
 
 def _reason(reason: str, locale: str) -> str:

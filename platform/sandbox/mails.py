@@ -35,7 +35,7 @@ article{border:1px solid #8886;border-radius:.8rem;padding:1rem;margin:0 0 1rem;
 overflow-wrap:anywhere}
 h1{font-size:1.3rem}h2{font-size:1.05rem;margin:0}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}
-a{display:inline-block;min-height:24px}
+a{display:inline-block;min-height:24px}ul{list-style:none;margin:0 0 1rem;padding:0}
 iframe{width:100%;height:24rem;border:1px solid #8886;border-radius:.5rem;background:#fff}
 .soft{margin:0 0 .6rem;opacity:.8}
 </style>

@@ -23,8 +23,12 @@ from graphql import (
 
 from keystall.graphql.executor import SCHEMAS
 from keystall.graphql.graphiql.page import samples
+from keystall.graphql.order_words import status_note
 from keystall.graphql.refusals import CODES, field_path
 from keystall.graphql.wording import worded
+from keystall.platform import clock
+from keystall.platform.ids import new_id
+from keystall.tenants.orders.queries import RefundView
 from keystall.tenants.stock.card_files import LineProblem
 
 ROOT = Path(__file__).parents[2]
@@ -140,3 +144,14 @@ def test_every_sample_of_graphiql_is_valid(surface: str) -> None:
         assert {v.variable.name.value for v in operation.variable_definitions or ()} == set(
             variables
         )
+
+
+def test_chinese_sentences_stand_together_and_english_ones_apart() -> None:
+    refund = RefundView(
+        id=new_id(), order_id=new_id(), amount=625, currency="CNY", reason="wrong_amount",
+        state="succeeded", problem="", created_at=clock.now(), settled_at=clock.now(),
+    )  # fmt: skip
+    assert status_note([refund], "zh-CN") == "付款金额与订单金额不符。款项已退回。"
+    english = status_note([refund], "en")
+    assert english is not None
+    assert english.count(". ") == 1

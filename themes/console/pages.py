@@ -141,15 +141,15 @@ PAGES: tuple[Page, ...] = (
         Form(
             "ShopBasics",
             fields=("name", "contact", "icpNumber", "themePreset"),
-            success=_HERE + "/settings?done=saved",
+            success=_HERE + "/settings?done=saved#main",
         ),
         Form(
             "ShopLogo",
             fields=("logoUploadId",),
             uploads=frozenset({"logoUploadId"}),
-            success=_HERE + "/settings?done=saved",
+            success=_HERE + "/settings?done=saved#main",
         ),
-        Form("ShopLogoRemove", success=_HERE + "/settings?done=saved"),
+        Form("ShopLogoRemove", success=_HERE + "/settings?done=saved#main"),
         Form(
             "ShopTexts",
             fields=(
@@ -159,15 +159,15 @@ PAGES: tuple[Page, ...] = (
                 "translations.*.notice",
                 "translations.*.policies",
             ),
-            success=_HERE + "/settings?done=saved",
+            success=_HERE + "/settings?done=saved#main",
         ),
         Form(
             "ShopSelling",
             fields=("locales", "currencies", "holdMinutes"),
-            success=_HERE + "/settings?done=saved",
+            success=_HERE + "/settings?done=saved#main",
         ),
-        Form("ShopClose", success=_HERE + "/settings?done=closed"),
-        Form("ShopReopen", success=_HERE + "/settings?done=reopened"),
+        Form("ShopClose", success=_HERE + "/settings?done=closed#main"),
+        Form("ShopReopen", success=_HERE + "/settings?done=reopened#main"),
     ),
     _page(
         "tokens",
