@@ -5,6 +5,7 @@ Redis away never locks people out nor opens the gate: this process then counts b
 less to run.)
 """
 
+import ipaddress
 import math
 import time
 from collections import OrderedDict
@@ -42,6 +43,20 @@ async def allow(queue: Queue, key: str, limit: int, window_seconds: float) -> bo
         _log.warning("throttle counts alone", error=type(error).__name__)
         count = _count_alone(key, window_seconds)
     return count <= limit
+
+
+def network(address: str) -> str:
+    """What to count an address by: itself, or the /64 of an IPv6 one, which is one subscriber's
+    (RFC 6177) and holds more addresses than anyone could count. What is no address stays itself."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed), 64), strict=False))
 
 
 def _count_alone(key: str, window_seconds: float) -> int:

@@ -1,6 +1,5 @@
 """Signing up, in and out: for the installation's own pages, which hold the cookies."""
 
-import hashlib
 from typing import Annotated
 
 from keystall.graphql.admin.families import AccountUserError
@@ -8,14 +7,10 @@ from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, object_type, resolver
 from keystall.graphql.refusals import attempted
 from keystall.graphql.scalars import URL
-from keystall.platform.throttle import allow
-from keystall.tenants.errors import refuse
+from keystall.graphql.tries import count_try
 from keystall.tenants.identity import service
 from keystall.tenants.identity.service import Visitor
 
-_WINDOW = 900.0
-_TRIES_OF_ADDRESS = 30
-"""Requests about accounts that one address may make in a window, whoever they are about."""
 _TRIES_OF_EMAIL = 10
 _MAILS_TO_EMAIL = 3
 
@@ -145,7 +140,7 @@ class AccountMutation:
 
 
 async def _account_create(context: RequestContext, email: str, password: str) -> None:
-    await _throttle(context, "mail", email, _MAILS_TO_EMAIL)
+    await count_try(context, "account:mail", email=email, tries_of_email=_MAILS_TO_EMAIL)
     held = await service.register(context.installation, email, password, locale=context.locale)
     # Whoever is signed in stays so.
     if context.viewer is None:
@@ -153,7 +148,7 @@ async def _account_create(context: RequestContext, email: str, password: str) ->
 
 
 async def _account_confirm(context: RequestContext, token: str) -> URL | None:
-    await _throttle(context, "link")
+    await count_try(context, "account:link")
     signed_in = await service.confirm(
         context.installation, token, held=context.held, visitor=_visitor(context)
     )
@@ -164,7 +159,7 @@ async def _account_confirm(context: RequestContext, token: str) -> URL | None:
 
 
 async def _session_create(context: RequestContext, email: str, password: str) -> None:
-    await _throttle(context, "sign-in", email, _TRIES_OF_EMAIL)
+    await count_try(context, "account:sign-in", email=email, tries_of_email=_TRIES_OF_EMAIL)
     signed_in = await service.sign_in(
         context.installation, email, password, visitor=_visitor(context)
     )
@@ -172,28 +167,14 @@ async def _session_create(context: RequestContext, email: str, password: str) ->
 
 
 async def _reset_request(context: RequestContext, email: str) -> None:
-    await _throttle(context, "mail", email, _MAILS_TO_EMAIL)
+    await count_try(context, "account:mail", email=email, tries_of_email=_MAILS_TO_EMAIL)
     await service.request_password_reset(context.installation, email)
 
 
 async def _reset(context: RequestContext, token: str, password: str) -> None:
-    await _throttle(context, "link")
+    await count_try(context, "account:link")
     await service.reset_password(token, password)
 
 
 def _visitor(context: RequestContext) -> Visitor:
     return Visitor(address=context.address, user_agent=context.user_agent)
-
-
-async def _throttle(
-    context: RequestContext, what: str, email: str = "", limit: int = _TRIES_OF_EMAIL
-) -> None:
-    """Refuses THROTTLED where one address tries too often, or too many try one account."""
-    queue = context.installation.queue
-    tries = [(f"account:{what}:address:{context.address}", _TRIES_OF_ADDRESS)]
-    if email:
-        hashed = hashlib.sha256(email.strip().lower().encode()).hexdigest()
-        tries.append((f"account:{what}:email:{hashed}", limit))
-    for key, most in tries:
-        if not await allow(queue, key, most, _WINDOW):
-            raise refuse("THROTTLED")

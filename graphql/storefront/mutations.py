@@ -18,6 +18,7 @@ from keystall.graphql.storefront.order import (
     order_of,
     row_of_token,
 )
+from keystall.graphql.storefront.recovery import RecoveryMutation
 from keystall.tenants.checkout import carts
 from keystall.tenants.checkout.carts import LineChange, NewLine
 from keystall.tenants.checkout.completion import cart_complete
@@ -141,7 +142,7 @@ class OrderCancelPayload:
 
 
 @object_type
-class Mutation:
+class Mutation(RecoveryMutation):
     """What a buyer can do."""
 
     @resolver

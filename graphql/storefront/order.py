@@ -21,7 +21,16 @@ from keystall.tenants.orders.queries import OrderLineView, OrderView, order_by_i
 from keystall.tenants.orders.tokens import order_of_token, order_token
 from keystall.tenants.payments.service import start_payment
 
-OrderErrorCode = error_codes("OrderErrorCode", "an order", "INVALID", "NOT_FOUND", "CONFLICT")
+OrderErrorCode = error_codes(
+    "OrderErrorCode",
+    "an order",
+    "INVALID",
+    "NOT_FOUND",
+    "CONFLICT",
+    "REQUIRED",
+    "EMAIL_INVALID",
+    "THROTTLED",
+)
 
 
 @object_type

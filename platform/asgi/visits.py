@@ -38,7 +38,7 @@ from keystall.themes.engine.visit import UploadRefused
 _THEME = load_theme(THEMES / "storefront" / "theme.toml")
 _LOCALES = {code: locale for locale, code in URL_CODES.items()}
 _UPLOAD_PART = 256 * 1024
-_READABLE_WHEN_SUSPENDED = frozenset({"order", "codes"})
+_READABLE_WHEN_SUSPENDED = frozenset({"order", "codes", "find_order", "find_order_sent"})
 """Whoever has paid may still reach the goods."""
 
 

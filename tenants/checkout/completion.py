@@ -4,7 +4,6 @@ One transaction decides and writes; only after it is the provider asked where to
 provider that is slow or away costs the order nothing: it stands, and can be paid later.
 """
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,14 +25,13 @@ from keystall.tenants.errors import Refused, refuse
 from keystall.tenants.idempotency.keys import claim_key, fingerprint
 from keystall.tenants.installation import Installation
 from keystall.tenants.orders.events import record
+from keystall.tenants.orders.numbers import new_order_number
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.stock.allocation import Wanted, reserve
 from keystall.tenants.writing import Writing, writing
 
 MAX_UNPAID_ORDERS = 5
 """Orders that one email address may hold unpaid in a shop, so that nobody empties it for free."""
-
-_NUMBER_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +185,3 @@ async def _await_payment(
     )  # fmt: skip
     await record(tx, shop, placed.order_id, "order.placed", actor="buyer")
     await tx.post("order.expire", placed.order_id, due_at=placed.expires_at)
-
-
-def new_order_number() -> str:
-    """A number for people, such as 7Q4M-0XKD-J2 (50 random bits). It opens nothing."""
-    text = "".join(secrets.choice(_NUMBER_ALPHABET) for _ in range(10))
-    return f"{text[:4]}-{text[4:8]}-{text[8:]}"

@@ -46,6 +46,15 @@ class OrderDelivered:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderLink:
+    """To a buyer who lost it: the order's link."""
+
+    stall: Stall
+    number: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrderRefunded:
     """To the buyer: money went back, and why."""
 
@@ -110,6 +119,7 @@ class AccountReset:
 
 Letter = (
     OrderDelivered
+    | OrderLink
     | OrderRefunded
     | MerchantOrder
     | MerchantSoldOut

@@ -23,6 +23,7 @@ from keystall.tenants.mails.port import (
     MerchantRefundDue,
     MerchantSoldOut,
     OrderDelivered,
+    OrderLink,
     OrderRefunded,
     Stall,
 )
@@ -50,6 +51,19 @@ async def order_delivered(
         token=order_token(installation.keys, shop, order),
         lines=await _lines(db, shop, order, found["currency"]),
         total=Money(found["total"], found["currency"]),
+    )
+    return [Post(found["email"], known_locale(found["locale"]), letter, order)]
+
+
+async def order_link(db: Reads, installation: Installation, shop: UUID, order: UUID) -> list[Post]:
+    """Nothing where there is no such order: most likely somebody guessed."""
+    found = await db.row("select * from orders where shop_id = $1 and id = $2", shop, order)
+    if found is None:
+        return []
+    letter = OrderLink(
+        stall=await _stall(db, installation, shop),
+        number=found["number"],
+        token=order_token(installation.keys, shop, order),
     )
     return [Post(found["email"], known_locale(found["locale"]), letter, order)]
 

@@ -92,6 +92,7 @@ def _orders(posts: Sequence[Post]) -> list[UUID]:
 
 _READS: Mapping[str, _Read] = {
     "mail.order_delivered": queries.order_delivered,
+    "mail.order_link": queries.order_link,
     "mail.order_refunded": queries.order_refunded,
     "mail.merchant_order": queries.merchant_order,
     "mail.merchant_sold_out": queries.merchant_sold_out,

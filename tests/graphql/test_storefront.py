@@ -435,3 +435,24 @@ async def test_a_closed_shop_says_so(installation: Installation, shop: Shop) -> 
     shop = await shop_close(installation, shop.id)
     found = await ask("storefront", buyer(installation, shop), "{ shop { status name } }")
     assert found["shop"] == {"status": "CLOSED", "name": "Lulu Cards"}
+
+
+async def test_the_way_to_a_lost_order_answers_alike_and_is_throttled(
+    installation: Installation, shop: Shop
+) -> None:
+    document = """mutation ($email: String!) {
+      orderLinkSend(email: $email, number: "7Q4M-0XKD-J2") { done userErrors { path code } } }"""
+    answers = [
+        await ask(
+            "storefront",
+            buyer(installation, shop, address="192.0.2.44"),
+            document,
+            email="lost@keystall.test",
+        )
+        for _ in range(6)
+    ]
+    sent = {"orderLinkSend": {"done": True, "userErrors": []}}
+    throttled = {
+        "orderLinkSend": {"done": False, "userErrors": [{"path": [], "code": "THROTTLED"}]}
+    }
+    assert answers == [sent] * 5 + [throttled]

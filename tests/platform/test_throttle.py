@@ -6,7 +6,7 @@ import pytest
 from keystall.platform import throttle
 from keystall.platform.ids import new_id
 from keystall.platform.queue import Queue
-from keystall.platform.throttle import allow
+from keystall.platform.throttle import allow, network
 
 UNREACHABLE = "redis://127.0.0.1:1/0"
 
@@ -63,3 +63,19 @@ async def test_counting_alone_remembers_a_bounded_number_of_keys(
             await allow(queue, key, 1, 60)
 
     assert list(throttle._counted) == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("", ""),
+        ("testclient", "testclient"),
+    ],
+)
+def test_a_subscriber_is_counted_as_one(address: str, counted: str) -> None:
+    assert network(address) == counted

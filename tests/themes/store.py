@@ -314,6 +314,8 @@ SCENES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "codes": ("/order/tok-1/codes", {"shop": shop(), "order": order("DELIVERED")}),
     "codes-early": ("/order/tok-1/codes", {"shop": shop(), "order": order("PENDING")}),
+    "find-order": ("/find-order", {"shop": shop()}),
+    "find-order-sent": ("/find-order/sent", {"shop": shop(contact="")}),
     "policies": ("/policies", {"shop": shop()}),
     "policies-none": ("/policies", {"shop": shop(policiesHtml="", contact="")}),
 }

@@ -16,6 +16,7 @@ from keystall.tenants.mails.port import (
     MerchantRefundDue,
     MerchantSoldOut,
     OrderDelivered,
+    OrderLink,
     OrderRefunded,
     Stall,
 )
@@ -37,6 +38,9 @@ SOLD_OUT = MerchantSoldOut(STALL, ROW, "Steam 充值码", "100 元")
 
 LETTERS: list[tuple[Letter, str, str, str]] = [
     (ORDER, "您的订单 7Q4M-0XKD-J2 已发货", "Your order 7Q4M-0XKD-J2 is ready",
+     "http://lulu.localhost:8000/{code}/order/token"),
+    (OrderLink(STALL, NUMBER, "token"),
+     "您的订单 7Q4M-0XKD-J2 的链接", "The link to your order 7Q4M-0XKD-J2",
      "http://lulu.localhost:8000/{code}/order/token"),
     (OrderRefunded(STALL, NUMBER, "token", MONEY, "sold_out"),
      "订单 7Q4M-0XKD-J2 的付款已退回", "Refund for order 7Q4M-0XKD-J2",

@@ -43,7 +43,7 @@ def test_every_state_of_every_page_is_drawn(name: str, language: str) -> None:
 
 def test_the_english_pages_of_an_english_shop_have_no_chinese() -> None:
     english = shop(name="Harbor", noticeHtml="", policiesHtml="<p>None.</p>", icpNumber=None)
-    for name in ("cart-none", "checkout-none", "policies"):
+    for name in ("cart-none", "checkout-none", "find-order", "find-order-sent", "policies"):
         html = opened(name, "en", shop=english).replace("中文", "")
         assert _CHINESE.findall(html) == []
 
@@ -239,3 +239,24 @@ def test_a_cart_of_another_time_still_leads_to_its_order() -> None:
 def test_the_scenes_show_every_status_of_an_order() -> None:
     statuses = {data["order"]["status"] for _, data in SCENES.values() if "order" in data}
     assert statuses == set(OrderStatus.__members__)
+
+
+def test_a_lost_order_is_asked_for_and_what_was_typed_stays() -> None:
+    sent = {"form": "OrderLinkSend", "email": "b@example.com", "number": "7q4m"}
+    error = {"path": ["number"], "message": "This cannot be understood.", "code": "INVALID"}
+    answer: dict[str, Any] = {"orderLinkSend": {"done": False, "userErrors": [error]}}
+    refused = client(Scene(SCENES["find-order"][1], answers=answer)).post(
+        "/en/find-order", data=sent
+    )
+    assert refused.status_code == 422
+    assert 'value="b@example.com"' in refused.text
+    assert 'value="7q4m"' in refused.text
+    assert "This cannot be understood." in refused.text
+
+    answer = {"orderLinkSend": {"done": True, "userErrors": []}}
+    scene = Scene(SCENES["find-order"][1], answers=answer)
+    taken = client(scene).post("/en/find-order", data=sent)
+    assert (taken.status_code, taken.headers["location"]) == (303, "/en/find-order/sent")
+    assert scene.calls == [
+        ("OrderLinkSend", {"email": "b@example.com", "number": "7q4m"}),
+    ]

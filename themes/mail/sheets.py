@@ -18,6 +18,7 @@ from keystall.tenants.mails.port import (
     MerchantRefundDue,
     MerchantSoldOut,
     OrderDelivered,
+    OrderLink,
     OrderRefunded,
     Stall,
 )
@@ -61,6 +62,8 @@ def sheet(letter: Letter, messages: Messages) -> Sheet:
     match letter:
         case OrderDelivered():
             return _order_delivered(letter, messages)
+        case OrderLink():
+            return _order_link(letter, messages)
         case OrderRefunded():
             return _order_refunded(letter, messages)
         case MerchantOrder():
@@ -90,6 +93,22 @@ def _order_delivered(letter: OrderDelivered, m: Messages) -> Sheet:
         action=m.t("mail.order_delivered.action"),
         url=_order_url(letter.stall, letter.token, m),
         note=m.t("mail.order_delivered.note"),
+        contact=letter.stall.contact,
+        footer=m.t("mail.footer.buyer", shop=letter.stall.name),
+    )
+
+
+def _order_link(letter: OrderLink, m: Messages) -> Sheet:
+    return Sheet(
+        brand=letter.stall.name,
+        sender=m.t("mail.sender", shop=_one_line(letter.stall.name)),
+        subject=m.t("mail.order_link.subject", number=letter.number),
+        title=m.t("mail.order_link.title"),
+        lead=m.t("mail.order_link.lead"),
+        facts=((m.t("mail.order_number"), letter.number),),
+        action=m.t("mail.order_link.action"),
+        url=_order_url(letter.stall, letter.token, m),
+        note=m.t("mail.order_link.note"),
         contact=letter.stall.contact,
         footer=m.t("mail.footer.buyer", shop=letter.stall.name),
     )

@@ -79,5 +79,12 @@ PAGES: tuple[Page, ...] = (
         forms=(Form("Cancel"),),
     ),
     Page("codes", "/{l}/order/{token}/codes", "storefront", requires=("order",)),
+    Page(
+        "find_order",
+        "/{l}/find-order",
+        "storefront",
+        forms=(Form("OrderLinkSend", fields=("email", "number"), success="/{l}/find-order/sent"),),
+    ),
+    Page("find_order_sent", "/{l}/find-order/sent", "storefront"),
     Page("policies", "/{l}/policies", "storefront", cache=Cache.EVERYONE),
 )
