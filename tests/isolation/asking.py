@@ -39,6 +39,7 @@ _BY_FIELD = {
     "cart": "Cart", "node": "Product", "nodes": "Product", "shop": "Shop",
 }  # fmt: skip
 _WORDS = {
+    "number": "7Q4M-0XKD-J2",
     "currency": "CNY", "currencyCode": "CNY", "currencies": "CNY", "locale": "zh-CN",
     "locales": "en", "amount": "9.90", "email": "buyer@keystall.test", "key": "account",
     "name": "Name", "value": "Answer", "label": "Label", "markdown": "Text", "options": "One",
