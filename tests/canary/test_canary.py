@@ -23,6 +23,7 @@ import pytest
 
 from keystall.platform.engines.ports import free_port
 from keystall.platform.http import http_client
+from tests.canary.callbacks import Gateway
 from tests.canary.traces import files_below, traces
 
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -175,6 +176,21 @@ class Client:
         paid = await self.http.post(redirect_url, data={"act": act}, headers={"origin": origin})
         assert paid.status_code in (200, 303), paid.text
 
+    async def gateway(self) -> Gateway:
+        """The sandbox as it would tell the shop of payments."""
+        owner = await asyncpg.connect(self.town.environment("KEYSTALL_OWNER_DATABASE_URL"))
+        try:
+            account = await owner.fetchval(
+                "select payment_accounts.id from payment_accounts"
+                " join shops on shops.id = shop_id where slug = $1 and provider = 'sandbox'",
+                SLUG,
+            )
+        finally:
+            await owner.close()
+        url = f"{self.town.shop['url']}/callbacks/sandbox/{account}"
+        secret = self.town.environment("KEYSTALL_SANDBOX_SECRET")
+        return Gateway(self.http, url, str(account), secret)
+
     async def until(self, token: str, status: str) -> None:
         for _ in range(200):
             answer = await self.buyer(
@@ -184,6 +200,25 @@ class Client:
                 return
             await asyncio.sleep(0.1)
         raise AssertionError(f"the order does not become {status}: {answer}")
+
+
+async def in_the_inbox(town: Town) -> list[dict[str, Any]]:
+    """Callbacks of all shops, as they are stored."""
+    connection = await asyncpg.connect(town.environment("KEYSTALL_OWNER_DATABASE_URL"))
+    try:
+        rows = await connection.fetch("select id, notice, problem, applied_at from inbox")
+    finally:
+        await connection.close()
+    return [{**row, "notice": json.loads(row["notice"])} for row in rows]
+
+
+async def until_applied(town: Town) -> None:
+    """Until a worker has looked at every callback."""
+    for _ in range(200):
+        if all(row["applied_at"] for row in await in_the_inbox(town)):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("a callback is not applied")
 
 
 async def resting_places(town: Town) -> dict[str, bytes]:
@@ -264,7 +299,10 @@ async def test_a_code_shows_to_its_buyer_and_its_merchant_and_rests_nowhere(town
     await client.http.get(f"{shop_url}/zh/order/{town.new()[0]}")
     await client.buyer("{ order(token: 1) { " + town.new()[0].replace("-", " ") + " } }")
     await client.admin("query { product(id: " + json.dumps(town.new()[0]) + ") { id } }")
-    await client.http.post(f"{shop_url}/callbacks/sandbox/{'0' * 8}", content=town.new()[0])
+    gateway = await client.gateway()
+    forged = await gateway.forged(town.new()[0])
+    garbled = await gateway.signed({"goods": town.new()[0], "reference": 7})
+    assert {*forged, garbled} == {(400, "refused\n")}
     await client.http.post(
         f"{town.told['platform_url']}/sign-in",
         data={"form": "SessionCreate", "email": "x@example.com", "password": town.new()[0]},
@@ -282,8 +320,43 @@ async def test_a_code_shows_to_its_buyer_and_its_merchant_and_rests_nowhere(town
     assert any("pg_wal" in name for name in places)
     assert any(name.startswith("home/valkey/appendonly") for name in places)
     assert any(name.endswith(".eml") for name in places)
+    assert b"callback refused" in b"".join(places[name] for name in places if "logs/" in name)
     assert traces(town.canaries, places) == []
 
+    await client.http.aclose()
+
+
+async def test_what_a_gateway_signed_is_in_the_inbox_as_it_told_it_and_nowhere_else(
+    town: Town,
+) -> None:
+    """The raw body of a verified callback is evidence and stored by design; what it holds is for
+    the gateway to say, and a code is nothing that it was ever told. So the words here are no codes
+    of the town's: they show that even what is signed goes no further than the inbox."""
+    client = Client(town)
+    gateway = await client.gateway()
+    stored = {row["id"] for row in await in_the_inbox(town)}
+    extra, reference, refused = canary(), canary(), canary()
+
+    assert await gateway.signed(gateway.notice(goods=extra, reference=reference)) == (
+        200,
+        "success",
+    )
+    assert {*await gateway.forged(refused)} == {(400, "refused\n")}
+    await until_applied(town)
+
+    new = [row for row in await in_the_inbox(town) if row["id"] not in stored]
+    assert [(row["notice"]["reference"], row["problem"]) for row in new] == [
+        (reference, "unknown payment")
+    ]
+    assert extra not in json.dumps(new[0]["notice"])
+    places = await resting_places(town)
+    assert traces([refused], places) == []
+    for word in (extra, reference):
+        resting = {found.rpartition(": ")[0] for found in traces([word], places)}
+        assert "table inbox" in resting
+        # The files of the database are the same rows once more.
+        others = {place for place in resting if not place.startswith("home/postgres/")}
+        assert others == {"table inbox"}
     await client.http.aclose()
 
 

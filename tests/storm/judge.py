@@ -20,6 +20,12 @@ _NEVER = {
     " where done_at is null and (failed_at is not null or kind <> 'order.expire'"
     " or due_at <= now() or $1)",
     "callbacks not applied": "select id, event_key from inbox where applied_at is null",
+    # Of an order that expired unpaid the payment stays as it was started: only a taking settles it.
+    "payments that their takings contradict": "select id, order_id, state from payments"
+    " where (state = 'succeeded') <> exists (select from takings"
+    "   where takings.shop_id = payments.shop_id and payment_id = payments.id)",
+    "imports not ended": "select id, state from jobs"
+    " where state not in ('done', 'failed', 'canceled')",
     "codes held by nobody": "select codes.id, orders.status from codes"
     " left join order_lines on order_lines.shop_id = codes.shop_id"
     "   and order_lines.id = order_line_id"

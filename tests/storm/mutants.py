@@ -19,6 +19,10 @@ IN_DATABASE: Mapping[str, str] = {
     " where id = (select id from outbox where kind = 'payment.apply' limit 1)",
     "callbacks not applied": "update inbox set applied_at = null"
     " where id = (select id from inbox limit 1)",
+    "payments that their takings contradict": "update payments set state = 'started'"
+    " where id = (select id from payments where state = 'succeeded' limit 1)",
+    "imports not ended": "update jobs set state = 'running', finished_at = null"
+    " where id = (select id from jobs limit 1)",
     "codes held by nobody": "update codes set state = 'reserved', sold_at = null"
     " where id = (select id from codes where state = 'sold' limit 1)",
     "lines without their codes": "delete from codes"
