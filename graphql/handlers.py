@@ -27,7 +27,8 @@ from keystall.tenants.installation import Installation
 from keystall.tenants.jobs.queries import job
 from keystall.tenants.orders.queries import order_by_id
 from keystall.tenants.orders.tokens import order_of_token
-from keystall.tenants.payments.service import UnknownAccount, receive_callback
+from keystall.tenants.payments.inbox import UnknownAccount
+from keystall.tenants.payments.service import receive_callback
 
 STREAM_BEAT_SECONDS = 15.0
 _MISSING = PlainTextResponse("Not found.\n", 404)

@@ -45,14 +45,16 @@ class Writing:
     async def execute(self, sql: str, *args: object) -> int:
         return await self._tx.execute(sql, *args)
 
-    async def post(self, kind: str, subject: UUID, *, due_at: datetime | None = None) -> None:
-        """Leaves work of `kind` about the row `subject`, due now or at `due_at`."""
+    async def post(self, kind: str, subject: UUID, *, due_at: datetime | None = None) -> UUID:
+        """Leaves work of `kind` about the row `subject`, due now or at `due_at`; answers its id."""
+        item = new_id()
         await self._tx.execute(
             "insert into outbox (shop_id, id, kind, subject_id, due_at)"
             " values ($1, $2, $3, $4, $5)",
-            self._shop, new_id(), kind, subject, due_at or clock.now(),
+            self._shop, item, kind, subject, due_at or clock.now(),
         )  # fmt: skip
         self._posted = self._posted or due_at is None
+        return item
 
     def announce(self, topic: str) -> None:
         """Tells open pages, after the commit, that what `topic` stands for has changed."""

@@ -2,7 +2,8 @@
 
 It runs inside every worker. A signal in Redis wakes it within a millisecond or two of a commit;
 without one it looks once a second, so a lost signal, or a Redis that lost everything, costs time
-and nothing else. What it hands out is leased: due again later unless it was done.
+and nothing else. What it hands out is leased: due again later unless it was done. Where more is
+due than one look takes, mails come last; and a payment passes what waits in the queue already.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ async def relay_due(queue: Queue) -> int:
             with due as (
               select shop_id, id from outbox
               where done_at is null and failed_at is null and due_at <= $1
-              order by due_at limit $2 for update skip locked)
+              order by kind like 'mail.%', due_at limit $2 for update skip locked)
             update outbox
             set attempts = attempts + 1,
                 due_at = $1 + least(10 * 2 ^ least(attempts, 7), 1200) * interval '1 second'
@@ -45,7 +46,10 @@ async def relay_due(queue: Queue) -> int:
 
     async def hand_out(row: database.Row) -> None:
         async with turn:
-            await queue.enqueue(row["kind"], row["shop_id"], row["id"], attempt=row["attempts"])
+            await queue.enqueue(
+                row["kind"], row["shop_id"], row["id"],
+                attempt=row["attempts"], ahead=row["kind"] == "payment.apply",
+            )  # fmt: skip
 
     results = await asyncio.gather(*(hand_out(row) for row in rows), return_exceptions=True)
     kept = [row for row, result in zip(rows, results, strict=True) if result is not None]

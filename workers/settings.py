@@ -21,6 +21,7 @@ from keystall.tenants.mails.service import HANDLERS as MAIL_HANDLERS
 from keystall.tenants.mails.service import MailDesk
 from keystall.tenants.orders.service import expire_order
 from keystall.tenants.payments.application import apply_callback
+from keystall.tenants.payments.checks import check_payment
 from keystall.tenants.payments.refunds import send_refund
 from keystall.tenants.schema import connect
 from keystall.tenants.stock.import_work import import_codes
@@ -38,6 +39,7 @@ def handlers(desk: MailDesk) -> dict[str, Handler]:
     }
     return {
         "payment.apply": Handler(apply_callback),
+        "payment.check": Handler(check_payment),
         "order.expire": Handler(expire_order),
         "refund.send": Handler(send_refund),
         "codes.import": Handler(import_codes, timeout=600),

@@ -1,13 +1,22 @@
 """What a buyer can do."""
 
 from collections.abc import Awaitable
+from enum import Enum
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import strawberry
 
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import about, described, input_type, object_type, resolver
+from keystall.graphql.describing import (
+    about,
+    described,
+    enum_type,
+    input_type,
+    object_type,
+    resolver,
+    value,
+)
 from keystall.graphql.ids import row_of
 from keystall.graphql.refusals import attempted
 from keystall.graphql.scalars import URL
@@ -25,6 +34,7 @@ from keystall.tenants.checkout.completion import cart_complete
 from keystall.tenants.errors import Refused, UserError, refuse
 from keystall.tenants.installation import Installation
 from keystall.tenants.orders.service import cancel_order
+from keystall.tenants.payments.checks import Finding, find_payment
 from keystall.tenants.payments.service import start_payment
 from keystall.tenants.shops.shop import Shop
 
@@ -138,6 +148,25 @@ class OrderCancelPayload:
     """The answer to orderCancel."""
 
     order: Order | None = described("The order as it is now; null where it was refused.")
+    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
+
+
+@enum_type
+class PaymentFinding(Enum):
+    """What the provider said about an order's payment."""
+
+    FOUND = value("found", "It was paid; the order has been brought up to date.")
+    NOTHING_PAID = value("nothing_paid", "Nothing was paid, as far as the provider knows by now.")
+    PROVIDER_AWAY = value("provider_away", "The provider does not answer; it is asked again.")
+    SETTLED = value("settled", "The order does not wait for a payment; nothing was asked.")
+
+
+@object_type
+class OrderPaymentCheckPayload:
+    """The answer to orderPaymentCheck."""
+
+    order: Order | None = described("The order as it is now; null where it was refused.")
+    finding: PaymentFinding | None = described("What came of it; null where it was refused.")
     user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
 
 
@@ -255,6 +284,21 @@ class Mutation(RecoveryMutation):
         order = await order_of(info.context, row) if row and not errors else None
         return OrderCancelPayload(order=order, user_errors=errors)
 
+    @resolver
+    async def order_payment_check(
+        self, info: Info, token: Annotated[str, about("The order's token.")]
+    ) -> OrderPaymentCheckPayload:
+        """Asks the provider at once whether the order was paid, for a buyer who has paid and sees
+        nothing of it. Safe to repeat; a few times in five minutes."""
+        row = row_of_token(info.context, token)
+        call = _find_payment(info.context, row)
+        finding, errors = await attempted(info.context, call, OrderUserError)
+        return OrderPaymentCheckPayload(
+            order=await order_of(info.context, row) if row and finding else None,
+            finding=PaymentFinding(finding) if finding else None,
+            user_errors=errors,
+        )
+
 
 def _shop(context: RequestContext) -> tuple[Installation, Shop]:
     return context.installation, context.require_shop()
@@ -302,3 +346,11 @@ async def _cancel(context: RequestContext, row: UUID | None) -> None:
     if row is None:
         raise refuse("NOT_FOUND", "token")
     await cancel_order(context.installation, context.require_shop().id, row)
+
+
+async def _find_payment(context: RequestContext, row: UUID | None) -> Finding:
+    if row is None:
+        raise refuse("NOT_FOUND", "token")
+    # The provider is waited for: nothing stays open meanwhile.
+    await context.reader.close()
+    return await find_payment(context.installation, context.require_shop().id, row)

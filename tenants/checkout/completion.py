@@ -26,6 +26,7 @@ from keystall.tenants.idempotency.keys import claim_key, fingerprint
 from keystall.tenants.installation import Installation
 from keystall.tenants.orders.events import record
 from keystall.tenants.orders.numbers import new_order_number
+from keystall.tenants.payments.check_times import next_check
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.stock.allocation import Wanted, reserve
 from keystall.tenants.writing import Writing, writing
@@ -175,13 +176,16 @@ async def _hold(tx: Writing, shop: UUID, placed: _Placed) -> None:
 async def _await_payment(
     tx: Writing, shop: UUID, cart: Mapping[str, Any], placed: _Placed, account_id: UUID
 ) -> None:
+    payment_id, now = new_id(), clock.now()
     await tx.execute(
         """
         insert into payments (shop_id, id, order_id, account_id, amount, currency, state)
         select $1, $2, $3, $4, total, currency, 'started' from orders
         where shop_id = $1 and id = $3
         """,
-        shop, new_id(), placed.order_id, account_id,
+        shop, payment_id, placed.order_id, account_id,
     )  # fmt: skip
     await record(tx, shop, placed.order_id, "order.placed", actor="buyer")
     await tx.post("order.expire", placed.order_id, due_at=placed.expires_at)
+    check_at = next_check(now, placed.expires_at, now) or placed.expires_at
+    await tx.post("payment.check", payment_id, due_at=check_at)

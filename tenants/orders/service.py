@@ -16,6 +16,7 @@ async def expire_order(installation: Installation, shop: UUID, item: UUID) -> No
         order = await claim(tx, shop, item)
         if order is not None:
             await _end_hold(tx, shop, order, status="expired", actor="system")
+            await _have_checked(tx, shop, order)
 
 
 async def cancel_order(installation: Installation, shop: UUID, order: UUID) -> None:
@@ -35,6 +36,17 @@ async def _end_hold(tx: Writing, shop: UUID, order: UUID, *, status: str, actor:
         await record(tx, shop, order, f"order.{status}", actor=actor)
         tx.announce(f"order:{order}")
     return bool(ended)
+
+
+async def _have_checked(tx: Writing, shop: UUID, order: UUID) -> None:
+    """Payments that nobody has asked about yet (an older version took the order, the provider was
+    away all the while) are asked about from now on."""
+    for payment in await tx.rows(
+        "select id from payments where shop_id = $1 and order_id = $2 and state <> 'succeeded'"
+        " and checked_at is null",
+        shop, order,
+    ):  # fmt: skip
+        await tx.post("payment.check", payment["id"])
 
 
 async def resend_order(installation: Installation, shop: UUID, order: UUID, *, actor: str) -> None:

@@ -13,7 +13,7 @@ from keystall.platform.database import Transaction
 MAX_ATTEMPTS = 25
 """Tries before an item is left to the operator: about eight hours of them."""
 
-NEVER_GIVEN_UP = frozenset({"payment.apply", "refund.send", "order.expire"})
+NEVER_GIVEN_UP = frozenset({"payment.apply", "payment.check", "refund.send", "order.expire"})
 """Somebody's money or goods: a provider that is away, or undecided, for longer than that must not
 leave them where they are. Tried every twenty minutes for as long as it takes."""
 

@@ -21,7 +21,10 @@ class PaymentAccount(Model):
 
 
 class Payment(Model):
-    """One request for payment; its id is the reference the provider knows."""
+    """One request for payment; its id is the reference the provider knows.
+
+    `checked_at`: when the provider was last asked about it.
+    """
 
     id = fields.UUIDField(primary_key=True)
     shop_id = fields.UUIDField()
@@ -33,6 +36,7 @@ class Payment(Model):
     provider_reference = fields.TextField(null=True)
     redirect_url = fields.TextField(null=True)
     created_at = fields.DatetimeField(auto_now_add=True)
+    checked_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "payments"

@@ -5,14 +5,12 @@ is announced to its provider outside of any transaction, and may be announced ag
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from uuid import UUID
 
 import structlog
 
 from keystall.platform import database
 from keystall.platform.database import Reads
-from keystall.platform.ids import new_id
 from keystall.platform.payments.port import (
     Charge,
     PaymentProvider,
@@ -22,14 +20,11 @@ from keystall.platform.payments.port import (
 from keystall.platform.payments.registry import UnknownProvider, provider_for
 from keystall.tenants.installation import Installation
 from keystall.tenants.orders.tokens import order_token
+from keystall.tenants.payments.inbox import store_notice
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.writing import writing
 
 _log = structlog.get_logger()
-
-
-class UnknownAccount(LookupError):
-    """A callback for a payment account that this shop has not."""
 
 
 def provider_of(installation: Installation, provider: str, account: UUID) -> PaymentProvider:
@@ -101,27 +96,8 @@ async def receive_callback(
     """
     adapter = provider_of(installation, provider, account)
     notice = adapter.verify(headers, body)
-    told = asdict(notice) | {"occurred_at": notice.occurred_at.isoformat()}
     async with writing(installation, shop.id) as tx:
-        inbox_id = new_id()
-        # The join makes sure that the account is this shop's: a notice signed for another shop's
-        # account is nobody's here.
-        stored = await tx.row(
-            """
-            with account as (
-              select id from payment_accounts where shop_id = $1 and id = $3 and provider = $7
-            ), stored as (
-              insert into inbox (shop_id, id, account_id, event_key, body, notice)
-              select $1, $2, account.id, $4, $5, $6 from account
-              on conflict (shop_id, account_id, event_key) do nothing returning id)
-            select exists (select from account) as known, (select id from stored) as id
-            """,
-            shop.id, inbox_id, account, notice.event_key, body, told, provider,
-        )  # fmt: skip
-        if stored is None or not stored["known"]:
-            raise UnknownAccount(str(account))
-        if stored["id"] is not None:
-            await tx.post("payment.apply", inbox_id)
+        await store_notice(tx, shop.id, notice, provider=provider, account=account, body=body)
     return adapter.acknowledgement
 
 

@@ -76,7 +76,7 @@ PAGES: tuple[Page, ...] = (
         "storefront",
         topics=("/order/{token}/events",),
         requires=("order",),
-        forms=(Form("Cancel"),),
+        forms=(Form("Cancel"), Form("PaymentCheck", shows=True)),
     ),
     Page("codes", "/{l}/order/{token}/codes", "storefront", requires=("order",)),
     Page(
