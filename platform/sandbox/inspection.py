@@ -3,7 +3,7 @@
     GET  /journal.json   every payment, its takings with their callbacks, its refunds
     POST /v1/control     {"reference", "mode": "pay|fail|late|twice|wrong", "callbacks", "delay",
                           "shuffle", "merchant"}; or "page", the id in the page's address,
-                          in place of "reference" and "merchant"
+                          in place of "reference" and "merchant"; 0 callbacks: nobody is told
 
 Unsigned, so: loopback addresses only, and never for a script of some page in a browser.
 """
@@ -33,7 +33,7 @@ class _Control(BaseModel):
     reference: str | None = None
     merchant: str | None = None
     mode: Mode = "pay"
-    callbacks: int = Field(default=1, ge=1, le=20)
+    callbacks: int = Field(default=1, ge=0, le=20)
     delay: float = Field(default=0, ge=0, le=86400)
     shuffle: bool = False
 
@@ -117,7 +117,7 @@ def _event(event: sqlite3.Row, told: list[dict[str, Any]]) -> dict[str, Any]:
             # Of several copies the last: before it, the merchant has not been told everything.
             "answered_at": None
             if any(callback["answered_at"] is None for callback in told)
-            else max(callback["answered_at"] for callback in told),
+            else max((callback["answered_at"] for callback in told), default=None),
         },
         "callbacks": told,
     }

@@ -97,9 +97,7 @@ async def find_payment(installation: Installation, shop: UUID, order: UUID) -> F
     return finding
 
 
-async def _payments(
-    tx: database.Transaction, shop: UUID, which: str, value: UUID
-) -> Sequence[Row]:
+async def _payments(tx: database.Transaction, shop: UUID, which: str, value: UUID) -> Sequence[Row]:
     """Payments with what asking takes, newest first, and the state of their order."""
     return await tx.rows(
         f"""

@@ -133,7 +133,7 @@ async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[An
         filled = Filled(name, own)
         if name == "codesPreview":
             filled = Filled(name, own, ("input", "text"), f"X\nX\n{goods.stocked}\n{'y' * 9000}\n")
-        if name == "orderCancel":
+        if name in ("orderCancel", "orderPaymentCheck"):
             filled = Filled(name, own, ("token",), goods.words["pending token"])
         ways = [filled.of(field_.args)]
         if name == "cartComplete":

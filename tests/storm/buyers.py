@@ -33,6 +33,9 @@ mutation ($cart: ID!, $method: ID!, $key: String!) {
 }
 """
 CANCEL = "mutation ($token: String!) { orderCancel(token: $token) { userErrors { code } } }"
+CHECK = """
+mutation ($token: String!) { orderPaymentCheck(token: $token) { finding userErrors { code } } }
+"""
 STATUS = "query ($token: String!) { order(token: $token) { status } }"
 CODES = """
 query ($token: String!) {
@@ -127,12 +130,14 @@ async def _pay(market: Market, buyer: Buyer, order: dict[str, Any], page: str) -
         # An answer that was lost makes the second try a CONFLICT: canceled either way.
         await market.ask(CANCEL, token=order["token"])
     modes = {
-        "pays": ["pay"], "told_late": ["pay"], "cancels_and_pays": ["pay"],
+        "pays": ["pay"], "pays_unheard": ["pay"], "told_late": ["pay"], "cancels_and_pays": ["pay"],
         "pays_twice": ["twice"], "fails_first": ["fail", "pay"], "pays_late": ["late"],
         "pays_wrong": ["wrong"],
     }  # fmt: skip
     for mode in modes.get(buyer.manner, []):
         await control(mode)
+    if buyer.manner == "pays_unheard" and buyer.asks:
+        await market.ask(CHECK, token=order["token"])
     if buyer.manner == "pays_wrong" and buyer.cancels_after:
         await market.ask(CANCEL, token=order["token"])
 

@@ -17,8 +17,12 @@ _NEVER = {
     "orders still open": "select id, status, email from orders where status not in"
     " ('delivered', 'expired', 'canceled', 'refunded')",
     "work undone": "select id, kind, subject_id, attempts, problem, due_at from outbox"
-    " where done_at is null and (failed_at is not null or kind <> 'order.expire'"
-    " or due_at <= now() or $1)",
+    " where done_at is null and (failed_at is not null or due_at <= now()"
+    " or kind <> 'payment.check' and (kind <> 'order.expire' or $1))",
+    "payments that nobody asks about any more": "select payments.id, payments.state from payments"
+    " where state <> 'succeeded' and not exists (select from outbox"
+    "   where outbox.shop_id = payments.shop_id and kind = 'payment.check'"
+    "   and subject_id = payments.id and done_at is null)",
     "callbacks not applied": "select id, event_key from inbox where applied_at is null",
     # Of an order that expired unpaid the payment stays as it was started: only a taking settles it.
     "payments that their takings contradict": "select id, order_id, state from payments"
@@ -117,6 +121,12 @@ async def findings(
         taking["event_key"]
         for _, taking in taken(journal)
         if any(copy["answered_at"] is None for copy in taking["callbacks"])
+    ]
+    heard = {row["event_key"] for row in await database.fetch("select event_key from inbox")}
+    found["takings without a callback that nobody asked about"] = [
+        taking["event_key"]
+        for _, taking in taken(journal)
+        if not taking["callbacks"] and taking["event_key"] not in heard
     ]
     return found
 

@@ -17,6 +17,8 @@ IN_DATABASE: Mapping[str, str] = {
     " where id = (select id from orders where status = 'canceled' limit 1)",
     "work undone": "update outbox set done_at = null"
     " where id = (select id from outbox where kind = 'payment.apply' limit 1)",
+    "payments that nobody asks about any more": "update outbox set done_at = now()"
+    " where kind = 'payment.check'",
     "callbacks not applied": "update inbox set applied_at = null"
     " where id = (select id from inbox limit 1)",
     "payments that their takings contradict": "update payments set state = 'started'"
@@ -67,12 +69,19 @@ def _go_unheard(journal: list[Entry]) -> None:
     taking["callbacks"][0]["answered_at"] = None
 
 
+def _tell_nobody(journal: list[Entry]) -> None:
+    taking = next(entry for entry in journal if entry["takings"])["takings"][0]
+    taking["callbacks"].clear()
+    taking["event_key"] = "evt_unheard"
+
+
 IN_JOURNAL: Mapping[str, Callable[[list[Entry]], None]] = {
     "takings neither delivered nor refunded": _keep_the_money,
     "takings that the gateway never made": _take_nothing,
     "refunds that the journal tells otherwise": _give_more,
     "balances that the journal tells otherwise": _charge_more,
     "callbacks that were never taken in": _go_unheard,
+    "takings without a callback that nobody asked about": _tell_nobody,
 }
 
 

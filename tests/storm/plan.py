@@ -6,18 +6,26 @@ from dataclasses import dataclass
 from typing import Literal
 
 Manner = Literal[
-    "pays", "pays_twice", "fails_first", "told_late", "pays_late", "cancels_and_pays",
-    "pays_wrong", "never_pays", "cancels",
+    "pays", "pays_unheard", "pays_twice", "fails_first", "told_late", "pays_late",
+    "cancels_and_pays", "pays_wrong", "never_pays", "cancels",
 ]  # fmt: skip
 Kind = Literal["web", "worker", "valkey", "postgres"]
 
 KINDS: Sequence[Kind] = ("web", "worker", "valkey", "postgres")
 WANTS_GOODS = frozenset(
-    {"pays", "pays_twice", "fails_first", "told_late", "pays_late", "cancels_and_pays"}
+    {
+        "pays",
+        "pays_unheard",
+        "pays_twice",
+        "fails_first",
+        "told_late",
+        "pays_late",
+        "cancels_and_pays",
+    }
 )
 _OF_A_HUNDRED: dict[Manner, int] = {
-    "pays": 66, "pays_twice": 8, "fails_first": 4, "told_late": 3, "pays_late": 4,
-    "cancels_and_pays": 4, "pays_wrong": 4, "never_pays": 4, "cancels": 3,
+    "pays": 58, "pays_unheard": 8, "pays_twice": 8, "fails_first": 4, "told_late": 3,
+    "pays_late": 4, "cancels_and_pays": 4, "pays_wrong": 4, "never_pays": 4, "cancels": 3,
 }  # fmt: skip
 # Where nobody can wait for a hold to end, those who would let it end cancel instead.
 _WITHOUT_EXPIRY: dict[Manner, Manner] = {
@@ -42,7 +50,8 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """One buyer. `arrives`: seconds after the start. `copies`, `delay`: of each callback.
+    """One buyer. `arrives`: seconds after the start. `copies`, `delay`: of each callback;
+    who `pays_unheard` has none sent at all. `asks`: who pays so says so, else waits to be found.
     `cancels_after`: who paid a wrong amount cancels, else lets the hold end."""
 
     number: int
@@ -52,6 +61,7 @@ class Buyer:
     copies: int
     delay: float
     cancels_after: bool
+    asks: bool
     seed: int
 
     @property
@@ -107,9 +117,10 @@ def _buyer(scale: Scale, chance: random.Random, number: int) -> Buyer:
         manner=manner,
         quantity=2 if chance.random() < _TWO_AT_ONCE else 1,
         arrives=chance.uniform(0, scale.spread),
-        copies=chance.randint(2, 4),
+        copies=0 if manner == "pays_unheard" else chance.randint(2, 4),
         delay=late,
         cancels_after=chance.random() < 0.5 or not scale.waits,
+        asks=chance.random() < 0.5,
         seed=chance.getrandbits(32),
     )
 

@@ -190,6 +190,30 @@ def test_only_an_order_that_waits_listens_and_refreshes() -> None:
             assert ('<noscript><meta http-equiv="refresh" content="5"></noscript>' in html) is waits
 
 
+@pytest.mark.parametrize("name", ["pending", "expired", "canceled"])
+def test_who_has_paid_and_sees_nothing_can_ask_and_is_answered(name: str) -> None:
+    assert "I have paid, but see nothing" in opened(name, "en")
+    for finding, told in (
+        ("NOTHING_PAID", "The provider says that nothing was paid yet."),
+        ("FOUND", "Found it:"),
+        ("PROVIDER_AWAY", "does not answer just now"),
+    ):
+        answers = {"orderPaymentCheck": {"finding": finding, "userErrors": []}}
+        scene = Scene(SCENES[name][1], answers=answers)
+        response = client(scene).post("/en/order/tok-1", data={"form": "PaymentCheck"})
+        assert response.status_code == 200
+        assert told in response.text.split('id="order_live"')[0]
+        assert scene.calls == [("PaymentCheck", {"token": "tok-1"})]
+
+
+def test_who_asks_too_often_is_told_so() -> None:
+    answers = {"orderPaymentCheck": {"finding": None, **refusal("THROTTLED")}}
+    scene = Scene(SCENES["pending"][1], answers=answers)
+    response = client(scene).post("/en/order/tok-1", data={"form": "PaymentCheck"})
+    assert response.status_code == 422
+    assert response.text.count("told: THROTTLED") == 1
+
+
 def test_a_code_stands_on_the_page_of_codes_alone() -> None:
     assert "7Q4M-0XKD-J20" not in opened("delivered", "en")
     assert "7Q4M-****-****" in opened("delivered", "en")

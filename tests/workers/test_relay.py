@@ -15,7 +15,7 @@ from keystall.platform.queue import Queue
 from keystall.tenants.installation import Installation
 from keystall.tenants.outbox.claims import MAX_ATTEMPTS, NEVER_GIVEN_UP, claim, retry_delay
 from keystall.workers.jobs import AWAY_SECONDS, AWAY_TRIES, Handler, arq_functions, run
-from keystall.workers.relay import relay_due
+from keystall.workers.relay import BATCH, relay_due
 
 SHOP = UUID(int=7)
 
@@ -61,6 +61,21 @@ async def test_due_work_is_handed_out_once_and_leased(installation: Installation
     assert leased["attempts"] == 1
     assert timedelta(seconds=9) < leased["due_at"] - clock.now() <= retry_delay(0)
     assert (await row(later))["attempts"] == 0
+
+
+async def test_a_payment_passes_the_mails_that_came_before_it(installation: Installation) -> None:
+    mails = [await post(timedelta(hours=-1), kind="mail.order_delivered") for _ in range(BATCH)]
+    await relay_due(installation.queue)
+    waiting = await post(timedelta(hours=-1), kind="mail.order_delivered")
+    payment, expiry = await post(kind="payment.apply"), await post()
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr("keystall.workers.relay.BATCH", 2)
+        assert await relay_due(installation.queue) == 2
+    order = await queued(installation)
+    assert order[0] == f"{payment}:1"
+    assert set(order[1:-1]) == {f"{mail}:1" for mail in mails}
+    assert order[-1] == f"{expiry}:1"
+    assert (await row(waiting))["attempts"] == 0
 
 
 async def test_work_whose_lease_has_ended_is_handed_out_again_under_a_new_id(
