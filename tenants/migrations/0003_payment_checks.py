@@ -9,7 +9,10 @@ HERE = Path(__file__).parent
 
 
 class Migration(migrations.Migration):
-    dependencies = [("keystall", "0002_keys")]  # noqa: RUF012  (Tortoise's own declarative form)
+    dependencies = [  # noqa: RUF012  (Tortoise's own declarative form)
+        ("keystall", "0002_checklist"),
+        ("keystall", "0002_keys"),
+    ]
     operations = [  # noqa: RUF012
         RunSQL((HERE / "0003_payment_checks.sql").read_text())
     ]
