@@ -85,3 +85,14 @@ def test_money_numbers_and_times_read_as_each_language_writes_them() -> None:
     assert english == "$1,234.50|12,345|Nov 23, 2026, 2:30:00 AM|Nov 23, 2026|Nov 22, 2026"
     chinese = environments["zh-CN"].from_string(template).render(names)
     assert chinese == "US$1,234.50|12,345|2026年11月23日 02:30:00|2026年11月23日|2026年11月22日"
+
+
+def test_a_moment_in_no_ones_own_zone_names_its_zone_once() -> None:
+    template = (
+        "{% import 'components/ui.html' as ui %}{{ ui.when('2026-11-22T18:30:00Z', zone) }}|"
+        "{{ '2026-11-22T18:30:00Z' | datetime(zone) }}"
+    )
+    for locale, environment in make_renderer().environments.items():
+        for zone, said in (("UTC", 1), ("Asia/Shanghai", 0)):
+            told = environment.from_string(template).render({"zone": zone}).split("|")
+            assert [text.count("UTC") for text in told] == [said, said], (locale, told)
