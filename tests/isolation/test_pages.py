@@ -35,9 +35,10 @@ from tests.isolation.visiting import Call, Sheet, Visiting, holes, named, own_va
 
 SURFACES = {"console": CONSOLE, "operator": OPERATOR, "storefront": STOREFRONT}
 
-OWN_CHANGES = {"storefront": {"carts", "reveals"}}
+OWN_CHANGES = {"storefront": {"carts", "outbox", "reveals"}}
 """What the visitor's own visits write in her own shop: the email of her cart, saved before the
-other's way to pay is refused, and that she has seen the codes of her own order."""
+other's way to pay is refused; that she has seen the codes of her own order; and the work of looking
+for an order whose link somebody asks for, whether there is one or not."""
 
 
 async def session_of(installation: Installation, person: Viewer) -> str:
