@@ -91,5 +91,8 @@ def configure_logs(settings: Settings) -> None:
     )
     logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
     # Their lines repeat ours, and arq's and httpx's carry arguments and addresses.
-    for noisy in ("uvicorn.access", "httpx", "httpcore", "arq.worker", "tortoise", "asyncio"):
+    for noisy in (
+        "uvicorn.access", "httpx", "httpcore", "arq.worker", "tortoise", "asyncio",
+        "stripe",
+    ):  # fmt: skip
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -22,6 +22,11 @@ PLACEHOLDER_WORDS = (
 """A secret that contains one of these was typed from a document, not generated."""
 
 
+STRIPE_API = "https://api.stripe.com"
+STRIPE_CHECKOUT = "https://checkout.stripe.com"
+"""Stripe, and the pages it sends buyers to."""
+
+
 class Settings(BaseSettings):
     """All settings of one installation, web and worker alike."""
 
@@ -66,6 +71,9 @@ class Settings(BaseSettings):
     sandbox_connect: str = ""
     """`address:port` to dial for `sandbox_url` instead of resolving its host."""
 
+    stripe_url: str = STRIPE_API
+    """Where Stripe's API answers: somewhere else in tests only."""
+
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
@@ -78,7 +86,7 @@ class Settings(BaseSettings):
     valkey_server: str = ""
     """Server program for `keystall demo`; empty: PATH, then the bundled one."""
 
-    @field_validator("public_url", "sandbox_url")
+    @field_validator("public_url", "sandbox_url", "stripe_url")
     @classmethod
     def _bare_origin(cls, url: str) -> str:
         parts = urlsplit(url)
@@ -113,6 +121,8 @@ class Settings(BaseSettings):
                 raise ValueError(f"{field} {reason}")
         if not self.public_url.startswith("https://") and self.public_host != "localhost":
             raise ValueError("public_url must be https in production")
+        if self.stripe_url != STRIPE_API:
+            raise ValueError("stripe_url is for tests: in production keys go to Stripe alone")
         return self
 
     def _secrets(self) -> list[tuple[str, str]]:
@@ -125,6 +135,12 @@ class Settings(BaseSettings):
     def public_host(self) -> str:
         """Host of `public_url`, lower case, without its port."""
         return urlsplit(self.public_url).hostname or ""
+
+    @property
+    def payment_pages(self) -> tuple[str, ...]:
+        """Origins to which a checkout form may send a buyer."""
+        stripe = {STRIPE_CHECKOUT, self.stripe_url} - {STRIPE_API}
+        return (*([self.sandbox_url] if self.sandbox_url else []), *sorted(stripe))
 
     @property
     def secure_cookies(self) -> bool:

@@ -99,14 +99,13 @@ class Visits:
             return self.failures.page(
                 request, "shop_suspended", locale=context.locale, look=look_of(shop)
             )
-        targets = (self.settings.sandbox_url,) if self.settings.sandbox_url else ()
         return Visit(
             context=context,
             locale=caller.locale,
             request_id=context.request_id,
             look=look_of(shop),
             values={"cartId": self.cookie(request, "cart")},
-            form_targets=targets,
+            form_targets=self.settings.payment_pages,
             effects=effects,
             release=context.reader.finish,
         )

@@ -12,6 +12,8 @@ from typing import Literal, Protocol
 
 NoticeKind = Literal["payment.succeeded", "payment.failed"]
 RefundState = Literal["succeeded", "pending", "failed"]
+Topic = Literal["payment", "refund", "dispute"]
+DisputeStatus = Literal["inquiry", "needs_response", "under_review", "won", "lost", "closed"]
 
 
 class ProviderUnavailable(Exception):
@@ -83,6 +85,74 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Hint:
+    """A callback that is worth no more than a reason to ask: something about `subject`, in the
+    provider's own numbering, has changed. Told in any order and any number of times, hints end
+    in the same state, because what is applied is the answer of `PaymentProvider.look`.
+    """
+
+    event_key: str
+    topic: Topic
+    subject: str
+    merchant_id: str
+    occurred_at: datetime
+    kind: Literal["hint"] = "hint"
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFact:
+    """A refund as the provider has it. `refund_reference` is ours, empty for one that was made
+    at the provider, by the merchant's hand."""
+
+    provider_reference: str
+    refund_reference: str
+    amount: int
+    currency: str
+    state: RefundState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Money that a dispute moved: `amount` and `fee` are above zero where the provider took them
+    from the merchant, below where it gave them back."""
+
+    provider_reference: str
+    amount: int
+    fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeFact:
+    """A dispute as the provider has it. `reason` is the provider's word; `due_at`: until when the
+    merchant may answer; `movements`: all there were so far, in the currency of the dispute."""
+
+    provider_reference: str
+    status: DisputeStatus
+    reason: str
+    amount: int
+    currency: str
+    opened_at: datetime
+    due_at: datetime | None
+    movements: tuple[Movement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """How things stand at the provider, for one charge of ours.
+
+    `payment` is its taking, or its failure, if there is one. `spent` is the reference of a charge
+    that nobody paid and nobody can pay any more, else empty. `refunds` and `dispute` are those
+    that were asked about.
+    """
+
+    payment: Notice | None = None
+    spent: str = ""
+    refunds: tuple[RefundFact, ...] = ()
+    dispute: DisputeFact | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RefundOutcome:
     """Where a refund stands; `reason` is the provider's code when it failed, else empty."""
 
@@ -113,12 +183,22 @@ class PaymentProvider(Protocol):
         """Announces the charge; the same charge again gives the same answer."""
         ...
 
-    def verify(self, headers: Mapping[str, str], body: bytes) -> Notice:
-        """Reads a callback's raw body. Raises `ForgedNotice` or `MalformedNotice`."""
+    def verify(self, headers: Mapping[str, str], body: bytes) -> Notice | Hint | None:
+        """Reads a callback's raw body. None: authentic, and about nothing of ours.
+
+        Raises `ForgedNotice` or `MalformedNotice`.
+        """
         ...
 
-    async def query(self, reference: str) -> Notice | None:
-        """The first taking for `reference`, under the event key of its callback; None: none yet."""
+    async def look(self, hint: Hint) -> Facts | None:
+        """How things stand now with what a hint of ours is about; None: it is nothing of ours."""
+        ...
+
+    async def query(self, reference: str, provider_reference: str | None = None) -> Notice | None:
+        """The first taking for `reference`; None: none yet.
+
+        `provider_reference` is what `start` answered, None where its answer never arrived.
+        """
         ...
 
     async def refund(

@@ -1,10 +1,17 @@
-"""Which adapter serves a payment account."""
+"""Which adapter serves a payment account, and what it must be told in secret."""
+
+from collections.abc import Mapping
 
 import httpx2
 
 from keystall.platform.payments.port import PaymentProvider
 from keystall.platform.payments.sandbox import SandboxProvider
+from keystall.platform.payments.stripe.amounts import NotChargeable, to_stripe
+from keystall.platform.payments.stripe.provider import StripeProvider
 from keystall.platform.settings import Settings
+
+SECRET_FIELDS: Mapping[str, tuple[str, ...]] = {"stripe": ("secret_key", "webhook_secret")}
+"""What a merchant enters for an account of a provider, and nobody reads again."""
 
 
 class UnknownProvider(LookupError):
@@ -12,15 +19,34 @@ class UnknownProvider(LookupError):
 
 
 def provider_for(
-    name: str, merchant_id: str, settings: Settings, http: httpx2.AsyncClient
+    name: str,
+    merchant_id: str,
+    settings: Settings,
+    http: httpx2.AsyncClient,
+    *,
+    secrets: Mapping[str, str] | None = None,
 ) -> PaymentProvider:
     """The adapter `name` for one merchant account, over the process's shared `http`.
 
-    Cheap: make one whenever needed. Raises `UnknownProvider`, and `UnusableSecret` where the
-    provider's secret is empty or a placeholder.
+    `secrets` are those of `SECRET_FIELDS`. Cheap: make one whenever needed. Raises
+    `UnknownProvider`, and `UnusableSecret` or `UnusableKey` where a secret is empty or a
+    placeholder.
     """
     if name == SandboxProvider.name and settings.sandbox_url:
         return SandboxProvider(
             merchant_id, secret=settings.sandbox_secret, url=settings.sandbox_url, http=http
         )
+    if name == StripeProvider.name:
+        return StripeProvider(merchant_id, secrets or {}, url=settings.stripe_url, http=http)
     raise UnknownProvider(name)
+
+
+def can_charge(name: str, amount: int, currency: str) -> bool:
+    """Whether a provider can take this amount (minor units) at all."""
+    if name != StripeProvider.name:
+        return True
+    try:
+        to_stripe(amount, currency)
+    except NotChargeable:
+        return False
+    return True

@@ -16,7 +16,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from keystall.platform import clock
 from keystall.platform.payments.port import (
     Charge,
+    Facts,
     ForgedNotice,
+    Hint,
     MalformedNotice,
     Notice,
     ProviderRefused,
@@ -105,7 +107,11 @@ class SandboxProvider:
             raise ForgedNotice("meant for another merchant")
         return notice
 
-    async def query(self, reference: str) -> Notice | None:
+    async def look(self, hint: Hint) -> Facts | None:
+        """Never of use: the sandbox's callbacks say all there is, and hint at nothing."""
+        return None
+
+    async def query(self, reference: str, provider_reference: str | None = None) -> Notice | None:
         try:
             answer = await self._ask("GET", f"/v1/payments/{quote(reference, safe='')}")
         except ProviderRefused as refusal:

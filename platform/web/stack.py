@@ -17,7 +17,7 @@ OPEN_PATHS = ("/callbacks/", "/graphql/storefront")
 
 def middleware(settings: Settings) -> list[Middleware]:
     """What `Starlette(middleware=…)` takes."""
-    targets = [settings.sandbox_url] if settings.sandbox_url else []
+    targets = list(settings.payment_pages)
     return [
         Middleware(ObservationMiddleware),
         Middleware(SecurityHeadersMiddleware, https=settings.secure_cookies, form_targets=targets),

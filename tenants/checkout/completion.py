@@ -12,6 +12,7 @@ from uuid import UUID
 
 from keystall.platform import clock
 from keystall.platform.ids import new_id
+from keystall.platform.payments.registry import can_charge
 from keystall.tenants.checkout.pricing import (
     CartLineView,
     answer_errors,
@@ -73,6 +74,8 @@ async def cart_complete(
         problems += answer_errors(questions_of(lines), cart["buyer_fields"])
         if problems:
             raise Refused(*problems)
+        if not can_charge(cart["payable"], cart_total([*lines]), cart["currency"]):
+            raise refuse("PAYMENT_METHOD_UNAVAILABLE", "payment_method")
         placed = _Placed(
             order_id,
             [(new_id(), line) for line in lines],
@@ -90,7 +93,7 @@ async def _completable_cart(
     cart = await tx.row(
         """
         select carts.*,
-          exists (select from payment_accounts
+          (select provider from payment_accounts
              where payment_accounts.shop_id = $1 and id = $3 and enabled) as payable
         from carts where shop_id = $1 and carts.id = $2 for update of carts
         """,

@@ -87,4 +87,5 @@ SEALED = (
         version="key_version",
         reseal=_code,
     ),
+    secret_column("payment_secrets", "sealed"),
 )

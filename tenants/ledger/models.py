@@ -5,7 +5,8 @@ from tortoise.models import Model
 
 
 class LedgerTransaction(Model):
-    """One event of money. `subject_id`: the taking or refund it books, once for each kind."""
+    """One event of money. `subject_id`: the taking, refund or dispute's movement it
+    books, once for each kind."""
 
     id = fields.UUIDField(primary_key=True)
     shop_id = fields.UUIDField()

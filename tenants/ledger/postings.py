@@ -1,8 +1,9 @@
 """Which accounts an event of money touches. Pure; amounts in minor units.
 
 Accounts: `provider:<name>` is what the provider holds for the shop, `fees` what it kept,
-`sales` what was earned, `buyers` what is owed back. Debits are above zero, credits below; every
-posting sums to zero. A provider keeps its fee when money goes back, as gateways do.
+`sales` what was earned, `buyers` what is owed back, `disputes` what buyers' banks have taken.
+Debits are above zero, credits below; every posting sums to zero. A provider keeps its fee when
+money goes back, as gateways do.
 """
 
 from collections.abc import Sequence
@@ -31,9 +32,31 @@ def unearned(provider: str, amount: int, fee: int) -> list[Entry]:
     )
 
 
+def owed(amount: int) -> list[Entry]:
+    """Money that was earned and is owed back."""
+    return _told(Entry("sales", amount), Entry("buyers", -amount))
+
+
 def refund(provider: str, amount: int) -> list[Entry]:
     """Money owed back that went back."""
     return _told(Entry("buyers", amount), Entry(f"provider:{provider}", -amount))
+
+
+def refund_failed(provider: str, amount: int) -> list[Entry]:
+    """Money that had gone back and came back: it is owed again."""
+    return _told(Entry(f"provider:{provider}", amount), Entry("buyers", -amount))
+
+
+def fee(provider: str, amount: int) -> list[Entry]:
+    """A fee that was learned after its payment."""
+    return _told(Entry("fees", amount), Entry(f"provider:{provider}", -amount))
+
+
+def dispute(provider: str, amount: int, fee: int) -> list[Entry]:
+    """Money that the provider took for a dispute; below zero: gave back."""
+    return _told(
+        Entry("disputes", amount), Entry("fees", fee), Entry(f"provider:{provider}", -amount - fee)
+    )
 
 
 def _told(*entries: Entry) -> list[Entry]:

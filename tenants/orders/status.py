@@ -4,7 +4,8 @@ pending ─┬─> delivered
          ├─> expired ──┬─> delivered     (paid late, goods still there)
          └─> canceled ─┤
                        └─> refunding ─┬─> refunded    (paid late, sold out)
-                                      └─> refund_due  (the provider cannot send it back)
+                                      └─> refund_due  (the provider cannot send it back,
+                                                     or a bank would not have it)
 """
 
 from typing import Literal, get_args
@@ -22,7 +23,7 @@ _MOVES: dict[OrderStatus, frozenset[OrderStatus]] = {
     "refunding": frozenset({"refunded", "refund_due"}),
     "refund_due": frozenset({"refunded"}),
     "delivered": frozenset(),
-    "refunded": frozenset(),
+    "refunded": frozenset({"refund_due"}),
 }
 
 

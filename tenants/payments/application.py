@@ -2,19 +2,29 @@
 
 One transaction: the claim on the work, the taking, the codes, the order's state, the ledger and
 what must follow. So a payment is applied once whatever dies, and nobody ever sees half of it.
+
+A callback that is only a hint is asked about first, outside of any transaction; what is applied
+then is the answer, whatever the hint was.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from keystall.platform import clock
 from keystall.platform.database import Row
 from keystall.platform.ids import new_id
+from keystall.platform.payments.port import Facts, Hint, ProviderRefused
 from keystall.tenants.installation import Installation
 from keystall.tenants.ledger import postings
 from keystall.tenants.ledger.service import post as post_ledger
 from keystall.tenants.orders.events import record
 from keystall.tenants.outbox.claims import claim
+from keystall.tenants.payments.disputes import apply_dispute
+from keystall.tenants.payments.refunds import Refunded, apply_refund
+from keystall.tenants.payments.service import provider_of
 from keystall.tenants.payments.settlement import Asked, Deliver, Return, settle
 from keystall.tenants.stock.allocation import Wanted, free, reserve, sell
 from keystall.tenants.writing import Writing, writing
@@ -24,46 +34,153 @@ class GoodsMissing(Exception):
     """An order that waits for payment does not hold what it should: nothing is applied."""
 
 
+_FIRST_CHECK = timedelta(seconds=30)
+
+
 @dataclass(frozen=True, slots=True)
 class _Arrived:
     """A notice with the payment and the order it is about."""
 
     shop: UUID
     order: Row
-    notice: dict[str, Any]
+    notice: Mapping[str, Any]
     taking_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the provider answered when it was asked about a hint, and when it was asked."""
+
+    facts: Facts | None
+    asked_at: datetime
+
+
+class _MustAsk(Exception):
+    """The callback is a hint: nothing was written."""
+
+    def __init__(self, hint: Hint, account: UUID, provider: str) -> None:
+        super().__init__(hint.topic)
+        self.hint, self.account, self.provider = hint, account, provider
+
+
 async def apply_callback(installation: Installation, shop: UUID, item: UUID) -> None:
-    """Applies the callback that the outbox row `item` is about. Repeats have no effect."""
+    """Applies the callback that the outbox row `item` is about. Repeats have no effect.
+
+    Raises ProviderUnavailable and ProviderRefused where the provider has to be asked and does not
+    answer, upon which the work is handed out again.
+    """
+    try:
+        await _apply(installation, shop, item, None)
+    except _MustAsk as ask:
+        asked_at = clock.now()
+        provider = await provider_of(installation, shop, ask.account, provider=ask.provider)
+        try:
+            facts = await provider.look(ask.hint)
+        except ProviderRefused as refusal:
+            if refusal.code != "resource_missing":
+                raise
+            facts = None
+        await _apply(installation, shop, item, _Answer(facts, asked_at))
+
+
+async def _apply(
+    installation: Installation, shop: UUID, item: UUID, answer: _Answer | None
+) -> None:
     async with writing(installation, shop) as tx:
         inbox_id = await claim(tx, shop, item)
-        if inbox_id is not None:
-            problem = await _apply(tx, shop, inbox_id)
-            await tx.execute(
-                "update inbox set applied_at = now(), problem = $3 where shop_id = $1 and id = $2",
-                shop, inbox_id, problem,
-            )  # fmt: skip
+        if inbox_id is None:
+            return
+        problem = await _apply_told(tx, shop, inbox_id, answer)
+        await tx.execute(
+            "update inbox set applied_at = now(), problem = $3 where shop_id = $1 and id = $2",
+            shop, inbox_id, problem,
+        )  # fmt: skip
 
 
-async def _apply(tx: Writing, shop: UUID, inbox_id: UUID) -> str | None:
-    """Answers why the notice had no effect; None where it had one."""
-    notice: dict[str, Any] = await tx.value(
-        "select notice from inbox where shop_id = $1 and id = $2", shop, inbox_id
-    )
+async def _apply_told(
+    tx: Writing, shop: UUID, inbox_id: UUID, answer: _Answer | None
+) -> str | None:
+    """Answers why what was told had no effect; None where it had one."""
+    told = await tx.row(
+        """
+        select notice, account_id, provider from inbox
+        join payment_accounts on payment_accounts.shop_id = $1
+          and payment_accounts.id = account_id
+        where inbox.shop_id = $1 and inbox.id = $2
+        """,
+        shop, inbox_id,
+    )  # fmt: skip
+    if told is None:
+        raise LookupError("a callback that was claimed is not there")
+    if told["notice"]["kind"] != "hint":
+        return await _apply_payment(tx, shop, inbox_id, told["notice"])
+    if answer is None:
+        raise _MustAsk(_hint(told["notice"]), told["account_id"], told["provider"])
+    if answer.facts is None:
+        return "nothing of ours"
+    return await _apply_facts(tx, shop, inbox_id, facts=answer.facts, asked_at=answer.asked_at)
+
+
+async def _apply_facts(
+    tx: Writing, shop: UUID, inbox_id: UUID, *, facts: Facts, asked_at: datetime
+) -> str | None:
+    problem = None
+    if facts.payment is not None:
+        problem = await _apply_payment(tx, shop, inbox_id, asdict(facts.payment))
+    if facts.spent:
+        problem = await _begin_again(tx, shop, inbox_id, facts.spent)
+    if facts.payment is None or not (facts.refunds or facts.dispute):
+        return problem
+    taken = await _taken(tx, shop, inbox_id, facts.payment.provider_reference)
+    if taken is None:
+        return problem
+    for fact in facts.refunds:
+        await apply_refund(tx, shop, taken, fact)
+    if facts.dispute is not None:
+        await apply_dispute(tx, shop, taken, facts.dispute, asked_at=asked_at)
+    return None
+
+
+def _hint(stored: Mapping[str, Any]) -> Hint:
+    return Hint(**{**stored, "occurred_at": datetime.fromisoformat(stored["occurred_at"])})
+
+
+async def _taken(
+    tx: Writing, shop: UUID, inbox_id: UUID, provider_reference: str
+) -> Refunded | None:
+    """The taking that a refund or a dispute is about; its order is locked already."""
+    row = await tx.row(
+        """
+        select takings.id as taking, takings.order_id as order, takings.account_id as account,
+               provider, takings.state
+        from inbox
+        join takings on takings.shop_id = $1 and takings.account_id = inbox.account_id
+          and takings.provider_reference = $3
+        join payment_accounts on payment_accounts.shop_id = $1
+          and payment_accounts.id = takings.account_id
+        where inbox.shop_id = $1 and inbox.id = $2
+        """,
+        shop, inbox_id, provider_reference,
+    )  # fmt: skip
+    return Refunded(**row) if row else None
+
+
+async def _apply_payment(
+    tx: Writing, shop: UUID, inbox_id: UUID, notice: Mapping[str, Any]
+) -> str | None:
     order = await _lock_order(tx, shop, inbox_id, notice["reference"])
     if order is None:
         return "unknown payment"
     if notice["kind"] != "payment.succeeded":
         return await _failed(tx, shop, order)
     arrived = _Arrived(shop, order, notice, new_id())
-    known = await tx.value(
-        "select exists (select from takings where shop_id = $1 and account_id = $2"
-        " and provider_reference = $3)",
+    known = await tx.row(
+        "select id, fee from takings where shop_id = $1 and account_id = $2"
+        " and provider_reference = $3",
         shop, order["account_id"], notice["provider_reference"],
     )  # fmt: skip
     if known:
-        return "taking known already"
+        return await _learn_fee(tx, arrived, known)
     asked = Asked(order["status"], order["amount"], order["currency"], order["paid"])
     match settle(asked, notice["amount"], notice["currency"]):
         case Deliver(held=held):
@@ -73,6 +190,49 @@ async def _apply(tx: Writing, shop: UUID, inbox_id: UUID) -> str | None:
                 await _give_back(tx, arrived, Return("sold_out"))
         case Return() as verdict:
             await _give_back(tx, arrived, verdict)
+    return None
+
+
+async def _learn_fee(tx: Writing, arrived: _Arrived, known: Row) -> str | None:
+    """Books the fee of a taking that was known before its fee was."""
+    fee, order = arrived.notice["fee"], arrived.order
+    if known["fee"] or not fee:
+        return "taking known already"
+    await tx.execute(
+        "update takings set fee = $3 where shop_id = $1 and id = $2",
+        arrived.shop, known["id"], fee,
+    )  # fmt: skip
+    await post_ledger(
+        tx, arrived.shop, "fee", subject=known["id"], order=order["id"],
+        currency=arrived.notice["currency"], entries=postings.fee(order["provider"], fee),
+    )  # fmt: skip
+    return None
+
+
+async def _begin_again(tx: Writing, shop: UUID, inbox_id: UUID, reference: str) -> str | None:
+    """A charge that nobody can pay any more: an order that still waits gets another one."""
+    order = await _lock_order(tx, shop, inbox_id, reference)
+    if order is None:
+        return "unknown payment"
+    await tx.execute(
+        "update payments set state = 'failed' where shop_id = $1 and id = $2"
+        " and state = 'started'",
+        shop, order["payment_id"],
+    )  # fmt: skip
+    payment_id = new_id()
+    begun = await tx.execute(
+        """
+        insert into payments (shop_id, id, order_id, account_id, amount, currency, state)
+        select $1, $2, order_id, account_id, amount, currency, 'started' from payments as spent
+        where shop_id = $1 and id = $3 and $4 = 'pending' and not exists (
+          select from payments where payments.shop_id = $1
+            and payments.order_id = spent.order_id and payments.id > spent.id)
+        """,
+        shop, payment_id, order["payment_id"], order["status"],
+    )  # fmt: skip
+    if begun:
+        await tx.post("payment.check", payment_id, due_at=clock.now() + _FIRST_CHECK)
+    tx.announce(f"order:{order['id']}")
     return None
 
 

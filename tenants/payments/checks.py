@@ -101,8 +101,8 @@ async def _payments(tx: database.Transaction, shop: UUID, which: str, value: UUI
     """Payments with what asking takes, newest first, and the state of their order."""
     return await tx.rows(
         f"""
-        select payments.id, payments.state, payments.created_at, account_id, provider,
-               expires_at, orders.status
+        select payments.shop_id, payments.id, payments.state, payments.created_at, account_id,
+               provider, payments.provider_reference, expires_at, orders.status
         from payments
         join payment_accounts on payment_accounts.shop_id = $1 and payment_accounts.id = account_id
         join orders on orders.shop_id = $1 and orders.id = payments.order_id
@@ -114,8 +114,10 @@ async def _payments(tx: database.Transaction, shop: UUID, which: str, value: UUI
 
 async def _ask(installation: Installation, payment: Row) -> Notice | None:
     try:
-        provider = provider_of(installation, payment["provider"], payment["account_id"])
-        return await provider.query(str(payment["id"]))
+        provider = await provider_of(
+            installation, payment["shop_id"], payment["account_id"], provider=payment["provider"]
+        )
+        return await provider.query(str(payment["id"]), payment["provider_reference"])
     except (ProviderRefused, UnknownProvider) as error:
         # Keys that were changed, an account that was closed: nothing to be learned today.
         _log.warning("payment not asked about", error=type(error).__name__)

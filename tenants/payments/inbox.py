@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from keystall.platform.ids import new_id
-from keystall.platform.payments.port import Notice
+from keystall.platform.payments.port import Hint, Notice
 from keystall.tenants.writing import Writing
 
 ASKED = b""
@@ -22,7 +22,7 @@ class UnknownAccount(LookupError):
 
 
 async def store_notice(
-    tx: Writing, shop: UUID, notice: Notice, *, provider: str, account: UUID, body: bytes
+    tx: Writing, shop: UUID, notice: Notice | Hint, *, provider: str, account: UUID, body: bytes
 ) -> UUID | None:
     """Stores a notice and leaves the work of applying it; answers that work's id.
 
@@ -48,5 +48,5 @@ async def store_notice(
     return None if stored["id"] is None else await tx.post("payment.apply", inbox_id)
 
 
-def _told(notice: Notice) -> Mapping[str, Any]:
+def _told(notice: Notice | Hint) -> Mapping[str, Any]:
     return asdict(notice) | {"occurred_at": notice.occurred_at.isoformat()}

@@ -7,7 +7,8 @@ from tortoise.models import Model
 
 
 class PaymentAccount(Model):
-    """A shop's account at a provider. `settles_with`: where its money lands."""
+    """A shop's account at a provider. `settles_with`: where its money lands; `details`: what is
+    known of it there (account, mode, webhook_endpoint), nothing secret."""
 
     id = fields.UUIDField(primary_key=True)
     shop_id = fields.UUIDField()
@@ -15,9 +16,26 @@ class PaymentAccount(Model):
     settles_with = fields.TextField()
     enabled = fields.BooleanField(default=True)
     created_at = fields.DatetimeField(auto_now_add=True)
+    details = fields.JSONField[dict[str, Any]]()
+    removed_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "payment_accounts"
+
+
+class PaymentSecret(Model):
+    """One sealed credential of an account; `hint` is its end, which may be shown."""
+
+    id = fields.UUIDField(primary_key=True)
+    shop_id = fields.UUIDField()
+    account_id = fields.UUIDField()
+    field = fields.TextField()
+    sealed = fields.BinaryField()
+    hint = fields.TextField()
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "payment_secrets"
 
 
 class Payment(Model):
@@ -97,3 +115,26 @@ class Refund(Model):
 
     class Meta:
         table = "refunds"
+
+
+class Dispute(Model):
+    """A buyer's complaint at their bank. `asked_at`: when the provider was asked for this state."""
+
+    id = fields.UUIDField(primary_key=True)
+    shop_id = fields.UUIDField()
+    order_id = fields.UUIDField()
+    taking_id = fields.UUIDField()
+    account_id = fields.UUIDField()
+    provider_reference = fields.TextField()
+    status = fields.TextField()
+    reason = fields.TextField()
+    amount = fields.BigIntField()
+    currency = fields.TextField()
+    opened_at = fields.DatetimeField()
+    due_at = fields.DatetimeField(null=True)
+    closed_at = fields.DatetimeField(null=True)
+    asked_at = fields.DatetimeField()
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "disputes"

@@ -1,10 +1,12 @@
 """Sending money back through the provider that took it."""
 
-from uuid import UUID
+from dataclasses import dataclass
+from uuid import UUID, uuid5
 
 from keystall.platform import database
 from keystall.platform.database import Row
-from keystall.platform.payments.port import ProviderRefused, RefundOutcome
+from keystall.platform.ids import new_id
+from keystall.platform.payments.port import ProviderRefused, RefundFact, RefundOutcome
 from keystall.platform.payments.registry import UnknownProvider
 from keystall.tenants.installation import Installation
 from keystall.tenants.ledger import postings
@@ -12,7 +14,18 @@ from keystall.tenants.ledger.service import post as post_ledger
 from keystall.tenants.orders.events import record
 from keystall.tenants.outbox.claims import claim, peek
 from keystall.tenants.payments.service import provider_of
-from keystall.tenants.writing import writing
+from keystall.tenants.writing import Writing, writing
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """A taking that money goes back of. `state`: that of the taking."""
+
+    taking: UUID
+    order: UUID
+    account: UUID
+    provider: str
+    state: str
 
 
 class RefundPending(Exception):
@@ -31,37 +44,120 @@ async def send_refund(installation: Installation, shop: UUID, item: UUID) -> Non
         refund = refund_id and await _refund(tx, shop, refund_id)
     if not refund:
         return
-    outcome = await _ask(installation, refund)
+    outcome = await _ask(installation, shop, refund)
     if outcome.state == "pending":
         raise RefundPending
     async with writing(installation, shop) as tx:
-        if await claim(tx, shop, item) is None:
-            return
-        sent = outcome.state == "succeeded"
-        await tx.execute(
-            """
-            update refunds set state = $3, problem = $4, provider_reference = $5,
-              settled_at = case when $3 = 'succeeded' then now() end
-            where shop_id = $1 and id = $2 and state = 'requested'
-            """,
-            shop, refund["id"], "succeeded" if sent else "due", outcome.reason,
-            outcome.provider_reference,
-        )  # fmt: skip
-        await tx.execute(
-            "update orders set status = $3 where shop_id = $1 and id = $2"
-            " and status = 'refunding'",
-            shop, refund["order_id"], "refunded" if sent else "refund_due",
-        )  # fmt: skip
-        if sent:
+        if await claim(tx, shop, item) is not None:
+            await _settle(tx, shop, refund, outcome)
+
+
+async def apply_refund(tx: Writing, shop: UUID, taken: Refunded, fact: RefundFact) -> None:
+    """Brings our record of a refund to where the provider says it is; the order is locked.
+
+    One that was made at the provider, by the merchant's hand, is recorded, too.
+    """
+    refund = await _recorded(tx, shop, taken, fact)
+    if refund is None and fact.state != "failed":
+        refund = await _record_foreign(tx, shop, taken, fact)
+    if refund is None:
+        return
+    outcome = RefundOutcome(fact.provider_reference, fact.state, fact.reason)
+    match refund["state"], fact.state:
+        case "requested", "succeeded" | "failed":
+            await _settle(tx, shop, refund, outcome)
+        case "due", "succeeded":
+            # Sent once more, by hand: a booking of its own, for the first may have been undone.
+            again = uuid5(refund["id"], fact.provider_reference)
+            await _settle(tx, shop, refund, outcome, subject=again)
+        case "succeeded", "failed" if refund["provider_reference"] == fact.provider_reference:
+            await _settle(tx, shop, refund, outcome)
             await post_ledger(
-                tx, shop, "refund", subject=refund["id"], order=refund["order_id"],
+                tx, shop, "refund_failed", subject=refund["id"], order=refund["order_id"],
                 currency=refund["currency"],
-                entries=postings.refund(refund["provider"], refund["amount"]),
+                entries=postings.refund_failed(refund["provider"], refund["amount"]),
             )  # fmt: skip
-        event = "refund.succeeded" if sent else "refund.due"
-        await record(tx, shop, refund["order_id"], event, actor="provider")
-        await tx.post("mail.order_refunded" if sent else "mail.merchant_refund_due", refund["id"])
-        tx.announce(f"order:{refund['order_id']}")
+
+
+async def _recorded(tx: Writing, shop: UUID, taken: Refunded, fact: RefundFact) -> Row | None:
+    """Our row of a refund: by our reference, by the provider's, or, for what the merchant sent
+    back by hand there, one of the same amount that waits for just that."""
+    row: Row | None = await tx.row(
+        """
+        select id, order_id, amount, currency, state, provider_reference, $5::text as provider
+        from refunds
+        where shop_id = $1 and taking_id = $2
+          and (id::text = $3 or provider_reference = $4
+               or ($3 = '' and state = 'due' and amount = $6 and not exists (
+                     select from refunds as other where other.shop_id = $1
+                       and other.taking_id = $2 and other.provider_reference = $4)))
+        order by (id::text = $3 or provider_reference = $4) is true desc, id limit 1
+        """,
+        shop, taken.taking, fact.refund_reference, fact.provider_reference, taken.provider,
+        fact.amount,
+    )  # fmt: skip
+    return row
+
+
+async def _record_foreign(tx: Writing, shop: UUID, taken: Refunded, fact: RefundFact) -> Row | None:
+    """Records a refund that was made at the provider; None where our record has no room for it,
+    as when the same money is on its way back twice and the provider will refuse ours."""
+    room = await tx.execute(
+        "update takings set refunded = refunded + $3::bigint where shop_id = $1 and id = $2"
+        " and state = 'delivered' and refunded + $3::bigint <= amount",
+        shop, taken.taking, fact.amount,
+    )  # fmt: skip
+    if not room:
+        return None
+    refund_id = new_id()
+    await tx.execute(
+        """
+        insert into refunds (shop_id, id, order_id, taking_id, amount, currency, reason, state,
+                             provider_reference)
+        values ($1, $2, $3, $4, $5, $6, 'at_provider', 'requested', $7)
+        """,
+        shop, refund_id, taken.order, taken.taking, fact.amount, fact.currency,
+        fact.provider_reference,
+    )  # fmt: skip
+    await post_ledger(
+        tx, shop, "owed", subject=refund_id, order=taken.order, currency=fact.currency,
+        entries=postings.owed(fact.amount),
+    )  # fmt: skip
+    return await _recorded(tx, shop, taken, fact)
+
+
+async def _settle(
+    tx: Writing, shop: UUID, refund: Row, outcome: RefundOutcome, *, subject: UUID | None = None
+) -> None:
+    """Writes how a refund ended: the money is gone, or the merchant has to send it by hand."""
+    sent = outcome.state == "succeeded"
+    changed = await tx.execute(
+        """
+        update refunds set state = $3, problem = $4, provider_reference = $5,
+          settled_at = case when $3 = 'succeeded' then now() end
+        where shop_id = $1 and id = $2 and state <> $3
+        """,
+        shop, refund["id"], "succeeded" if sent else "due", outcome.reason,
+        outcome.provider_reference,
+    )  # fmt: skip
+    if not changed:
+        return
+    await tx.execute(
+        "update orders set status = $3 where shop_id = $1 and id = $2"
+        " and status = any($4::text[])",
+        shop, refund["order_id"], "refunded" if sent else "refund_due",
+        ["refunding", "refund_due"] if sent else ["refunding", "refunded"],
+    )  # fmt: skip
+    if sent:
+        await post_ledger(
+            tx, shop, "refund", subject=subject or refund["id"], order=refund["order_id"],
+            currency=refund["currency"],
+            entries=postings.refund(refund["provider"], refund["amount"]),
+        )  # fmt: skip
+    event = "refund.succeeded" if sent else "refund.due"
+    await record(tx, shop, refund["order_id"], event, actor="provider")
+    await tx.post("mail.order_refunded" if sent else "mail.merchant_refund_due", refund["id"])
+    tx.announce(f"order:{refund['order_id']}")
 
 
 async def _refund(tx: database.Transaction, shop: UUID, refund: UUID) -> Row | None:
@@ -79,9 +175,11 @@ async def _refund(tx: database.Transaction, shop: UUID, refund: UUID) -> Row | N
     )  # fmt: skip
 
 
-async def _ask(installation: Installation, refund: Row) -> RefundOutcome:
+async def _ask(installation: Installation, shop: UUID, refund: Row) -> RefundOutcome:
     try:
-        provider = provider_of(installation, refund["provider"], refund["account_id"])
+        provider = await provider_of(
+            installation, shop, refund["account_id"], provider=refund["provider"]
+        )
     except UnknownProvider:
         return RefundOutcome("", "failed", "provider switched off")
     if not provider.can_refund:

@@ -17,19 +17,35 @@ from keystall.platform.payments.port import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from keystall.platform.payments.registry import UnknownProvider, provider_for
+from keystall.platform.payments.registry import SECRET_FIELDS, UnknownProvider, provider_for
+from keystall.platform.payments.stripe.keys import UnusableKey
 from keystall.tenants.installation import Installation
 from keystall.tenants.orders.tokens import order_token
 from keystall.tenants.payments.inbox import store_notice
+from keystall.tenants.payments.secrets import account_secrets
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.writing import writing
 
 _log = structlog.get_logger()
 
 
-def provider_of(installation: Installation, provider: str, account: UUID) -> PaymentProvider:
-    """The adapter of a payment account; the account's id is the merchant id at the sandbox."""
-    return provider_for(provider, str(account), installation.settings, installation.http)
+async def provider_of(
+    installation: Installation, shop: UUID, account: UUID, *, provider: str
+) -> PaymentProvider:
+    """The adapter of a payment account; the account's id is the merchant id at the sandbox.
+
+    Raises UnknownProvider, also where the account's keys were taken out or cannot be read.
+    """
+    secrets: dict[str, str] = {}
+    if provider in SECRET_FIELDS:
+        async with database.transaction(shop) as tx:
+            secrets = await account_secrets(tx, installation.keys, shop, account)
+    try:
+        return provider_for(
+            provider, str(account), installation.settings, installation.http, secrets=secrets
+        )
+    except UnusableKey as error:
+        raise UnknownProvider(provider) from error
 
 
 async def start_payment(installation: Installation, shop: Shop, order: UUID) -> str | None:
@@ -66,7 +82,9 @@ async def start_payment(installation: Installation, shop: Shop, order: UUID) -> 
         expires_at=row["expires_at"],
     )
     try:
-        provider = provider_of(installation, row["provider"], row["account_id"])
+        provider = await provider_of(
+            installation, shop.id, row["account_id"], provider=row["provider"]
+        )
         started = await provider.start(charge)
     except (ProviderUnavailable, ProviderRefused, UnknownProvider) as error:
         _log.warning("payment not started", shop=str(shop.id), error=type(error).__name__)
@@ -94,8 +112,10 @@ async def receive_callback(
     A repeat is answered like the first. Raises UnknownAccount, and the port's ForgedNotice and
     MalformedNotice, with nothing stored.
     """
-    adapter = provider_of(installation, provider, account)
+    adapter = await provider_of(installation, shop.id, account, provider=provider)
     notice = adapter.verify(headers, body)
+    if notice is None:
+        return adapter.acknowledgement
     async with writing(installation, shop.id) as tx:
         await store_notice(tx, shop.id, notice, provider=provider, account=account, body=body)
     return adapter.acknowledgement

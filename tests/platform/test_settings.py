@@ -75,6 +75,13 @@ def test_a_wrong_value_is_named_by_field_and_never_repeated() -> None:
     assert "canary-value" not in str(refused.value)
 
 
+def test_stripe_keys_go_nowhere_but_to_stripe_in_production() -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings(**PRODUCTION | {"stripe_url": "https://stripe.example"})
+
+    assert "stripe_url is for tests" in str(refused.value)
+
+
 def test_secrets_are_absent_from_the_printed_settings() -> None:
     printed = repr(Settings(**PRODUCTION))
 

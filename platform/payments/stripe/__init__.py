@@ -1,0 +1,1 @@
+"""Stripe: Checkout Sessions, refunds and disputes of one merchant's own account."""
