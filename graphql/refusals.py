@@ -50,6 +50,14 @@ CODES: Mapping[str, str] = {
     "LOCALE_UNAVAILABLE": "The shop does not speak this language.",
     "CURRENCY_UNKNOWN": "There is no such currency.",
     "AMOUNT_INVALID": "This is not an amount of the currency.",
+    # Ways to pay.
+    "PLACEHOLDER": "It is a sample or a placeholder, not a key of the merchant's own.",
+    "KEY_REFUSED": "The provider does not accept the key.",
+    "OTHER_ACCOUNT": "The key belongs to another account than the one that was connected.",
+    "PROVIDER_AWAY": "The provider does not answer now.",
+    "WEBHOOK_RIGHTS": "The key may not make a webhook endpoint: make it by hand.",
+    "WEBHOOK_REFUSED": "The provider would not make a webhook endpoint: make it by hand.",
+    "IN_USE": "Something still needs it.",
     # Codes.
     "BAD_LINES": "Some lines are no codes, and skipping them was not asked for.",
     "NOTHING_NEW": "No line has a new code.",
