@@ -120,7 +120,9 @@ async def test_a_callback_and_every_way_of_asking_at_once_settle_a_payment_once(
     await gateway.control(purchase.shop.id, order, "pay")
     [item] = await works(purchase, "payment.check")
     account = purchase.account
-    adapter = provider_of(purchase.installation, "sandbox", account)
+    adapter = await provider_of(
+        purchase.installation, purchase.shop.id, account, provider="sandbox"
+    )
     async with database.transaction(purchase.shop.id) as tx:
         payment = await tx.value("select id from payments where order_id = $1", order)
 
