@@ -29,6 +29,7 @@ from keystall.tenants.orders.queries import order_by_id
 from keystall.tenants.orders.tokens import order_of_token
 from keystall.tenants.payments.inbox import UnknownAccount
 from keystall.tenants.payments.service import receive_callback
+from keystall.tenants.stock.sealing import KeysDestroyed
 
 STREAM_BEAT_SECONDS = 15.0
 _MISSING = PlainTextResponse("Not found.\n", 404)
@@ -158,7 +159,12 @@ class Handlers:
         view = order and await order_by_id(context.reader, shop, order)
         if not view or view.status != "delivered":
             return _MISSING
-        codes = await reveal_order_codes(self.installation, shop, view.id, address=context.address)
+        try:
+            codes = await reveal_order_codes(
+                self.installation, shop, view.id, address=context.address
+            )
+        except KeysDestroyed:
+            return _MISSING
         return PlainTextResponse(
             "".join(f"{code}\n" for code in codes.values()),
             headers={

@@ -64,6 +64,7 @@ CODES: Mapping[str, str] = {
     "ENCODING_UNKNOWN": "The text is neither UTF-8 nor GB18030.",
     "CODE_SOLD": "A sold code cannot be deleted.",
     "CODE_RESERVED": "A code held for an order cannot be deleted.",
+    "KEYS_DESTROYED": "The shop's keys were destroyed: nobody can read or add codes again.",
 }
 """Every code of a refusal and what it means, for the schemas' descriptions."""
 

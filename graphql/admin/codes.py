@@ -26,7 +26,9 @@ class CodeState(Enum):
 class Code(Node):
     """One code of a variant's stock, masked. `codeReveal` answers it whole."""
 
-    masked: str = described("The code with most of it hidden.")
+    masked: str | None = described(
+        "The code with most of it hidden; null where the shop's keys were destroyed."
+    )
     state: CodeState = described("What has become of it.")
     batch: str = described("The import it came with, as its opaque name.")
     created_at: datetime = described("When it came.")

@@ -28,7 +28,7 @@ CategoryErrorCode = error_codes(
 CodeErrorCode = error_codes(
     "CodeErrorCode", "codes",
     "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "CONFLICT", "TOO_MANY", "BAD_LINES",
-    "ENCODING_UNKNOWN", "CODE_SOLD", "CODE_RESERVED", "IDEMPOTENCY_MISMATCH",
+    "ENCODING_UNKNOWN", "CODE_SOLD", "CODE_RESERVED", "IDEMPOTENCY_MISMATCH", "KEYS_DESTROYED",
 )  # fmt: skip
 JobErrorCode = error_codes("JobErrorCode", "a job", "NOT_FOUND", "CONFLICT")
 OrderErrorCode = error_codes("OrderErrorCode", "an order", "INVALID", "NOT_FOUND", "CONFLICT")

@@ -63,7 +63,9 @@ class DeliveredCode:
     """A code in a buyer's hands, masked."""
 
     id: strawberry.ID = described("Opaque id, to hand to `codeReveal`.")
-    masked: str = described("The code with most of it hidden.")
+    masked: str | None = described(
+        "The code with most of it hidden; null where the shop's keys were destroyed."
+    )
 
 
 @object_type

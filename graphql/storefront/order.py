@@ -20,6 +20,7 @@ from keystall.tenants.delivery.service import MaskedCode, reveal_order_codes
 from keystall.tenants.orders.queries import OrderLineView, OrderView, order_by_id
 from keystall.tenants.orders.tokens import order_of_token, order_token
 from keystall.tenants.payments.service import start_payment
+from keystall.tenants.stock.sealing import KeysDestroyed
 
 OrderErrorCode = error_codes(
     "OrderErrorCode",
@@ -48,13 +49,16 @@ class Code:
     id: strawberry.ID = described("Opaque id.")
     view: strawberry.Private[MaskedCode]
     order_id: strawberry.Private[UUID]
-    masked: str = described("The code with most of it hidden.")
+    masked: str | None = described(
+        "The code with most of it hidden; null where the shop's keys were destroyed."
+    )
 
     @resolver
-    async def secret(self, info: Info) -> str:
-        """The code itself. Asking for it is recorded as a reveal each time."""
+    async def secret(self, info: Info) -> str | None:
+        """The code itself; null where the shop's keys were destroyed and nobody can read it again.
+        Asking for it is recorded as a reveal each time."""
         opened = await info.context.load(_revealed, self.order_id) or {}
-        return opened[self.view.id]
+        return opened.get(self.view.id)
 
 
 @object_type
@@ -197,12 +201,15 @@ async def _revealed(
 ) -> Mapping[UUID, Mapping[UUID, str]]:
     """The plain codes of orders; each is recorded."""
     shop_id = context.require_shop().id
-    return {
-        order: await reveal_order_codes(
-            context.installation, shop_id, order, address=context.address
-        )
-        for order in orders
-    }
+    try:
+        return {
+            order: await reveal_order_codes(
+                context.installation, shop_id, order, address=context.address
+            )
+            for order in orders
+        }
+    except KeysDestroyed:
+        return {}
 
 
 def row_of_token(context: RequestContext, token: str) -> UUID | None:

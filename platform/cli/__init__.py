@@ -29,6 +29,7 @@ LOADED_WHEN_CALLED = {
     "roles": "keystall.platform.cli.upkeep",
     "migrate": "keystall.platform.cli.upkeep",
     "operator": "keystall.platform.cli.upkeep",
+    "keys": "keystall.platform.cli.keys",
     "doctor": "keystall.platform.cli.doctor",
     "schema": "keystall.platform.cli.schema",
 }

@@ -1,7 +1,7 @@
 """The folder a demo lives in: one demo at a time, its secrets made once and kept closed.
 
 home/
-  lock  secrets.json  environment  demo.json  seeded.json  schema.stamp
+  lock  secrets.json  key-ring  environment  demo.json  seeded.json  schema.stamp
   postgres/  valkey/  files/  mail/  sandbox/  metrics/  logs/  bytecode/
 """
 
@@ -34,7 +34,6 @@ class Secrets:
     valkey: str
     cookies: str
     sandbox: str
-    key_ring: str
 
 
 class Home:
@@ -81,12 +80,22 @@ class Home:
         path = self.folder / "secrets.json"
         if path.exists():
             kept = json.loads(path.read_text())
+            if "key_ring" in kept:  # a home from before the ring was a file of its own
+                ring = kept.pop("key_ring")
+                if not self.key_ring.exists():
+                    self.write_private(self.key_ring.name, ring + "\n")
+                self.write_private("secrets.json", json.dumps(kept, indent=2))
             return Secrets(**{field.name: kept[field.name] for field in fields(Secrets)})
-        ring = KeyRing.generate().to_text().strip()
-        words = {f.name: secrets.token_urlsafe(32) for f in fields(Secrets) if f.name != "key_ring"}
-        made = Secrets(**words, key_ring=ring)
+        made = Secrets(**{field.name: secrets.token_urlsafe(32) for field in fields(Secrets)})
+        if not self.key_ring.exists():
+            self.write_private(self.key_ring.name, KeyRing.generate().to_text())
         self.write_private("secrets.json", json.dumps(asdict(made), indent=2))
         return made
+
+    @property
+    def key_ring(self) -> Path:
+        """The file of the ring, which `keystall keys rotate` changes while the demo runs."""
+        return self.folder / "key-ring"
 
     def write_private(self, name: str, text: str) -> None:
         """Put a file there whole, for the owner's eyes only."""

@@ -97,7 +97,7 @@ class DemoInstallation:
             "KEYSTALL_SYSTEM_DATABASE_URL": self.postgres.url(DATABASE, SYSTEM, kept.system),
             "KEYSTALL_OWNER_DATABASE_URL": self.postgres.url(DATABASE, OWNER, kept.owner),
             "KEYSTALL_REDIS_URL": self.valkey.url,
-            "KEYSTALL_KEY_RING": kept.key_ring,
+            "KEYSTALL_KEY_RING": str(self.home / "key-ring"),
             "KEYSTALL_SECRET_KEY": kept.cookies,
             "KEYSTALL_FILES_URL": (self.home / "files").as_uri(),
             "KEYSTALL_MAIL_URL": "folder://"

@@ -13,16 +13,16 @@ from keystall.platform.database import Reads, Row
 from keystall.platform.ids import new_id
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.masking import mask
-from keystall.tenants.stock.sealing import ShopCipher, shop_cipher
+from keystall.tenants.stock.sealing import KeysDestroyed, ShopCipher, shop_cipher
 
 
 @dataclass(frozen=True, slots=True)
 class MaskedCode:
-    """A code as it may be shown in a list."""
+    """A code as it may be shown in a list; `masked` None where the shop's keys were destroyed."""
 
     id: UUID
     order_line_id: UUID | None
-    masked: str
+    masked: str | None
 
 
 _COLUMNS = "id, variant_id, sealed, key_version, order_line_id"
@@ -57,7 +57,10 @@ async def masked(
     """Rows of `codes` (id, variant_id, sealed, key_version, order_line_id), opened and masked."""
     if not rows:
         return []
-    cipher = await shop_cipher(db, installation.keys, shop)
+    try:
+        cipher = await shop_cipher(db, installation.keys, shop)
+    except KeysDestroyed:
+        return [MaskedCode(row["id"], row["order_line_id"], None) for row in rows]
     return [
         MaskedCode(
             row["id"],
@@ -71,7 +74,10 @@ async def masked(
 async def reveal_order_codes(
     installation: Installation, shop: UUID, order: UUID, *, address: str
 ) -> dict[UUID, str]:
-    """The plain codes of a delivered order for its buyer, by code id; recorded as a reveal each."""
+    """The plain codes of a delivered order for its buyer, by code id; recorded as a reveal each.
+
+    Raises KeysDestroyed where nobody can read them any more.
+    """
     async with database.transaction(shop) as tx:
         cipher = await shop_cipher(tx, installation.keys, shop)
         rows = await tx.rows(
@@ -89,7 +95,10 @@ async def reveal_order_codes(
 async def reveal_code(
     installation: Installation, shop: UUID, code: UUID, *, actor: str, address: str
 ) -> str | None:
-    """One plain code for the merchant; recorded. None where the shop has no such code."""
+    """One plain code for the merchant; recorded. None where the shop has no such code.
+
+    Refuses KEYS_DESTROYED.
+    """
     async with database.transaction(shop) as tx:
         cipher = await shop_cipher(tx, installation.keys, shop)
         rows = await tx.rows(

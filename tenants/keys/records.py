@@ -12,6 +12,10 @@ from keystall.platform.ids import new_id
 Scope = Literal["installation", "shops"]
 
 
+class StillUsed(Exception):
+    """A key that was to be destroyed still guards something; nothing was destroyed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rotation:
     """One that is under way. `version`: the ring's key that it is about; None for shops."""

@@ -12,15 +12,11 @@ import asyncpg
 from keystall.platform.crypto import KeyRing, wrapped_with
 from keystall.platform.ring_file import RingFile, write_ring
 from keystall.tenants.key_locks import RING, alone
-from keystall.tenants.keys.records import rotation_begun, rotation_finished
+from keystall.tenants.keys.records import StillUsed, rotation_begun, rotation_finished
 from keystall.tenants.keys.registry import LINKS_FOR_A_WHILE, LINKS_FOR_EVER, WRAPPED, Wrapped
 
 CHUNK = 500
 Say = Callable[[str], None]
-
-
-class StillUsed(Exception):
-    """A key that was to be destroyed still guards something; nothing was destroyed."""
 
 
 async def rotate_ring(

@@ -15,7 +15,7 @@ from keystall.platform.crypto import KeyRing, new_key
 from keystall.platform.database import Row
 from keystall.platform.files import FileMissing, FileStore
 from keystall.tenants.key_locks import RING, alone, reseal_lock, shop_lock
-from keystall.tenants.keys.records import rotation_begun, rotation_finished
+from keystall.tenants.keys.records import StillUsed, rotation_begun, rotation_finished
 from keystall.tenants.keys.registry import SEALED, Sealed
 from keystall.tenants.stock.sealing import ShopCipher, key_place, sealed_version
 from keystall.tenants.stock.uploads import codes_path
@@ -32,10 +32,6 @@ TOLD_EVERY = 50
 Say = Callable[[str], None]
 
 _START = UUID(int=0)
-
-
-class StillUsed(Exception):
-    """A key that was to be destroyed still seals something; nothing was destroyed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +178,7 @@ def _sealed_anew(column: Sealed, cipher: ShopCipher, rows: Sequence[Row]) -> lis
 async def _reseal_files(keeper: Keeper, shop: UUID, cipher: ShopCipher) -> int:
     """Files of codes that wait for an import, and those of imports under way."""
     done = 0
-    for file in await _files(keeper.connection, shop):
+    for file in await files_of_codes(keeper.connection, shop):
         try:
             sealed = await keeper.files.get(codes_path(shop, file))
         except FileMissing:  # just imported
@@ -192,12 +188,13 @@ async def _reseal_files(keeper: Keeper, shop: UUID, cipher: ShopCipher) -> int:
             anew = await asyncio.to_thread(cipher.seal_file, file, content)
             await keeper.files.put(codes_path(shop, file), anew)
             done += 1
-            if file not in await _files(keeper.connection, shop):
+            if file not in await files_of_codes(keeper.connection, shop):
                 await keeper.files.delete(codes_path(shop, file))  # imported meanwhile
     return done
 
 
-async def _files(connection: asyncpg.Connection, shop: UUID) -> list[UUID]:
+async def files_of_codes(connection: asyncpg.Connection, shop: UUID) -> list[UUID]:
+    """The sealed files of a shop: uploads that wait, and those of imports under way."""
     rows = await connection.fetch(
         """
         select id from files where shop_id = $1 and kind = 'codes'
@@ -214,7 +211,7 @@ async def _prove(keeper: Keeper, shop: UUID, cipher: ShopCipher) -> None:
         count = await _count_older(keeper, shop, column, cipher)
         if count:
             raise StillUsed(f"{count} rows of {column.table} are sealed with an older key")
-    for file in await _files(keeper.connection, shop):
+    for file in await files_of_codes(keeper.connection, shop):
         try:
             sealed = await keeper.files.get(codes_path(shop, file))
         except FileMissing:

@@ -22,7 +22,7 @@ from keystall.tenants.jobs.service import job_finish
 from keystall.tenants.outbox.claims import claim, peek
 from keystall.tenants.stock.card_files import ParsedCode, ParsedFile
 from keystall.tenants.stock.previews import parse_codes
-from keystall.tenants.stock.sealing import ShopCipher, shop_cipher
+from keystall.tenants.stock.sealing import KeysDestroyed, ShopCipher, shop_cipher
 from keystall.tenants.stock.uploads import drop_codes, open_codes
 from keystall.tenants.writing import Writing, writing
 
@@ -81,12 +81,19 @@ async def _do(work: _Import) -> None:
     except (Unreadable, Refused):
         await _end(work, "failed", problem="FILE_UNREADABLE")
     else:
-        done: int | None = await _start(work, parsed)
-        while done is not None and done < len(parsed.codes):
-            chunk = parsed.codes[done : done + CHUNK]
-            done = await _add(work, done, chunk)
-        await _end(work, "canceled" if done is None else "done")
+        await _add_all(work, parsed)
     await drop_codes(work.installation, work.shop, work.file_id)
+
+
+async def _add_all(work: _Import, parsed: ParsedFile) -> None:
+    done: int | None = await _start(work, parsed)
+    try:
+        while done is not None and done < len(parsed.codes):
+            done = await _add(work, done, parsed.codes[done : done + CHUNK])
+    except KeysDestroyed:
+        await _end(work, "failed", problem="FILE_UNREADABLE")
+    else:
+        await _end(work, "canceled" if done is None else "done")
 
 
 async def _take_up(installation: Installation, shop: UUID, item: UUID) -> _Import | None:

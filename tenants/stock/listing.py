@@ -9,7 +9,7 @@ from keystall.platform.database import Reads, Row
 from keystall.tenants.errors import Refused, UserError, refuse
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.masking import mask
-from keystall.tenants.stock.sealing import shop_cipher
+from keystall.tenants.stock.sealing import KeysDestroyed, ShopCipher, shop_cipher
 from keystall.tenants.writing import writing
 
 MAX_DELETED = 100
@@ -21,13 +21,14 @@ _COLUMNS = "id, variant_id, batch_id, state, sealed, key_version"
 
 @dataclass(frozen=True, slots=True)
 class StockedCode:
-    """A code as lists show it. `state` is available, reserved or sold."""
+    """A code as lists show it. `state` is available, reserved or sold; `masked` None where the
+    shop's keys were destroyed."""
 
     id: UUID
     variant_id: UUID
     batch_id: UUID
     state: str
-    masked: str
+    masked: str | None
     created_at: datetime
 
 
@@ -128,11 +129,14 @@ async def _masked(
 ) -> list[StockedCode]:
     if not rows:
         return []
-    cipher = await shop_cipher(db, installation.keys, shop)
+    try:
+        cipher: ShopCipher | None = await shop_cipher(db, installation.keys, shop)
+    except KeysDestroyed:
+        cipher = None
     return [
         StockedCode(
             row["id"], row["variant_id"], row["batch_id"], row["state"],
-            mask(
+            None if cipher is None else mask(
                 cipher.open_code(row["variant_id"], row["id"], row["sealed"], row["key_version"])
             ),
             _made_at(row["id"]),

@@ -14,13 +14,20 @@ from uuid import UUID
 
 from keystall.platform.crypto import KeyRing, Unreadable, derive, keyed_hash, open_sealed, seal
 from keystall.platform.database import Reads
+from keystall.tenants.errors import Refused, UserError
 
 _HEADER_BYTES = 4
 _USES = ("codes", "lookup", "files", "secrets")
 
 
-class KeysDestroyed(Unreadable):
-    """The shop has no data key: what it had sealed cannot be read again, by anyone."""
+class KeysDestroyed(Unreadable, Refused):
+    """The shop has no data key: what it had sealed cannot be read again, by anyone.
+
+    As a refusal it is KEYS_DESTROYED, about the whole request.
+    """
+
+    def __init__(self) -> None:
+        Refused.__init__(self, UserError("KEYS_DESTROYED"))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -134,7 +141,7 @@ async def shop_cipher(db: Reads, keys: KeyRing, shop: UUID) -> ShopCipher:
     """
     rows = await db.rows("select version, wrapped from shop_keys_held($1)", shop)
     if not rows:
-        raise KeysDestroyed("the shop has no data key")
+        raise KeysDestroyed
     return ShopCipher(
         shop, {row["version"]: keys.unwrap(row["wrapped"], key_place(shop)) for row in rows}
     )

@@ -10,7 +10,7 @@ import pytest
 
 from keystall.platform.settings import Settings
 
-COMMANDS = ("demo", "web", "worker", "roles", "migrate", "operator", "doctor", "schema")
+COMMANDS = ("demo", "web", "worker", "roles", "migrate", "operator", "keys", "doctor", "schema")
 
 
 def keystall(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
