@@ -29,13 +29,15 @@ CODES: Mapping[str, str] = {
     # Carts and checkout.
     "SOLD_OUT": "None is left.",
     "NOT_ENOUGH_STOCK": "Fewer are left than asked for.",
-    "OVER_LIMIT": ("More than one purchase may have, or more unpaid orders than a buyer may have."),
+    "OVER_LIMIT": "More than one purchase may have.",
+    "UNPAID_LIMIT": "The buyer holds as much without paying as one may; paying or canceling helps.",
     "UNDER_MINIMUM": "Fewer than one purchase must have.",
     "CURRENCY_UNAVAILABLE": "It is not sold in this currency.",
     "CART_EMPTY": "The cart has no lines.",
     "CART_COMPLETED": "The cart has become an order already.",
     "EMAIL_INVALID": "This is not an email address.",
     "PAYMENT_METHOD_UNAVAILABLE": "This way to pay is not open.",
+    "OUT_OF_RANGE": "The number is smaller or larger than allowed.",
     "SHOP_CLOSED": "The shop is closed or suspended.",
     # Accounts.
     "PASSWORD_TOO_SHORT": "The password is shorter than allowed.",

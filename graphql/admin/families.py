@@ -13,7 +13,7 @@ AccountErrorCode = error_codes(
 ShopErrorCode = error_codes(
     "ShopErrorCode", "a shop",
     "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "TAKEN", "CONFLICT", "RESERVED",
-    "LOCALE_UNKNOWN", "CURRENCY_UNKNOWN", "LIMIT_REACHED",
+    "LOCALE_UNKNOWN", "CURRENCY_UNKNOWN", "LIMIT_REACHED", "OUT_OF_RANGE",
 )  # fmt: skip
 ProductErrorCode = error_codes(
     "ProductErrorCode", "a product",

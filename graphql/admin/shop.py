@@ -69,6 +69,15 @@ class Shop(Node):
         "Notice and policies in the shop's other languages."
     )
     hold_minutes: int = described("How many minutes goods are held for an unpaid order.")
+    unpaid_per_buyer: int = described(
+        "How many unpaid orders one email address may have at a time."
+    )
+    unpaid_per_address: int = described(
+        "How many unpaid orders may come from one network address at a time."
+    )
+    hold_share: int = described(
+        "The percentage of a variant's stock that a buyer may hold in several unpaid orders."
+    )
     created_at: datetime = described("When it was opened.")
 
     @resolver
@@ -154,6 +163,9 @@ def shop(context: RequestContext, facts: ShopFacts) -> Shop:
             for locale, text in facts.translations.items()
         ],
         hold_minutes=facts.hold_minutes,
+        unpaid_per_buyer=facts.unpaid_per_buyer,
+        unpaid_per_address=facts.unpaid_per_address,
+        hold_share=facts.hold_share,
         created_at=facts.created_at,
     )
 
@@ -227,7 +239,22 @@ class ShopUpdateInput:
         "Texts in the shop's other languages, all of them.", default=strawberry.UNSET
     )
     hold_minutes: int | None = described(
-        "How many minutes goods are held for an unpaid order, 1 to 1440.",
+        "How many minutes goods are held for an unpaid order, 1 to 1440; half of it, though no less"
+        " than 5, where fewer than 10 codes are left.",
+        default=strawberry.UNSET,
+    )
+    unpaid_per_buyer: int | None = described(
+        "How many unpaid orders one email address may have at a time, 1 to 1000.",
+        default=strawberry.UNSET,
+    )
+    unpaid_per_address: int | None = described(
+        "How many unpaid orders may come from one network address at a time, 1 to 100000. Phones of"
+        " one provider may share an address.",
+        default=strawberry.UNSET,
+    )
+    hold_share: int | None = described(
+        "The percentage of a variant's stock that a buyer may hold in several unpaid orders, 1 to"
+        " 100. One order alone may hold as many as a purchase may have.",
         default=strawberry.UNSET,
     )
 

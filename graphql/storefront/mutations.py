@@ -260,6 +260,7 @@ class Mutation(RecoveryMutation):
             row_of("Cart", cart_id),
             payment_account_id=row_of("PaymentMethod", payment_method),
             idempotency_key=idempotency_key,
+            address=context.address,
         )
         row, errors = await attempted(context, call, CartUserError)
         if row is None:

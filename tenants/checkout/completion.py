@@ -13,6 +13,14 @@ from uuid import UUID
 from keystall.platform import clock
 from keystall.platform.ids import new_id
 from keystall.platform.payments.registry import can_charge
+from keystall.tenants.checkout.holding import (
+    Buyer,
+    left_for_others,
+    mark_of_network,
+    minutes_held,
+    refuse_too_large_share,
+    refuse_too_many_unpaid,
+)
 from keystall.tenants.checkout.pricing import (
     CartLineView,
     answer_errors,
@@ -32,14 +40,12 @@ from keystall.tenants.shops.shop import Shop
 from keystall.tenants.stock.allocation import Wanted, reserve
 from keystall.tenants.writing import Writing, writing
 
-MAX_UNPAID_ORDERS = 5
-"""Orders that one email address may hold unpaid in a shop, so that nobody empties it for free."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
     order_id: UUID
     lines: list[tuple[UUID, CartLineView]]
+    buyer: Buyer
     expires_at: datetime
 
 
@@ -50,11 +56,13 @@ async def cart_complete(
     *,
     payment_account_id: UUID,
     idempotency_key: str,
+    address: str = "",
 ) -> UUID:
     """Makes an order of a cart, its goods held until it expires; answers the order's id.
 
-    The same key and input answer the same order. Refuses with every problem the cart has, an
-    email that is missing, a payment account that is not open, too many unpaid orders.
+    `address` is the network address the buyer came from, where it is known. The same key and input
+    answer the same order. Refuses with every problem the cart has, an email that is missing, a
+    payment account that is not open, and a buyer who holds too much unpaid (`holding`).
     """
     if shop.status != "open":
         raise refuse("SHOP_CLOSED")
@@ -76,14 +84,20 @@ async def cart_complete(
             raise Refused(*problems)
         if not can_charge(cart["payable"], cart_total([*lines]), cart["currency"]):
             raise refuse("PAYMENT_METHOD_UNAVAILABLE", "payment_method")
+        buyer = Buyer(cart["email"], mark_of_network(installation.keys, shop.id, address))
+        holds_more = await refuse_too_many_unpaid(tx, shop, buyer)
+        minutes = minutes_held(shop.hold_minutes, await left_for_others(tx, shop.id, lines))
         placed = _Placed(
             order_id,
             [(new_id(), line) for line in lines],
-            clock.now() + timedelta(minutes=shop.hold_minutes),
+            buyer,
+            clock.now() + timedelta(minutes=minutes),
         )
         await _write_order(tx, shop.id, cart, placed)
         await _hold(tx, shop.id, placed)
-        await _await_payment(tx, shop.id, cart, placed, payment_account_id)
+        if holds_more:
+            await refuse_too_large_share(tx, shop, buyer, lines)
+        await _await_payment(tx, shop.id, placed, payment_account_id)
     return order_id
 
 
@@ -107,22 +121,7 @@ async def _completable_cart(
         raise refuse("REQUIRED", "email")
     if not cart["payable"]:
         raise refuse("PAYMENT_METHOD_UNAVAILABLE", "payment_method")
-    await _check_unpaid(tx, shop, cart["email"])
     return cart
-
-
-async def _check_unpaid(tx: Writing, shop: UUID, email: str) -> None:
-    # A buyer's orders come one after the other, or each of many at once would count none of the
-    # others. A statement of its own: the count must see what the one before has committed.
-    await tx.execute(
-        "select pg_advisory_xact_lock(hashtextextended('unpaid:' || $1 || $2, 0))", str(shop), email
-    )
-    unpaid = await tx.value(
-        "select count(*) from orders where shop_id = $1 and email = $2 and status = 'pending'",
-        shop, email,
-    )  # fmt: skip
-    if unpaid >= MAX_UNPAID_ORDERS:
-        raise refuse("OVER_LIMIT", limit=MAX_UNPAID_ORDERS)
 
 
 async def _write_order(tx: Writing, shop: UUID, cart: Mapping[str, Any], placed: _Placed) -> None:
@@ -135,11 +134,12 @@ async def _write_order(tx: Writing, shop: UUID, cart: Mapping[str, Any], placed:
     await tx.execute(
         """
         insert into orders (shop_id, id, number, email, locale, currency, total, buyer_fields,
-                            status, expires_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9)
+                            status, expires_at, placed_from)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9, $10)
         """,
         shop, placed.order_id, new_order_number(), cart["email"], cart["locale"],
         cart["currency"], cart_total(views), answers, placed.expires_at,
+        placed.buyer.placed_from,
     )  # fmt: skip
     await tx.execute(
         """
@@ -176,9 +176,7 @@ async def _hold(tx: Writing, shop: UUID, placed: _Placed) -> None:
     raise Refused(*(error for error in errors if error is not None))
 
 
-async def _await_payment(
-    tx: Writing, shop: UUID, cart: Mapping[str, Any], placed: _Placed, account_id: UUID
-) -> None:
+async def _await_payment(tx: Writing, shop: UUID, placed: _Placed, account_id: UUID) -> None:
     payment_id, now = new_id(), clock.now()
     await tx.execute(
         """

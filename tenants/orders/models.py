@@ -25,6 +25,7 @@ class Order(Model):
     created_at = fields.DatetimeField(auto_now_add=True)
     paid_at = fields.DatetimeField(null=True)
     delivered_at = fields.DatetimeField(null=True)
+    placed_from = fields.BinaryField(null=True)
 
     class Meta:
         table = "orders"

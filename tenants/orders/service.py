@@ -11,11 +11,17 @@ from keystall.tenants.writing import Writing, writing
 
 
 async def expire_order(installation: Installation, shop: UUID, item: UUID) -> None:
-    """Ends the hold of the order that the outbox row `item` is about, if it still waits."""
+    """Ends the hold of the order that the outbox row `item` is about, if it still waits; and
+    forgets where the order came from, which was kept for the hold alone."""
     async with writing(installation, shop) as tx:
         order = await claim(tx, shop, item)
         if order is not None:
             await _end_hold(tx, shop, order, status="expired", actor="system")
+            await tx.execute(
+                "update orders set placed_from = null"
+                " where shop_id = $1 and id = $2 and placed_from is not null",
+                shop, order,
+            )  # fmt: skip
             await _have_checked(tx, shop, order)
 
 

@@ -56,6 +56,9 @@ class ShopChanges:
     theme_preset: str | Keep = KEEP
     translations: Sequence[ShopTranslation] | Keep = KEEP
     hold_minutes: int | Keep = KEEP
+    unpaid_per_buyer: int | Keep = KEEP
+    unpaid_per_address: int | Keep = KEEP
+    hold_share: int | Keep = KEEP
 
 
 def shop_errors(shop: ShopInput) -> list[UserError]:
@@ -83,8 +86,9 @@ def change_errors(changes: Mapping[str, Any]) -> list[UserError]:
         errors += _list_errors(changes["currencies"], CURRENCIES, "CURRENCY_UNKNOWN", "currencies")
     if "theme_preset" in changes and not _is_preset(changes["theme_preset"]):
         errors.append(UserError("INVALID", ("theme_preset",)))
-    if "hold_minutes" in changes and not 1 <= changes["hold_minutes"] <= 1440:
-        errors.append(UserError("INVALID", ("hold_minutes",)))
+    for name, most in _NUMBERS:
+        if name in changes and not 1 <= changes[name] <= most:
+            errors.append(UserError("OUT_OF_RANGE", (name,), {"least": 1, "most": most}))
     for index, translation in enumerate(changes.get("translations", ())):
         errors += _translation_errors(translation, ("translations", str(index)))
     return errors
@@ -96,6 +100,12 @@ _TEXTS = (
     ("notice", NOTICE_LIMIT, True),
     ("policies", POLICIES_LIMIT, True),
     ("icp_number", ICP_LIMIT, False),
+)
+_NUMBERS = (
+    ("hold_minutes", 1440),
+    ("unpaid_per_buyer", 1000),
+    ("unpaid_per_address", 100_000),
+    ("hold_share", 100),
 )
 
 

@@ -32,6 +32,9 @@ class ShopRow(Model):
     theme_settings: fields.JSONField[dict[str, object]] = fields.JSONField(default=dict)
     logo_file_id = fields.UUIDField(null=True)
     hold_minutes = fields.IntField(default=15)
+    unpaid_per_buyer = fields.IntField(default=5)
+    unpaid_per_address = fields.IntField(default=20)
+    hold_share = fields.IntField(default=50)
     created_at = fields.DatetimeField(default=clock.now)
     checklist_dismissed_at = fields.DatetimeField(null=True)
 

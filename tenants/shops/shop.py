@@ -32,6 +32,9 @@ class Shop:
     theme_settings: dict[str, Any]
     logo_file_id: UUID | None
     hold_minutes: int
+    unpaid_per_buyer: int
+    unpaid_per_address: int
+    hold_share: int
     created_at: datetime
 
 

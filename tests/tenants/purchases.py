@@ -61,17 +61,25 @@ class Purchase:
                 "select id from payment_accounts where shop_id = $1", self.shop.id
             )
 
-    async def order(self, quantity: int = 1, *, key: str | None = None) -> UUID:
+    async def order(
+        self,
+        quantity: int = 1,
+        *,
+        key: str | None = None,
+        email: str = "b@x.test",
+        address: str = "",
+    ) -> UUID:
         cart = await cart_create(
             self.installation, self.shop, [NewLine(self.variant, quantity)],
             currency="CNY", locale="en",
         )  # fmt: skip
         await cart_buyer_update(
-            self.installation, self.shop, cart, email="b@x.test", locale=None, answers={}
+            self.installation, self.shop, cart, email=email, locale=None, answers={}
         )
         return await cart_complete(
             self.installation, self.shop, cart,
             payment_account_id=self.account, idempotency_key=key or str(cart),
+            address=address,
         )  # fmt: skip
 
     async def pay(self, order: UUID, *, amount: int = 990, transaction: str = "t1") -> None:

@@ -189,7 +189,15 @@ async def test_a_shop_is_changed_where_asked_and_stays_elsewhere(
         (ShopChanges(currencies=["CNY", "CNY"]), [(("currencies",), "INVALID")]),
         (ShopChanges(currencies=["CNY", "ZZZ"]), [(("currencies", "1"), "CURRENCY_UNKNOWN")]),
         (ShopChanges(theme_preset="../x"), [(("theme_preset",), "INVALID")]),
-        (ShopChanges(hold_minutes=0), [(("hold_minutes",), "INVALID")]),
+        (ShopChanges(hold_minutes=0), [(("hold_minutes",), "OUT_OF_RANGE")]),
+        (
+            ShopChanges(unpaid_per_buyer=1001, unpaid_per_address=0, hold_share=101),
+            [
+                (("unpaid_per_buyer",), "OUT_OF_RANGE"),
+                (("unpaid_per_address",), "OUT_OF_RANGE"),
+                (("hold_share",), "OUT_OF_RANGE"),
+            ],
+        ),
         (
             ShopChanges(translations=[ShopTranslation("en"), ShopTranslation("fr", notice="\x00")]),
             [

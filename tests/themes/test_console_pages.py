@@ -314,12 +314,21 @@ def test_a_token_is_shown_once() -> None:
 
 def test_saving_a_list_with_a_default_says_each_once_and_the_default_first() -> None:
     scene = Scene(SHOP, {"shopUpdate": {"shop": None, "userErrors": []}})
-    fields = {"currencies": ["USD", "CNY", "USD"], "locales": ["zh-CN", "en"], "holdMinutes": "９"}
+    numbers = {"unpaidPerBuyer": "3", "unpaidPerAddress": "20", "holdShare": "50"}
+    lists = {"currencies": ["USD", "CNY", "USD"], "locales": ["zh-CN", "en"]}
+    fields = {**lists, **numbers, "holdMinutes": "９"}
     post(scene, HERE + "/settings", "ShopSelling", **fields)
     assert scene.calls == [
         (
             "ShopSelling",
-            {"locales": ["zh-CN", "en"], "currencies": ["USD", "CNY"], "holdMinutes": 9},
+            {
+                "locales": ["zh-CN", "en"],
+                "currencies": ["USD", "CNY"],
+                "holdMinutes": 9,
+                "unpaidPerBuyer": 3,
+                "unpaidPerAddress": 20,
+                "holdShare": 50,
+            },
         )
     ]
 

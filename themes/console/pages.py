@@ -163,7 +163,14 @@ PAGES: tuple[Page, ...] = (
         ),
         Form(
             "ShopSelling",
-            fields=("locales", "currencies", "holdMinutes"),
+            fields=(
+                "locales",
+                "currencies",
+                "holdMinutes",
+                "unpaidPerBuyer",
+                "unpaidPerAddress",
+                "holdShare",
+            ),
             success=_HERE + "/settings?done=saved#main",
         ),
         Form("ShopClose", success=_HERE + "/settings?done=closed#main"),

@@ -1,0 +1,131 @@
+"""How much one buyer may hold without paying, so that nobody empties a shop for free.
+
+A buyer is an email address, and besides the network the order came from: either alone is cheap to
+change or shared by many. The network is kept as a keyed hash, and only while the hold lasts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from keystall.platform.crypto import KeyRing, derive, keyed_hash
+from keystall.platform.throttle import network
+from keystall.tenants.checkout.pricing import CartLineView
+from keystall.tenants.errors import Refused, UserError, refuse
+from keystall.tenants.shops.shop import Shop
+from keystall.tenants.writing import Writing
+
+SCARCE = 10
+"""Free codes of a variant below which new holds on it last half as long."""
+SHORTEST_MINUTES = 5
+"""No hold is cut below this: somebody has to find their wallet. A shop may set less itself."""
+_ENOUGH = 1000  # free codes beyond which a share of them is no matter
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """For whom unpaid orders are counted. `placed_from` None: from nowhere that is known."""
+
+    email: str
+    placed_from: bytes | None
+
+
+def mark_of_network(keys: KeyRing, shop: UUID, address: str) -> bytes | None:
+    """What stands for the network of `address` in this shop alone (16 bytes)."""
+    if not address:
+        return None
+    key = derive(keys.key(), "buyer-network")
+    return keyed_hash(key, shop.bytes + network(address).encode())[:16]
+
+
+def minutes_held(asked: int, free: int) -> int:
+    """How long goods are held, of which `free` are left for others: half of what the shop asks
+    where they are scarce, though no less than five minutes."""
+    if free >= SCARCE:
+        return asked
+    return min(asked, max(asked // 2, SHORTEST_MINUTES))
+
+
+def beyond_share(held: int, free: int, share: int) -> bool:
+    """Whether a buyer holds more than `share` percent of what could be sold to others else."""
+    return held * 100 > share * (held + free)
+
+
+async def refuse_too_many_unpaid(tx: Writing, shop: Shop, buyer: Buyer) -> bool:
+    """Refuses UNPAID_LIMIT to a buyer with too many unpaid orders; answers whether there are any.
+
+    A buyer's orders come one after the other from here on, or each of many at once would count
+    none of the others. The counts are statements of their own: they must see what the order before
+    has committed.
+    """
+    await _one_after_the_other(tx, f"unpaid:{shop.id}:{buyer.email}")
+    own: int = await tx.value(
+        "select count(*) from orders where shop_id = $1 and email = $2 and status = 'pending'",
+        shop.id, buyer.email,
+    )  # fmt: skip
+    if own >= shop.unpaid_per_buyer:
+        raise refuse("UNPAID_LIMIT", limit=shop.unpaid_per_buyer)
+    if buyer.placed_from is None:
+        return own > 0
+    # Always the email first: two orders never wait for each other.
+    await _one_after_the_other(tx, f"unpaid:{shop.id}:{buyer.placed_from.hex()}")
+    near: int = await tx.value(
+        "select count(*) from orders"
+        " where shop_id = $1 and placed_from = $2 and status = 'pending'",
+        shop.id, buyer.placed_from,
+    )  # fmt: skip
+    if near >= shop.unpaid_per_address:
+        raise refuse("UNPAID_LIMIT")
+    return own + near > 0
+
+
+async def refuse_too_large_share(
+    tx: Writing, shop: Shop, buyer: Buyer, lines: Sequence[CartLineView]
+) -> None:
+    """Refuses UNPAID_LIMIT at lines that a buyer with other unpaid orders, the new one included,
+    would hold too large a share of. A single order may take as many as the merchant allows."""
+    rows = await tx.rows(
+        """
+        select wanted.variant_id,
+          (select coalesce(sum(quantity), 0) from orders
+             join order_lines on order_lines.shop_id = $1 and order_id = orders.id
+           where orders.shop_id = $1 and status = 'pending'
+             and (email = $3 or placed_from = $4)
+             and order_lines.variant_id = wanted.variant_id) as held,
+          (select count(*) from (
+             select from codes where codes.shop_id = $1 and codes.variant_id = wanted.variant_id
+               and state = 'available' limit $5) free) as free
+        from unnest($2::uuid[]) as wanted (variant_id)
+        """,
+        shop.id, [line.variant_id for line in lines], buyer.email, buyer.placed_from, _ENOUGH,
+    )  # fmt: skip
+    found = {row["variant_id"]: row for row in rows}
+    errors = [
+        UserError("UNPAID_LIMIT", ("lines", str(at), "quantity"), {"product": line.product_name})
+        for at, line in enumerate(lines)
+        if found[line.variant_id]["held"] > line.quantity
+        and beyond_share(
+            found[line.variant_id]["held"], found[line.variant_id]["free"], shop.hold_share
+        )
+    ]
+    if errors:
+        raise Refused(*errors)
+
+
+async def left_for_others(tx: Writing, shop: UUID, lines: Sequence[CartLineView]) -> int:
+    """The fewest free codes of any line's variant once the lines are held, counted to `SCARCE`."""
+    fewest: int = await tx.value(
+        """
+        select min(free - quantity) from unnest($2::uuid[], $3::int[]) as wanted (id, quantity)
+        cross join lateral (
+          select count(*)::int as free from (
+            select from codes where shop_id = $1 and variant_id = wanted.id
+              and state = 'available' limit wanted.quantity + $4) found) counted
+        """,
+        shop, [line.variant_id for line in lines], [line.quantity for line in lines], SCARCE,
+    )  # fmt: skip
+    return fewest
+
+
+async def _one_after_the_other(tx: Writing, name: str) -> None:
+    await tx.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", name)
