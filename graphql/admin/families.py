@@ -32,6 +32,11 @@ CodeErrorCode = error_codes(
 )  # fmt: skip
 JobErrorCode = error_codes("JobErrorCode", "a job", "NOT_FOUND", "CONFLICT")
 OrderErrorCode = error_codes("OrderErrorCode", "an order", "INVALID", "NOT_FOUND", "CONFLICT")
+PaymentMethodErrorCode = error_codes(
+    "PaymentMethodErrorCode", "a way to pay",
+    "REQUIRED", "INVALID", "NOT_FOUND", "TAKEN", "CONFLICT", "PLACEHOLDER", "KEY_REFUSED",
+    "OTHER_ACCOUNT", "PROVIDER_AWAY", "WEBHOOK_RIGHTS", "WEBHOOK_REFUSED", "IN_USE",
+)  # fmt: skip
 ApiTokenErrorCode = error_codes(
     "ApiTokenErrorCode", "an API token",
     "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "LIMIT_REACHED",
@@ -92,6 +97,14 @@ class OrderUserError(UserError):
 
     family = OrderErrorCode
     code: Enum = described("The reason for programs.", graphql_type=OrderErrorCode)
+
+
+@object_type
+class PaymentMethodUserError(UserError):
+    """Why a request about a way to pay was refused."""
+
+    family = PaymentMethodErrorCode
+    code: Enum = described("The reason for programs.", graphql_type=PaymentMethodErrorCode)
 
 
 @object_type

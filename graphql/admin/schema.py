@@ -25,6 +25,7 @@ from keystall.graphql.admin.codes import Code, code, codes
 from keystall.graphql.admin.home import Checklist, ChecklistMutation, Dashboard
 from keystall.graphql.admin.jobs import Job, JobMutation, job_of
 from keystall.graphql.admin.orders import Order, OrderMutation, order, orders_connection
+from keystall.graphql.admin.payment_methods import PaymentMethodMutation
 from keystall.graphql.admin.products import CatalogMutation
 from keystall.graphql.admin.shop import (
     ApiToken,
@@ -254,6 +255,7 @@ class Mutation(
     CodeMutation,
     JobMutation,
     OrderMutation,
+    PaymentMethodMutation,
 ):
     """What a merchant can do."""
 

@@ -6,11 +6,11 @@ from typing import Annotated
 import strawberry
 
 from keystall.graphql.admin.families import ApiTokenUserError, ShopUserError
+from keystall.graphql.admin.payment_methods import PaymentMethod, payment_methods
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, input_type, object_type, resolver
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Image, Node, ShopStatus, image
-from keystall.graphql.order_words import payment_name
 from keystall.graphql.refusals import attempted
 from keystall.graphql.scalars import URL
 from keystall.tenants.files.queries import picture
@@ -31,16 +31,6 @@ class ShopTranslation:
     locale: str = described("The language.")
     notice: str = described("The notice, as Markdown.")
     policies: str = described("The policies, as Markdown.")
-
-
-@object_type
-class PaymentMethod:
-    """A way to pay."""
-
-    id: strawberry.ID = described("Opaque id.")
-    name: str = described("The name buyers read.")
-    kind: str = described("The provider behind it, such as sandbox.")
-    open: bool = described("Whether buyers can choose it.")
 
 
 @object_type
@@ -97,15 +87,7 @@ class Shop(Node):
         context = info.context
         if not _is_bound(context, self.facts):
             return []
-        return [
-            PaymentMethod(
-                id=encode("PaymentMethod", account.id),
-                name=payment_name(account.provider, context.locale),
-                kind=account.provider,
-                open=account.enabled,
-            )
-            for account in await queries.payment_accounts(context.reader, self.facts.id)
-        ]
+        return await payment_methods(context)
 
 
 @object_type

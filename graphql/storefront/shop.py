@@ -39,6 +39,7 @@ class PaymentMethod:
     id: strawberry.ID = described("Opaque id, to hand to `cartComplete`.")
     name: str = described("The name a buyer reads, in the language of the request.")
     kind: str = described("The provider behind it, such as sandbox.")
+    test_mode: bool = described("Whether it takes play money only.")
 
 
 @object_type
@@ -91,8 +92,9 @@ class Shop(Node):
                 id=encode("PaymentMethod", account),
                 name=payment_name(provider, info.context.locale),
                 kind=provider,
+                test_mode=play,
             )
-            for account, provider in accounts
+            for account, provider, play in accounts
         ]
 
 

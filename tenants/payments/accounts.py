@@ -14,6 +14,7 @@ from keystall.platform import database
 from keystall.platform.database import Reads
 from keystall.platform.ids import new_id
 from keystall.platform.payments.port import ProviderRefused, ProviderUnavailable
+from keystall.platform.payments.registry import SECRET_FIELDS
 from keystall.platform.payments.stripe.account import StripeAccount
 from keystall.platform.payments.stripe.keys import (
     UnusableKey,
@@ -130,7 +131,7 @@ async def stripe_connect(
 
 
 async def payment_account_set_enabled(
-    installation: Installation, shop: UUID, account: UUID, enabled: bool
+    installation: Installation, shop: UUID, account: UUID, *, enabled: bool
 ) -> None:
     """Opens an account to buyers, or closes it: what was begun with it goes on.
 
@@ -151,7 +152,8 @@ async def payment_account_remove(installation: Installation, shop: UUID, account
     """Takes an account out and forgets its keys: refunds of what it took are the merchant's to
     send, at the provider.
 
-    Refuses NOT_FOUND; IN_USE while orders wait for a payment through it.
+    Refuses NOT_FOUND; CONFLICT for one that has no keys and comes with the installation; IN_USE
+    while orders wait for a payment through it.
     """
     async with writing(installation, shop) as tx:
         removed = await tx.row(
@@ -161,6 +163,8 @@ async def payment_account_remove(installation: Installation, shop: UUID, account
         )  # fmt: skip
         if removed is None:
             raise refuse("NOT_FOUND", "id")
+        if removed["provider"] not in SECRET_FIELDS:
+            raise refuse("CONFLICT", "id")
         waiting = await tx.value(
             "select count(*) from payments join orders on orders.shop_id = $1"
             " and orders.id = order_id where payments.shop_id = $1 and account_id = $2"

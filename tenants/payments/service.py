@@ -121,9 +121,13 @@ async def receive_callback(
     return adapter.acknowledgement
 
 
-async def open_payment_accounts(db: Reads, shop: UUID) -> list[tuple[UUID, str]]:
-    """Accounts (id, provider) through which buyers can pay now."""
+async def open_payment_accounts(db: Reads, shop: UUID) -> list[tuple[UUID, str, bool]]:
+    """Accounts (id, provider, whether it takes play money) through which buyers can pay now."""
     rows = await db.rows(
-        "select id, provider from payment_accounts where shop_id = $1 and enabled order by id", shop
+        """
+        select id, provider, provider = 'sandbox' or details ->> 'mode' = 'test' as play
+        from payment_accounts where shop_id = $1 and enabled and removed_at is null order by id
+        """,
+        shop,
     )
-    return [(row["id"], row["provider"]) for row in rows]
+    return [(row["id"], row["provider"], bool(row["play"])) for row in rows]

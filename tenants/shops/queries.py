@@ -18,15 +18,6 @@ class Merchant:
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentAccountView:
-    """A way to pay: with whom."""
-
-    id: UUID
-    provider: str
-    enabled: bool
-
-
-@dataclass(frozen=True, slots=True)
 class ApiTokenView:
     """A live API token; `hint` is how its secret begins."""
 
@@ -97,14 +88,6 @@ async def api_tokens(db: Reads, shop: UUID) -> list[ApiTokenView]:
         shop,
     )
     return [ApiTokenView(**row) for row in rows]
-
-
-async def payment_accounts(db: Reads, shop: UUID) -> list[PaymentAccountView]:
-    """The shop's ways to pay, oldest first, closed ones included."""
-    rows = await db.rows(
-        "select id, provider, enabled from payment_accounts where shop_id = $1 order by id", shop
-    )
-    return [PaymentAccountView(**row) for row in rows]
 
 
 async def merchants(db: Reads) -> list[Merchant]:

@@ -9,6 +9,7 @@ from keystall.platform.ids import new_id
 from keystall.tenants.errors import Refused
 from keystall.tenants.identity.service import sign_out
 from keystall.tenants.installation import Installation
+from keystall.tenants.payments.accounts import payment_accounts
 from keystall.tenants.shops import queries
 from keystall.tenants.shops.input import ShopChanges, ShopInput, ShopTranslation
 from keystall.tenants.shops.operating import (
@@ -56,7 +57,7 @@ async def test_a_new_shop_is_open_at_its_host_with_a_key_a_way_to_pay_and_its_ow
         assert await queries.shops_of(db, owner.secret_hash) == [shop]
         assert await queries.shop_by_session(db, owner.secret_hash, "lulu") == shop
     async with database.transaction(shop.id) as db:
-        accounts = await queries.payment_accounts(db, shop.id)
+        accounts = await payment_accounts(db, shop.id)
         people = await queries.merchants(db)
         cipher = await shop_cipher(db, installation.keys, shop.id)
     assert (shop.name, shop.slug, shop.status) == ("露露", "lulu", "open")
