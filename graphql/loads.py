@@ -26,6 +26,7 @@ from keystall.tenants.orders.queries import (
     PaymentView,
     RefundView,
 )
+from keystall.tenants.payments.disputes import DisputeView, disputes_of_orders
 from keystall.tenants.stock.listing import StockCount, stock_counts
 
 Rows = Sequence[UUID]
@@ -99,6 +100,11 @@ async def payments(context: RequestContext, ids: Rows) -> Mapping[UUID, list[Pay
 async def refunds(context: RequestContext, ids: Rows) -> Mapping[UUID, list[RefundView]]:
     """The refunds of orders."""
     return await orders.refunds_of_orders(context.reader, context.require_shop().id, ids)
+
+
+async def disputes(context: RequestContext, ids: Rows) -> Mapping[UUID, list[DisputeView]]:
+    """The disputes of orders."""
+    return await disputes_of_orders(context.reader, context.require_shop().id, ids)
 
 
 async def order_codes(context: RequestContext, ids: Rows) -> Mapping[UUID, list[MaskedCode]]:

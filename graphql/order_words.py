@@ -32,6 +32,12 @@ def _together(first: str, second: str, locale: str) -> str:
     return first + ("" if locale.startswith("zh") else " ") + second
 
 
+def dispute_reason(reason: str, locale: str) -> str:
+    """Why a buyer disputes a payment, from the provider's word for it."""
+    key = f"disputed.{reason}"
+    return worded(key if known(key) else "disputed.other", locale)
+
+
 def _reason(reason: str, locale: str) -> str:
     key = f"returned.{reason}"
     return worded(key if known(key) else "returned.other", locale)

@@ -13,7 +13,7 @@ from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, enum_type, object_type, resolver, value
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Node, OrderBuyerField, OrderEvent, OrderStatus, RefundStatus
-from keystall.graphql.order_words import event_message, payment_name, status_note
+from keystall.graphql.order_words import dispute_reason, event_message, payment_name, status_note
 from keystall.graphql.refusals import attempted
 from keystall.graphql.relay import Connection, connection, decode_row, page_size
 from keystall.graphql.scalars import Money, money
@@ -56,6 +56,34 @@ class Refund:
     status: RefundStatus = described("How far it is.")
     reason: str = described("Why it was decided, for programs, such as sold_out.")
     created_at: datetime = described("When it was decided.")
+
+
+@enum_type
+class DisputeStatus(Enum):
+    """How far a dispute is."""
+
+    INQUIRY = value("inquiry", "The bank asks; no money was taken.")
+    NEEDS_RESPONSE = value("needs_response", "The merchant should answer at the provider.")
+    UNDER_REVIEW = value("under_review", "The bank examines the answer.")
+    WON = value("won", "Decided for the merchant: the money stays, or came back.")
+    LOST = value("lost", "Decided for the buyer: the money is gone.")
+    CLOSED = value("closed", "Over without a decision.")
+
+
+@object_type
+class Dispute:
+    """A buyer's complaint about a payment, at their bank."""
+
+    id: strawberry.ID = described("Opaque id.")
+    status: DisputeStatus = described("How far it is.")
+    reason: str = described("Why, in the provider's word, such as fraudulent.")
+    message: str = described("Why, for people, in the language of the request.")
+    amount: Money = described("How much is disputed.")
+    opened_at: datetime = described("When it began.")
+    due_at: datetime | None = described(
+        "Until when the merchant may answer; null where nothing is to be answered."
+    )
+    closed_at: datetime | None = described("When it ended; null while it goes on.")
 
 
 @object_type
@@ -174,6 +202,25 @@ class Order(Node):
                 created_at=refund.created_at,
             )
             for refund in found
+        ]
+
+    @resolver
+    async def disputes(self, info: Info) -> list[Dispute]:
+        """Disputes of its payments, oldest first."""
+        found = await info.context.load(loads.disputes, self.view.id) or []
+        locale = info.context.locale
+        return [
+            Dispute(
+                id=encode("Dispute", dispute.id),
+                status=DisputeStatus(dispute.status),
+                reason=dispute.reason,
+                message=dispute_reason(dispute.reason, locale),
+                amount=money(dispute.amount, dispute.currency, locale),
+                opened_at=dispute.opened_at,
+                due_at=dispute.due_at if dispute.awaits_answer else None,
+                closed_at=dispute.closed_at,
+            )
+            for dispute in found
         ]
 
     @resolver

@@ -36,6 +36,11 @@ class DisputeView:
     due_at: datetime | None
     closed_at: datetime | None
 
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the merchant may still say something."""
+        return self.status in ("inquiry", "needs_response")
+
 
 async def apply_dispute(
     tx: Writing, shop: UUID, taken: Refunded, fact: DisputeFact, *, asked_at: datetime

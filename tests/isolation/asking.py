@@ -36,7 +36,7 @@ _BY_ARGUMENT = {
 _BY_FIELD = {
     "product": "Product", "variant": "Variant", "category": "Category", "code": "Code",
     "codes": "Code", "job": "Job", "order": "Order", "apiToken": "ApiToken", "upload": "Upload",
-    "cart": "Cart", "node": "Product", "nodes": "Product", "shop": "Shop",
+    "payment": "PaymentMethod", "cart": "Cart", "node": "Product", "nodes": "Product", "shop": "Shop",
 }  # fmt: skip
 _WORDS = {
     "number": "7Q4M-0XKD-J2",

@@ -114,6 +114,21 @@ def money(amount: str, currency: str = "CNY") -> dict[str, str]:
     return {"amount": amount, "currencyCode": currency}
 
 
+def payment_method(kind: str = "sandbox", **changes: Any) -> dict[str, Any]:
+    return {
+        "id": f"m-{kind}",
+        "name": kind.capitalize(),
+        "kind": kind,
+        "open": True,
+        "testMode": True,
+        "secretKeyEnding": "9xQ2" if kind == "stripe" else None,
+        "webhookSecretEnding": "b07c" if kind == "stripe" else None,
+        "webhookUrl": f"http://galaxy.localhost:8000/callbacks/{kind}/{'0' * 36}",
+        "webhookByHand": False,
+        **changes,
+    }
+
+
 def shop(**changes: Any) -> dict[str, Any]:
     return {
         "id": "shop-1",
@@ -137,7 +152,7 @@ def shop(**changes: Any) -> dict[str, Any]:
         "unpaidPerAddress": 20,
         "holdShare": 50,
         "translations": [],
-        "paymentMethods": [{"name": "Sandbox", "kind": "sandbox", "open": True}],
+        "paymentMethods": [payment_method()],
         "createdAt": MOMENT,
         "ownerEmail": "lin@galaxy.example.com",
         "orderCount": 1234,
@@ -261,6 +276,7 @@ def order(**changes: Any) -> dict[str, Any]:
             }
         ],
         "refunds": [{"amount": money("29.70"), "status": "DUE", "createdAt": MOMENT}],
+        "disputes": [],
         "timeline": [{"message": "Paid.", "at": MOMENT}],
         **changes,
     }
@@ -350,6 +366,37 @@ _CONSOLE: Scenes = {
     "settings-suspended": (
         "/galaxy/settings",
         {"shop": shop(status="SUSPENDED", statusReason="Stolen keys", paymentMethods=[])},
+    ),
+    "order-disputed": (
+        "/galaxy/orders/o-1",
+        {
+            "order": order(
+                disputes=[
+                    {
+                        "status": status,
+                        "message": "The card holder says the payment was not theirs.",
+                        "amount": money("29.70"),
+                        "openedAt": MOMENT,
+                        "dueAt": None if status == "LOST" else MOMENT,
+                        "closedAt": MOMENT if status == "LOST" else None,
+                    }
+                    for status in ("LOST", "NEEDS_RESPONSE")
+                ]
+            )
+        },
+    ),
+    "payments": ("/galaxy/payments", {}),
+    "payments-none": ("/galaxy/payments", {"shop": shop(paymentMethods=[])}),
+    "payments-stripe": (
+        "/galaxy/payments?done=connected",
+        {
+            "shop": shop(
+                paymentMethods=[
+                    payment_method(open=False),
+                    payment_method("stripe", name=LONG, testMode=False, webhookByHand=True),
+                ]
+            )
+        },
     ),
     "tokens-none": ("/galaxy/tokens", {"apiTokens": []}),
     "tokens": (

@@ -138,7 +138,10 @@ def shop(**changes: Any) -> dict[str, Any]:
         "locales": ["zh-CN", "en"],
         "currencies": ["CNY", "USD"],
         "status": "OPEN",
-        "paymentMethods": [{"id": "pm-1", "name": "Sandbox"}, {"id": "pm-2", "name": "Other"}],
+        "paymentMethods": [
+            {"id": "pm-1", "name": "Sandbox", "testMode": True},
+            {"id": "pm-2", "name": "Other", "testMode": False},
+        ],
         **changes,
     }
 

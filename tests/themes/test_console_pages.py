@@ -382,7 +382,7 @@ def test_the_bar_of_a_phone_has_five_words_and_the_rest_behind_the_last() -> Non
     below, sheet = bar.split("<details")
     words = re.compile(r"</svg>\s*([^<]+)<")
     assert words.findall(below) == ["Home", "Orders", "Products", "Settings"]
-    assert words.findall(sheet) == ["More", "Categories", "API tokens", "My shops"]
+    assert words.findall(sheet) == ["More", "Categories", "Ways to pay", "API tokens", "My shops"]
 
 
 def test_a_finished_checklist_says_so_until_it_is_put_away() -> None:
@@ -407,3 +407,41 @@ def test_a_suspended_shop_tells_its_merchant_why_on_every_page() -> None:
     html = opened("settings-suspended", "en")
     assert "Stolen keys" in html
     assert "ShopReopen" not in html
+
+
+def test_a_refused_key_is_told_at_its_field_and_never_repeated() -> None:
+    error = {"path": ["stripe", "secretKey"], "message": "Not accepted", "code": "KEY_REFUSED"}
+    scene = Scene(
+        SCENES["payments"][1],
+        {"paymentMethodCreate": {"paymentMethod": None, "userErrors": [error]}},
+    )
+    typed = {"stripe__secretKey": "sk_test_canary", "stripe__webhookSecret": "whsec_canary"}
+    answer = post(scene, HERE + "/payments", "StripeConnect", **typed)
+    assert answer.status_code == 422
+    assert answer.text.count("Not accepted") == 1
+    assert "canary" not in answer.text
+    [(_, variables)] = scene.calls
+    assert variables == {"stripe": {"secretKey": "sk_test_canary", "webhookSecret": "whsec_canary"}}
+
+
+def test_keys_left_empty_are_sent_as_kept() -> None:
+    scene = Scene(
+        SCENES["payments-stripe"][1],
+        {"paymentMethodUpdate": {"paymentMethod": {"id": "m-stripe"}, "userErrors": []}},
+    )
+    fields = {"id": "m-stripe", "stripe__secretKey": "", "stripe__webhookSecret": "whsec_x"}
+    answer = post(scene, HERE + "/payments", "StripeChange", **fields)
+    assert answer.headers["location"] == HERE + "/payments?done=saved#main"
+    [(_, variables)] = scene.calls
+    assert variables == {"id": "m-stripe", "stripe": {"webhookSecret": "whsec_x"}}
+
+
+def test_a_key_that_was_forgotten_is_asked_for_at_its_field() -> None:
+    error = {"path": ["stripe", "secretKey"], "message": "Needed", "code": "REQUIRED"}
+    scene = Scene(
+        SCENES["payments"][1],
+        {"paymentMethodCreate": {"paymentMethod": None, "userErrors": [error]}},
+    )
+    fields = {"stripe__secretKey": "", "stripe__webhookSecret": ""}
+    answer = post(scene, HERE + "/payments", "StripeConnect", **fields)
+    assert (answer.status_code, answer.text.count("Needed")) == (422, 1)

@@ -28,6 +28,7 @@ _PRODUCT = (
     "translations.*.description",
 )
 _CATEGORY = ("name", "slug", "translations.*.locale", "translations.*.name")
+_STRIPE = ("stripe.secretKey", "stripe.webhookSecret")
 _HERE = "/console/{slug}"
 
 
@@ -175,6 +176,25 @@ PAGES: tuple[Page, ...] = (
         ),
         Form("ShopClose", success=_HERE + "/settings?done=closed#main"),
         Form("ShopReopen", success=_HERE + "/settings?done=reopened#main"),
+    ),
+    _page(
+        "payments",
+        "/payments",
+        Form(
+            "StripeConnect",
+            fields=_STRIPE,
+            secret=frozenset(_STRIPE),
+            success=_HERE + "/payments?done=connected#main",
+        ),
+        Form(
+            "StripeChange",
+            fields=("id", *_STRIPE),
+            secret=frozenset(_STRIPE),
+            success=_HERE + "/payments?done=saved#main",
+        ),
+        Form("MethodOpen", fields=("id",), success=_HERE + "/payments?done=saved#main"),
+        Form("MethodClose", fields=("id",), success=_HERE + "/payments?done=saved#main"),
+        Form("MethodRemove", fields=("id",), success=_HERE + "/payments?done=deleted#main"),
     ),
     _page(
         "tokens",
