@@ -39,14 +39,20 @@ class PaymentMethod:
 class StripeKeysInput:
     """Keys of the merchant's own Stripe account. They are never answered again."""
 
-    secret_key: str = described(
-        "A secret key (sk_…) or a restricted one (rk_…); empty keeps the one that is there.",
+    secret_key: str = described("A secret key (sk_…) or a restricted one (rk_…).")
+    webhook_secret: str = described(
+        "The signing secret (whsec_…) of an endpoint made by hand; empty: we make the endpoint.",
         default="",
     )
+
+
+@input_type
+class StripeKeysUpdateInput:
+    """Other keys of the same Stripe account; what is empty stays as it is."""
+
+    secret_key: str = described("A secret key (sk_…) or a restricted one (rk_…).", default="")
     webhook_secret: str = described(
-        "The signing secret (whsec_…) of an endpoint made by hand; empty keeps the one that is"
-        " there, or has the endpoint made.",
-        default="",
+        "The signing secret (whsec_…) of an endpoint made by hand.", default=""
     )
 
 
@@ -121,7 +127,7 @@ class PaymentMethodMutation:
         self,
         info: Info,
         id: MethodId,
-        stripe: Annotated[StripeKeysInput, about("The keys to change.")],
+        stripe: Annotated[StripeKeysUpdateInput, about("The keys to change.")],
     ) -> PaymentMethodUpdatePayload:
         """Changes keys of the connected Stripe account, tried like new ones."""
         context = info.context
@@ -181,7 +187,7 @@ async def payment_methods(context: RequestContext) -> list[PaymentMethod]:
     return [payment_method(context, view) for view in found]
 
 
-def _keys(asked: StripeKeysInput) -> StripeKeys:
+def _keys(asked: StripeKeysInput | StripeKeysUpdateInput) -> StripeKeys:
     return StripeKeys(asked.secret_key, asked.webhook_secret)
 
 

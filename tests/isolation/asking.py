@@ -26,6 +26,9 @@ from graphql import (
     is_leaf_type,
 )
 
+STRIPE_KEY = "sk_test_51Hq8ZtVn3Lr7Xc1Kp5Ws9Hd2Gb6Yf4JaeQmTu0oRi"
+"""A key that the Stripe of these tests knows."""
+
 Path: TypeAlias = tuple[str, ...]
 
 _BY_ARGUMENT = {
@@ -36,14 +39,16 @@ _BY_ARGUMENT = {
 _BY_FIELD = {
     "product": "Product", "variant": "Variant", "category": "Category", "code": "Code",
     "codes": "Code", "job": "Job", "order": "Order", "apiToken": "ApiToken", "upload": "Upload",
-    "payment": "PaymentMethod", "cart": "Cart", "node": "Product", "nodes": "Product", "shop": "Shop",
+    "payment": "PaymentMethod", "cart": "Cart", "node": "Product", "nodes": "Product",
+    "shop": "Shop",
 }  # fmt: skip
 _WORDS = {
     "number": "7Q4M-0XKD-J2",
     "currency": "CNY", "currencyCode": "CNY", "currencies": "CNY", "locale": "zh-CN",
     "locales": "en", "amount": "9.90", "email": "buyer@keystall.test", "key": "account",
     "name": "Name", "value": "Answer", "label": "Label", "markdown": "Text", "options": "One",
-    "reason": "Reason", "contact": "Contact", "notice": "Notice", "policies": "Policies",
+    "secretKey": STRIPE_KEY, "reason": "Reason",
+    "contact": "Contact", "notice": "Notice", "policies": "Policies",
     "themePreset": "harbor", "text": "A-NEW-CODE", "token": "token", "password": "plum tree 19",
 }  # fmt: skip
 _numbers = itertools.count(1)

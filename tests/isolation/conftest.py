@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import asyncpg
@@ -26,10 +26,12 @@ from keystall.tenants.catalog.queries import ProductView
 from keystall.tenants.installation import Installation
 from tests.conftest import Engines
 from tests.isolation import catalogue, filling, shape
+from tests.isolation.asking import STRIPE_KEY
 from tests.isolation.catalogue import Table
 from tests.isolation.filling import Shop
 from tests.isolation.goods import a_full_shop, suspend
 from tests.isolation.leaks import MINE, THEIRS, Shops
+from tests.payments.emulator import emulated
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,15 @@ class Walls:
     tables: dict[str, Table]
     mine: Shop
     theirs: Shop
+
+
+@pytest.fixture(scope="session")
+async def installation(installation: Installation) -> AsyncIterator[Installation]:
+    """The run's installation, its Stripe an emulator that knows one account."""
+    async with emulated() as there:
+        there.account(STRIPE_KEY)
+        settings = installation.settings.model_copy(update={"stripe_url": there.url})
+        yield replace(installation, settings=settings)
 
 
 @pytest.fixture(scope="session")

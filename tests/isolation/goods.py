@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from keystall.graphql.ids import encode
+from keystall.graphql.ids import encode, row_of
 from keystall.platform import clock, database
 from keystall.platform.ids import new_id
 from keystall.platform.tokens import secret_hash
@@ -23,6 +23,11 @@ from keystall.tenants.identity.links import account_token
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
 from keystall.tenants.orders.tokens import order_token
+from keystall.tenants.payments.accounts import (
+    StripeKeys,
+    payment_account_remove,
+    stripe_connect,
+)
 from keystall.tenants.payments.application import apply_callback
 from keystall.tenants.shops.input import ShopChanges, ShopTranslation
 from keystall.tenants.shops.operating import shop_resume, shop_suspend
@@ -43,6 +48,7 @@ from tests.factories import (
     some_codes,
     the_variant,
 )
+from tests.isolation.asking import STRIPE_KEY
 
 
 @dataclass
@@ -104,6 +110,23 @@ async def a_full_shop(installation: Installation, canary: str) -> Goods:
     await _end(installation, goods)
     await _find(installation, goods)
     return goods
+
+
+async def a_stripe_account(installation: Installation, goods: Goods) -> str:
+    """The id of the shop's Stripe account, which is connected if it was not."""
+    async with database.transaction(goods.shop.id) as tx:
+        row = await tx.value(
+            "select id from payment_accounts where provider = 'stripe' and removed_at is null"
+        )
+    if row is None:
+        row = await stripe_connect(installation, goods.shop, StripeKeys(STRIPE_KEY))
+    return encode("PaymentMethod", row)
+
+
+async def no_stripe_account(installation: Installation, goods: Goods) -> None:
+    """The shop has none afterwards."""
+    account = await a_stripe_account(installation, goods)
+    await payment_account_remove(installation, goods.shop.id, row_of("PaymentMethod", account))
 
 
 async def stock(installation: Installation, goods: Goods) -> None:
@@ -220,6 +243,17 @@ async def _end(installation: Installation, goods: Goods) -> None:
         )
         await tx.execute("update api_tokens set expires_at = now() + interval '1 day'")
         await tx.execute("update payments set provider_reference = $1", goods.canary)
+        for status, closed in (("needs_response", None), ("lost", clock.now())):
+            await tx.execute(
+                """
+                insert into disputes (shop_id, id, order_id, taking_id, account_id,
+                  provider_reference, status, reason, amount, currency, opened_at, due_at,
+                  closed_at, asked_at)
+                select shop_id, $1, order_id, id, account_id, $2, $2, $3, amount, currency, now(),
+                  now(), $4, now() from takings where state = 'delivered' limit 1
+                """,
+                new_id(), status, goods.canary, closed,
+            )  # fmt: skip
 
 
 async def suspend(installation: Installation, goods: Goods) -> None:

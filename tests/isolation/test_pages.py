@@ -24,8 +24,10 @@ from tests.isolation.goods import (
     Goods,
     a_cart,
     a_full_shop,
+    a_stripe_account,
     fingerprint,
     fresh_code,
+    no_stripe_account,
     resume,
     stock,
     suspend,
@@ -145,7 +147,12 @@ async def test_the_rightful_owner_is_not_refused_by_any_form(
             await a_cart(shops.installation, goods)
             await fresh_code(shops.installation, goods)
             goods.ids["Order"] = goods.orders["delivered"]
-            await _done(visiting, goods, page, Sheet(page, form))
+            given = goods.again()
+            if form.mutation == "StripeConnect":
+                await no_stripe_account(shops.installation, goods)
+            elif form.mutation in ("StripeChange", "MethodRemove"):
+                given.ids["PaymentMethod"] = await a_stripe_account(shops.installation, goods)
+            await _done(visiting, given, page, Sheet(page, form))
     print(f"{surface} pages: {visiting.tried} forms sent by their owner")
 
 

@@ -13,8 +13,10 @@ from keystall.graphql.executor import Surface
 from tests.isolation.asking import Filled, documents, positions, reached, tells
 from tests.isolation.goods import (
     a_cart,
+    a_stripe_account,
     an_account_link,
     fresh_code,
+    no_stripe_account,
     resume,
     stock,
     suspend,
@@ -130,6 +132,10 @@ async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[An
         await a_cart(shops.installation, goods)
         await fresh_code(shops.installation, goods)
         own = goods.ids | {"Order": goods.orders["delivered"]}
+        if name == "paymentMethodCreate":
+            await no_stripe_account(shops.installation, goods)
+        elif name in ("paymentMethodUpdate", "paymentMethodRemove"):
+            own["PaymentMethod"] = await a_stripe_account(shops.installation, goods)
         filled = Filled(name, own)
         if name == "codesPreview":
             filled = Filled(name, own, ("input", "text"), f"X\nX\n{goods.stocked}\n{'y' * 9000}\n")
@@ -153,7 +159,8 @@ VOCABULARY = frozenset({
     "amount", "batch", "currencies", "currencyCode", "cursor", "date", "defaultCurrency",
     "defaultLocale", "deletedId", "encoding", "endCursor", "formatted", "hint", "key", "kind",
     "locale", "locales", "masked", "message", "methodName", "number", "path",
-    "paymentMethodName", "preset", "purpose", "startCursor", "statusNote", "themePreset", "token",
+    "paymentMethodName", "preset", "purpose", "removedId", "secretKeyEnding", "startCursor",
+    "statusNote", "themePreset", "token", "webhookSecretEnding",
 })  # fmt: skip
 """Texts that are the product's words or numbers, not the merchant's or buyer's."""
 OURS = {
