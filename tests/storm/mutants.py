@@ -65,8 +65,9 @@ def _charge_more(journal: list[Entry]) -> None:
 
 
 def _go_unheard(journal: list[Entry]) -> None:
-    taking = next(entry for entry in journal if entry["takings"])["takings"][0]
-    taking["callbacks"][0]["answered_at"] = None
+    takings = (taking for entry in journal for taking in entry["takings"])
+    told = next(taking for taking in takings if taking["callbacks"])
+    told["callbacks"][0]["answered_at"] = None
 
 
 def _tell_nobody(journal: list[Entry]) -> None:
