@@ -25,6 +25,7 @@ from keystall.tenants.orders.queries import (
     OrderView,
     PaymentView,
     RefundView,
+    TakenView,
 )
 from keystall.tenants.payments.disputes import DisputeView, disputes_of_orders
 from keystall.tenants.stock.listing import StockCount, stock_counts
@@ -105,6 +106,16 @@ async def refunds(context: RequestContext, ids: Rows) -> Mapping[UUID, list[Refu
 async def disputes(context: RequestContext, ids: Rows) -> Mapping[UUID, list[DisputeView]]:
     """The disputes of orders."""
     return await disputes_of_orders(context.reader, context.require_shop().id, ids)
+
+
+async def taken(context: RequestContext, ids: Rows) -> Mapping[UUID, TakenView]:
+    """The payments that delivered orders."""
+    return await orders.taken_of_orders(context.reader, context.require_shop().id, ids)
+
+
+async def refunds_by_id(context: RequestContext, ids: Rows) -> Mapping[UUID, RefundView]:
+    """Refunds, by id."""
+    return await orders.refunds_by_id(context.reader, context.require_shop().id, ids)
 
 
 async def order_codes(context: RequestContext, ids: Rows) -> Mapping[UUID, list[MaskedCode]]:

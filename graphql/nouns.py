@@ -120,6 +120,16 @@ class RefundStatus(Enum):
     REQUESTED = value("requested", "On its way.")
     SUCCEEDED = value("succeeded", "The provider sent the money back.")
     DUE = value("due", "The merchant sends the money back by hand.")
+    WITHDRAWN = value("withdrawn", "Nothing goes back: the payment was accepted after all.")
+
+
+@enum_type
+class RefundedState(Enum):
+    """How much of what a delivered order was paid with goes back. The codes stay with the buyer."""
+
+    NONE = value("none", "Nothing.")
+    PARTLY = value("partly", "A part of it.")
+    WHOLLY = value("wholly", "All of it.")
 
 
 @object_type

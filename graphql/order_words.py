@@ -10,8 +10,10 @@ def event_message(event: OrderEventView, locale: str) -> str:
     """One event of the timeline; why, where it tells."""
     key = f"event.{event.kind}"
     told = worded(key if known(key) else "event.other", locale)
-    reason = event.data.get("reason")
-    return _together(told, _reason(str(reason), locale), locale) if reason else told
+    reason, note = event.data.get("reason"), event.data.get("note")
+    if reason:
+        told = _together(told, _reason(str(reason), locale), locale)
+    return _together(told, _said(str(note), locale), locale) if note else told
 
 
 def status_note(refunds: Sequence[RefundView], locale: str) -> str | None:
@@ -19,7 +21,14 @@ def status_note(refunds: Sequence[RefundView], locale: str) -> str | None:
     if not refunds:
         return None
     last = refunds[-1]
-    return _together(_reason(last.reason, locale), worded(f"refund.{last.state}", locale), locale)
+    state = "by_hand" if last.by_hand and last.state == "succeeded" else last.state
+    told = _together(_reason(last.reason, locale), worded(f"refund.{state}", locale), locale)
+    return _together(told, _said(last.note, locale), locale) if last.note else told
+
+
+def refund_reason(reason: str, locale: str) -> str:
+    """Why money goes back."""
+    return _reason(reason, locale)
 
 
 def payment_name(provider: str, locale: str) -> str:
@@ -36,6 +45,11 @@ def dispute_reason(reason: str, locale: str) -> str:
     """Why a buyer disputes a payment, from the provider's word for it."""
     key = f"disputed.{reason}"
     return worded(key if known(key) else "disputed.other", locale)
+
+
+def _said(note: str, locale: str) -> str:
+    """The seller's own words, marked as such."""
+    return worded("said", locale, {"note": note})
 
 
 def _reason(reason: str, locale: str) -> str:

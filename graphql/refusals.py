@@ -60,6 +60,8 @@ CODES: Mapping[str, str] = {
     "WEBHOOK_RIGHTS": "The key may not make a webhook endpoint: make it by hand.",
     "WEBHOOK_REFUSED": "The provider would not make a webhook endpoint: make it by hand.",
     "IN_USE": "Something still needs it.",
+    # Orders.
+    "ABOVE_PAYMENT": "It is more than what is left of the payment.",
     # Codes.
     "BAD_LINES": "Some lines are no codes, and skipping them was not asked for.",
     "NOTHING_NEW": "No line has a new code.",

@@ -31,7 +31,11 @@ CodeErrorCode = error_codes(
     "ENCODING_UNKNOWN", "CODE_SOLD", "CODE_RESERVED", "IDEMPOTENCY_MISMATCH", "KEYS_DESTROYED",
 )  # fmt: skip
 JobErrorCode = error_codes("JobErrorCode", "a job", "NOT_FOUND", "CONFLICT")
-OrderErrorCode = error_codes("OrderErrorCode", "an order", "INVALID", "NOT_FOUND", "CONFLICT")
+OrderErrorCode = error_codes(
+    "OrderErrorCode", "an order",
+    "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "CONFLICT", "SOLD_OUT", "AMOUNT_INVALID",
+    "ABOVE_PAYMENT", "IDEMPOTENCY_MISMATCH",
+)  # fmt: skip
 PaymentMethodErrorCode = error_codes(
     "PaymentMethodErrorCode", "a way to pay",
     "REQUIRED", "INVALID", "NOT_FOUND", "TAKEN", "CONFLICT", "PLACEHOLDER", "KEY_REFUSED",

@@ -12,13 +12,33 @@ from keystall.graphql.admin.families import OrderUserError
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, enum_type, object_type, resolver, value
 from keystall.graphql.ids import encode, row_of
-from keystall.graphql.nouns import Node, OrderBuyerField, OrderEvent, OrderStatus, RefundStatus
-from keystall.graphql.order_words import dispute_reason, event_message, payment_name, status_note
+from keystall.graphql.nouns import (
+    Node,
+    OrderBuyerField,
+    OrderEvent,
+    OrderStatus,
+    RefundedState,
+    RefundStatus,
+)
+from keystall.graphql.order_words import (
+    dispute_reason,
+    event_message,
+    payment_name,
+    refund_reason,
+    status_note,
+)
 from keystall.graphql.refusals import attempted
 from keystall.graphql.relay import Connection, connection, decode_row, page_size
 from keystall.graphql.scalars import Money, money
-from keystall.tenants.orders.queries import OrderLineView, OrderView, orders_page
-from keystall.tenants.orders.service import resend_order
+from keystall.tenants.orders.queries import (
+    OrderLineView,
+    OrderView,
+    RefundView,
+    orders_page,
+    refunds_page,
+)
+from keystall.tenants.orders.service import cancel_order, resend_order
+from keystall.tenants.payments.refunding import refunded_of
 
 
 @enum_type
@@ -48,14 +68,28 @@ class Payment:
 
 
 @object_type
-class Refund:
-    """Money sent back to a buyer."""
+class Refund(Node):
+    """Money sent back to a buyer, or to be sent back."""
 
-    id: strawberry.ID = described("Opaque id.")
+    view: strawberry.Private[RefundView]
     amount: Money = described("How much.")
     status: RefundStatus = described("How far it is.")
     reason: str = described("Why it was decided, for programs, such as sold_out.")
+    message: str = described("Why it was decided, for people, in the language of the request.")
+    note: str = described("What the merchant wrote for the buyer; empty where nothing.")
+    problem: str = described("The provider's own reason for not sending it; empty where none.")
+    by_hand: bool = described("Whether the merchant sent it past the provider.")
+    bought_nothing: bool = described(
+        "Whether this is all of a payment that bought nothing: late, doubled, or of a wrong amount"
+        " or currency. While due, it may be accepted instead."
+    )
     created_at: datetime = described("When it was decided.")
+
+    @resolver
+    async def order(self, info: Info) -> "Order | None":
+        """The order it is about."""
+        found = await info.context.load(loads.orders_by_id, self.view.order_id)
+        return order(info.context, found) if found else None
 
 
 @enum_type
@@ -193,16 +227,21 @@ class Order(Node):
     async def refunds(self, info: Info) -> list[Refund]:
         """Money sent back, or to be sent back."""
         found = await info.context.load(loads.refunds, self.view.id) or []
-        return [
-            Refund(
-                id=encode("Refund", refund.id),
-                amount=money(refund.amount, refund.currency, info.context.locale),
-                status=RefundStatus(refund.state),
-                reason=refund.reason,
-                created_at=refund.created_at,
-            )
-            for refund in found
-        ]
+        return [refund(info.context, view) for view in found]
+
+    @resolver
+    async def refunded_state(self, info: Info) -> RefundedState:
+        """How much of what it was paid with goes back."""
+        return RefundedState(refunded_of(await info.context.load(loads.taken, self.view.id)))
+
+    @resolver
+    async def refundable(self, info: Info) -> Money | None:
+        """What is left of its payment to refund; null where no payment delivered it, or nothing
+        is left."""
+        taken = await info.context.load(loads.taken, self.view.id)
+        if taken is None or taken.amount == taken.refunded:
+            return None
+        return money(taken.amount - taken.refunded, taken.currency, info.context.locale)
 
     @resolver
     async def disputes(self, info: Info) -> list[Dispute]:
@@ -244,8 +283,31 @@ class OrderResendPayload:
 
 
 @object_type
+class OrderCancelPayload:
+    """The answer to orderCancel."""
+
+    order: Order | None = described("The order as it is now; null where it was refused.")
+    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
 class OrderMutation:
     """What a merchant does with orders."""
+
+    @resolver
+    async def order_cancel(
+        self, info: Info, id: Annotated[strawberry.ID, about("The order.")]
+    ) -> OrderCancelPayload:
+        """Cancels an order that is not paid, and frees its goods."""
+        context, row = info.context, row_of("Order", id)
+        call = cancel_order(
+            context.installation, context.require_shop().id, row, actor=context.actor
+        )
+        _, errors = await attempted(context, call, OrderUserError)
+        found = None if errors else await context.load(loads.orders_by_id, row)
+        return OrderCancelPayload(
+            order=order(context, found) if found else None, user_errors=errors
+        )
 
     @resolver
     async def order_resend(
@@ -279,6 +341,50 @@ def order(context: RequestContext, view: OrderView) -> Order:
         locale=view.locale,
         buyer_fields=[OrderBuyerField(**answer) for answer in view.buyer_fields],
         total=money(view.total, view.currency, context.locale),
+    )
+
+
+def refund(context: RequestContext, view: RefundView) -> Refund:
+    """A refund."""
+    return Refund(
+        id=encode("Refund", view.id),
+        view=view,
+        amount=money(view.amount, view.currency, context.locale),
+        status=RefundStatus(view.state),
+        reason=view.reason,
+        message=refund_reason(view.reason, context.locale),
+        note=view.note,
+        problem=view.problem,
+        by_hand=view.by_hand,
+        bought_nothing=view.bought_nothing,
+        created_at=view.created_at,
+    )
+
+
+async def refunds_connection(
+    context: RequestContext,
+    first: int | None,
+    *,
+    after: str | None,
+    status: RefundStatus | None,
+    bought_nothing: bool | None,
+) -> Connection[Refund]:
+    """A page of refunds, newest first."""
+    size = page_size(first)
+    rows = await refunds_page(
+        context.reader,
+        context.require_shop().id,
+        status=status.value if status else None,
+        bought_nothing=bought_nothing,
+        after=decode_row(after),
+        limit=size + 1,
+    )
+    return connection(
+        rows,
+        size,
+        after=after,
+        node=lambda row: refund(context, row),
+        key=lambda row: (str(row.id),),
     )
 
 

@@ -24,9 +24,18 @@ from keystall.graphql.admin.code_import import CodeMutation
 from keystall.graphql.admin.codes import Code, code, codes
 from keystall.graphql.admin.home import Checklist, ChecklistMutation, Dashboard
 from keystall.graphql.admin.jobs import Job, JobMutation, job_of
-from keystall.graphql.admin.orders import Order, OrderMutation, order, orders_connection
+from keystall.graphql.admin.orders import (
+    Order,
+    OrderMutation,
+    Refund,
+    order,
+    orders_connection,
+    refund,
+    refunds_connection,
+)
 from keystall.graphql.admin.payment_methods import PaymentMethodMutation
 from keystall.graphql.admin.products import CatalogMutation
+from keystall.graphql.admin.refunds import RefundMutation
 from keystall.graphql.admin.shop import (
     ApiToken,
     Shop,
@@ -39,7 +48,7 @@ from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, object_type, resolver
 from keystall.graphql.errors import bad_input
 from keystall.graphql.ids import decode, encode, row_of
-from keystall.graphql.nouns import Id, Ids, Node, OrderStatus, checked_ids
+from keystall.graphql.nouns import Id, Ids, Node, OrderStatus, RefundStatus, checked_ids
 from keystall.graphql.relay import (
     After,
     Connection,
@@ -204,6 +213,23 @@ class Query:
         return await _order(info.context, row_of("Order", id))
 
     @resolver
+    async def refunds(
+        self,
+        info: Info,
+        first: First = 20,
+        after: After = None,
+        status: Annotated[RefundStatus | None, about("Only those in this state.")] = None,
+        bought_nothing: Annotated[
+            bool | None,
+            about("True: only those of payments that bought nothing; false: only the others."),
+        ] = None,
+    ) -> Connection[Refund]:
+        """Refunds, newest first."""
+        return await refunds_connection(
+            info.context, first, after=after, status=status, bought_nothing=bought_nothing
+        )
+
+    @resolver
     async def job(self, info: Info, id: Annotated[strawberry.ID, about("The job.")]) -> Job | None:
         """One job by its id."""
         return await job_of(info.context, row_of("Job", id))
@@ -256,6 +282,7 @@ class Mutation(
     JobMutation,
     OrderMutation,
     PaymentMethodMutation,
+    RefundMutation,
 ):
     """What a merchant can do."""
 
@@ -309,6 +336,11 @@ async def _order(context: RequestContext, row: UUID) -> Order | None:
     return order(context, found) if found else None
 
 
+async def _refund(context: RequestContext, row: UUID) -> Refund | None:
+    found = await context.load(loads.refunds_by_id, row)
+    return refund(context, found) if found else None
+
+
 async def _code(context: RequestContext, row: UUID) -> Code | None:
     found = await context.load(codes, row)
     return code(found) if found else None
@@ -329,6 +361,7 @@ _NODES: dict[str, Callable[[RequestContext, UUID], Awaitable[Node | None]]] = {
     "Variant": _variant,
     "Category": _category,
     "Order": _order,
+    "Refund": _refund,
     "Code": _code,
     "Job": job_of,
     "Shop": _shop,

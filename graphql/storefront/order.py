@@ -11,14 +11,21 @@ from keystall.graphql import loads
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import described, object_type, resolver
 from keystall.graphql.ids import encode
-from keystall.graphql.nouns import OrderBuyerField, OrderEvent, OrderStatus, RefundStatus
-from keystall.graphql.order_words import event_message, payment_name, status_note
+from keystall.graphql.nouns import (
+    OrderBuyerField,
+    OrderEvent,
+    OrderStatus,
+    RefundedState,
+    RefundStatus,
+)
+from keystall.graphql.order_words import event_message, payment_name, refund_reason, status_note
 from keystall.graphql.refusals import UserError, error_codes
 from keystall.graphql.scalars import URL, Money, money
 from keystall.graphql.storefront.shop import Shop, shop
 from keystall.tenants.delivery.service import MaskedCode, reveal_order_codes
 from keystall.tenants.orders.queries import OrderLineView, OrderView, order_by_id
 from keystall.tenants.orders.tokens import order_of_token, order_token
+from keystall.tenants.payments.refunding import refunded_of
 from keystall.tenants.payments.service import start_payment
 from keystall.tenants.stock.sealing import KeysDestroyed
 
@@ -97,6 +104,9 @@ class Refund:
 
     amount: Money = described("How much.")
     status: RefundStatus = described("How far it is.")
+    reason: str = described("Why, in the language of the request.")
+    note: str = described("What the seller writes about it; empty where nothing.")
+    by_hand: bool = described("Whether the seller sent it past the provider.")
     created_at: datetime = described("When it was decided.")
 
 
@@ -174,10 +184,18 @@ class Order:
             Refund(
                 amount=money(refund.amount, refund.currency, info.context.locale),
                 status=RefundStatus(refund.state),
+                reason=refund_reason(refund.reason, info.context.locale),
+                note=refund.note,
+                by_hand=refund.by_hand,
                 created_at=refund.created_at,
             )
             for refund in found
         ]
+
+    @resolver
+    async def refunded_state(self, info: Info) -> RefundedState:
+        """How much of what it was paid with goes back; the codes stay with the buyer."""
+        return RefundedState(refunded_of(await info.context.load(loads.taken, self.view.id)))
 
     @resolver
     async def timeline(self, info: Info) -> list[OrderEvent]:

@@ -1,9 +1,9 @@
 """Which accounts an event of money touches. Pure; amounts in minor units.
 
 Accounts: `provider:<name>` is what the provider holds for the shop, `fees` what it kept,
-`sales` what was earned, `buyers` what is owed back, `disputes` what buyers' banks have taken.
-Debits are above zero, credits below; every posting sums to zero. A provider keeps its fee when
-money goes back, as gateways do.
+`sales` what was earned, `buyers` what is owed back, `disputes` what buyers' banks have taken,
+`outside` what passed through the merchant's own hands. Debits are above zero, credits below; every
+posting sums to zero. A provider keeps its fee when money goes back, as gateways do.
 """
 
 from collections.abc import Sequence
@@ -35,6 +35,21 @@ def unearned(provider: str, amount: int, fee: int) -> list[Entry]:
 def owed(amount: int) -> list[Entry]:
     """Money that was earned and is owed back."""
     return _told(Entry("sales", amount), Entry("buyers", -amount))
+
+
+def accepted(amount: int) -> list[Entry]:
+    """Money that was owed back and is earned after all."""
+    return _told(Entry("buyers", amount), Entry("sales", -amount))
+
+
+def sale_outside(amount: int) -> list[Entry]:
+    """Goods that were delivered on the merchant's word: paid past every provider."""
+    return _told(Entry("outside", amount), Entry("sales", -amount))
+
+
+def refund_outside(amount: int) -> list[Entry]:
+    """Money owed back that the merchant paid back past the provider, who still has it."""
+    return _told(Entry("buyers", amount), Entry("outside", -amount))
 
 
 def refund(provider: str, amount: int) -> list[Entry]:

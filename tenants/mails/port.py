@@ -9,7 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from keystall.platform.money import Money
-from keystall.tenants.payments.settlement import ReturnReason
+from keystall.tenants.payments.refunding import RefundReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,10 @@ class OrderRefunded:
     number: str
     token: str
     amount: Money
-    reason: ReturnReason
+    reason: RefundReason
+    said: str = ""
+    """What the seller wrote; empty where nothing."""
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ class MerchantRefundDue:
     number: str
     buyer: str
     amount: Money
-    reason: ReturnReason
+    reason: RefundReason
 
 
 @dataclass(frozen=True, slots=True)

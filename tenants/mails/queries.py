@@ -79,6 +79,8 @@ async def order_refunded(
         token=order_token(installation.keys, shop, back["order_id"]),
         amount=Money(back["amount"], back["currency"]),
         reason=back["reason"],
+        said=back["note"],
+        by_hand=back["by_hand"],
     )
     return [Post(found["email"], known_locale(found["locale"]), letter, back["order_id"])]
 

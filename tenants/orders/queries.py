@@ -80,8 +80,22 @@ class PaymentView:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenView:
+    """What delivered an order, and how much of it went back or is on its way. Minor units."""
+
+    order_id: UUID
+    amount: int
+    refunded: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class RefundView:
-    """Money sent back, or to be sent back; `state`: requested, succeeded or due."""
+    """Money sent back, or to be sent back; `state`: see `payments/refunding.py`.
+
+    `note`: the merchant's words for the buyer; `by_hand`: sent past the provider; `bought_nothing`:
+    all of a payment that bought nothing.
+    """
 
     id: UUID
     order_id: UUID
@@ -90,10 +104,19 @@ class RefundView:
     reason: str
     state: str
     problem: str
+    note: str
+    by_hand: bool
+    bought_nothing: bool
     created_at: datetime
     settled_at: datetime | None
 
 
+_REFUND = """
+refunds.id, refunds.order_id, refunds.amount, refunds.currency, refunds.reason, refunds.state,
+refunds.problem, refunds.note, by_hand, takings.state = 'returned' as bought_nothing,
+refunds.created_at, refunds.settled_at
+from refunds join takings on takings.shop_id = $1 and takings.id = taking_id
+"""
 _ORDER = ", ".join(OrderView.__slots__)
 
 
@@ -196,13 +219,62 @@ async def refunds_of_orders(
 ) -> dict[UUID, list[RefundView]]:
     """The refunds of each order, oldest first."""
     rows = await db.rows(
-        """
-        select id, order_id, amount, currency, reason, state, problem, created_at, settled_at
-        from refunds where shop_id = $1 and order_id = any($2::uuid[]) order by order_id, id
-        """,
+        f"select {_REFUND} where refunds.shop_id = $1 and refunds.order_id = any($2::uuid[])"
+        " order by refunds.order_id, refunds.id",
         shop, orders,
     )  # fmt: skip
     return _by_order(rows, RefundView)
+
+
+async def refunds_page(
+    db: Reads,
+    shop: UUID,
+    *,
+    status: str | None = None,
+    bought_nothing: bool | None = None,
+    after: UUID | None = None,
+    limit: int,
+) -> list[RefundView]:
+    """Refunds, newest first. `bought_nothing`: only those of payments that bought nothing, or only
+    the others."""
+    rows = await db.rows(
+        f"""
+        select {_REFUND} where refunds.shop_id = $1
+          and ($2::uuid is null or refunds.id < $2)
+          and ($3::text is null or refunds.state = $3)
+          and ($4::boolean is null or (takings.state = 'returned') = $4)
+        order by refunds.id desc limit $5
+        """,
+        shop, after, status, bought_nothing, limit,
+    )  # fmt: skip
+    return [RefundView(**row) for row in rows]
+
+
+async def refunds_by_id(db: Reads, shop: UUID, refunds: Sequence[UUID]) -> dict[UUID, RefundView]:
+    """Refunds of this shop by id; ids it has not are left out."""
+    rows = await db.rows(
+        f"select {_REFUND} where refunds.shop_id = $1 and refunds.id = any($2::uuid[])",
+        shop, refunds,
+    )  # fmt: skip
+    return {row["id"]: RefundView(**row) for row in rows}
+
+
+async def count_refunds_due(db: Reads, shop: UUID) -> int:
+    """How many refunds wait for the merchant's hand."""
+    count: int = await db.value(
+        "select count(*) from refunds where shop_id = $1 and state = 'due'", shop
+    )
+    return count
+
+
+async def taken_of_orders(db: Reads, shop: UUID, orders: Sequence[UUID]) -> dict[UUID, TakenView]:
+    """The payment that delivered each order; orders that no payment delivered are left out."""
+    rows = await db.rows(
+        "select order_id, amount, refunded, currency from takings where shop_id = $1"
+        " and order_id = any($2::uuid[]) and state = 'delivered'",
+        shop, orders,
+    )  # fmt: skip
+    return {row["order_id"]: TakenView(**row) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

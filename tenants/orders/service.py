@@ -25,11 +25,13 @@ async def expire_order(installation: Installation, shop: UUID, item: UUID) -> No
             await _have_checked(tx, shop, order)
 
 
-async def cancel_order(installation: Installation, shop: UUID, order: UUID) -> None:
-    """Cancels an unpaid order for its buyer. Refuses one that is past it."""
+async def cancel_order(
+    installation: Installation, shop: UUID, order: UUID, *, actor: str = "buyer"
+) -> None:
+    """Cancels an unpaid order for its buyer, or its merchant. Refuses one that is past it."""
     async with writing(installation, shop) as tx:
-        if not await _end_hold(tx, shop, order, status="canceled", actor="buyer"):
-            raise refuse("CONFLICT", "token")
+        if not await _end_hold(tx, shop, order, status="canceled", actor=actor):
+            raise refuse("CONFLICT", "token" if actor == "buyer" else "id")
 
 
 async def _end_hold(tx: Writing, shop: UUID, order: UUID, *, status: str, actor: str) -> bool:

@@ -6,6 +6,10 @@ pending ─┬─> delivered
                        └─> refunding ─┬─> refunded    (paid late, sold out)
                                       └─> refund_due  (the provider cannot send it back,
                                                      or a bank would not have it)
+
+A refund that is due may be tried again (refunding), paid by hand (refunded), or withdrawn because
+the merchant delivers for it after all (delivered). What is refunded of a delivered order leaves it
+delivered: the codes stay with the buyer.
 """
 
 from typing import Literal, get_args
@@ -21,7 +25,7 @@ _MOVES: dict[OrderStatus, frozenset[OrderStatus]] = {
     "expired": frozenset({"delivered", "refunding"}),
     "canceled": frozenset({"delivered", "refunding"}),
     "refunding": frozenset({"refunded", "refund_due"}),
-    "refund_due": frozenset({"refunded"}),
+    "refund_due": frozenset({"refunded", "refunding", "delivered"}),
     "delivered": frozenset(),
     "refunded": frozenset({"refund_due"}),
 }

@@ -23,16 +23,11 @@ from keystall.tenants.ledger.service import post as post_ledger
 from keystall.tenants.orders.events import record
 from keystall.tenants.outbox.claims import claim
 from keystall.tenants.payments.disputes import apply_dispute
+from keystall.tenants.payments.handing_over import find_goods, hand_over
 from keystall.tenants.payments.refunds import Refunded, apply_refund
 from keystall.tenants.payments.service import provider_of
 from keystall.tenants.payments.settlement import Asked, Deliver, Return, settle
-from keystall.tenants.stock.allocation import Wanted, free, reserve, sell
 from keystall.tenants.writing import Writing, writing
-
-
-class GoodsMissing(Exception):
-    """An order that waits for payment does not hold what it should: nothing is applied."""
-
 
 _FIRST_CHECK = timedelta(seconds=30)
 
@@ -184,7 +179,7 @@ async def _apply_payment(
     asked = Asked(order["status"], order["amount"], order["currency"], order["paid"])
     match settle(asked, notice["amount"], notice["currency"]):
         case Deliver(held=held):
-            if held or await _find_goods(tx, shop, order["id"]):
+            if held or await find_goods(tx, shop, order["id"]):
                 await _deliver(tx, arrived)
             else:
                 await _give_back(tx, arrived, Return("sold_out"))
@@ -274,20 +269,6 @@ async def _failed(tx: Writing, shop: UUID, order: Row) -> str | None:
     return None
 
 
-async def _find_goods(tx: Writing, shop: UUID, order: UUID) -> bool:
-    """Reserves goods anew for an order whose hold has ended: all of them, or none."""
-    lines = await tx.rows(
-        "select id, variant_id, quantity from order_lines where shop_id = $1 and order_id = $2",
-        shop, order,
-    )  # fmt: skip
-    missing = await reserve(
-        tx, shop, [Wanted(line["id"], line["variant_id"], line["quantity"]) for line in lines]
-    )
-    if missing:
-        await free(tx, shop, order)
-    return not missing
-
-
 async def _take(tx: Writing, arrived: _Arrived, state: str) -> None:
     notice, order = arrived.notice, arrived.order
     await tx.execute(
@@ -313,25 +294,9 @@ async def _take(tx: Writing, arrived: _Arrived, state: str) -> None:
 async def _deliver(tx: Writing, arrived: _Arrived) -> None:
     shop, order_id = arrived.shop, arrived.order["id"]
     await _take(tx, arrived, "delivered")
-    sold = await sell(tx, shop, order_id)
-    ordered = await tx.value(
-        "select sum(quantity) from order_lines where shop_id = $1 and order_id = $2",
-        shop, order_id,
-    )  # fmt: skip
-    if sold != ordered:
-        raise GoodsMissing(f"{sold} of {ordered} codes are held for order {order_id}")
-    await tx.execute(
-        "update orders set status = 'delivered', paid_at = now(), delivered_at = now()"
-        " where shop_id = $1 and id = $2",
-        shop, order_id,
-    )  # fmt: skip
     await record(tx, shop, order_id, "order.paid", actor="provider")
-    await record(tx, shop, order_id, "order.delivered", actor="system")
-    await tx.post("mail.order_delivered", order_id)
+    await hand_over(tx, shop, order_id)
     await tx.post("mail.merchant_order", order_id)
-    for variant in await _sold_out_by(tx, shop, order_id):
-        await tx.post("mail.merchant_sold_out", variant)
-    tx.announce(f"order:{order_id}")
 
 
 async def _give_back(tx: Writing, arrived: _Arrived, verdict: Return) -> None:
@@ -357,19 +322,3 @@ async def _give_back(tx: Writing, arrived: _Arrived, verdict: Return) -> None:
     )
     await tx.post("refund.send", refund_id)
     tx.announce(f"order:{order['id']}")
-
-
-async def _sold_out_by(tx: Writing, shop: UUID, order: UUID) -> list[UUID]:
-    rows = await tx.rows(
-        """
-        select variant_id from order_lines where shop_id = $1 and order_id = $2
-          and not exists (select from codes where codes.shop_id = $1
-            and codes.variant_id = order_lines.variant_id and state = 'available')
-          -- Once is enough while the last of the held codes are being paid for.
-          and not exists (select from outbox where outbox.shop_id = $1
-            and outbox.kind = 'mail.merchant_sold_out' and subject_id = order_lines.variant_id
-            and outbox.created_at > now() - interval '1 hour')
-        """,
-        shop, order,
-    )  # fmt: skip
-    return [row["variant_id"] for row in rows]

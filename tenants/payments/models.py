@@ -98,7 +98,10 @@ class Taking(Model):
 
 
 class Refund(Model):
-    """Money on its way back: requested, succeeded, or due by the merchant's hand."""
+    """Money on its way back; `state`: see `refunding.py`.
+
+    `note` is what the merchant wrote for the buyer; `by_hand`: it went back past the provider.
+    """
 
     id = fields.UUIDField(primary_key=True)
     shop_id = fields.UUIDField()
@@ -109,6 +112,9 @@ class Refund(Model):
     reason = fields.TextField()
     state = fields.TextField()
     problem = fields.TextField(default="")
+    note = fields.TextField(default="")
+    actor = fields.TextField(default="system")
+    by_hand = fields.BooleanField(default=False)
     provider_reference = fields.TextField(null=True)
     created_at = fields.DatetimeField(auto_now_add=True)
     settled_at = fields.DatetimeField(null=True)

@@ -38,7 +38,8 @@ _BY_ARGUMENT = {
 }  # fmt: skip
 _BY_FIELD = {
     "product": "Product", "variant": "Variant", "category": "Category", "code": "Code",
-    "codes": "Code", "job": "Job", "order": "Order", "apiToken": "ApiToken", "upload": "Upload",
+    "codes": "Code", "job": "Job", "order": "Order", "refund": "Refund",
+    "apiToken": "ApiToken", "upload": "Upload",
     "payment": "PaymentMethod", "cart": "Cart", "node": "Product", "nodes": "Product",
     "shop": "Shop",
 }  # fmt: skip

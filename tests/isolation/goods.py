@@ -22,6 +22,7 @@ from keystall.tenants.checkout.completion import cart_complete
 from keystall.tenants.identity.links import account_token
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
+from keystall.tenants.orders.service import cancel_order
 from keystall.tenants.orders.tokens import order_token
 from keystall.tenants.payments.accounts import (
     StripeKeys,
@@ -254,6 +255,7 @@ async def _end(installation: Installation, goods: Goods) -> None:
                 """,
                 new_id(), status, goods.canary, closed,
             )  # fmt: skip
+        await tx.execute("update refunds set note = $1, problem = $1", goods.canary)
 
 
 async def suspend(installation: Installation, goods: Goods) -> None:
@@ -275,6 +277,20 @@ async def _look_again(goods: Goods) -> None:
         found = await shop_by_id(tx, goods.shop.id)
     assert found is not None
     goods.shop = found
+
+
+async def a_due_refund(installation: Installation, goods: Goods) -> None:
+    """Names a refund that waits for the merchant's hand, of an order that waits no more."""
+    await buy(installation, goods, "due", 1)
+    order = goods.rows["Order"]
+    await cancel_order(installation, goods.shop.id, order)
+    async with writing(installation, goods.shop.id) as tx:
+        refund = await tx.value(
+            "update refunds set state = 'due', note = $2, problem = $2 where order_id = $1"
+            " returning id",
+            order, goods.canary,
+        )  # fmt: skip
+    goods.name("Refund", refund)
 
 
 async def an_account_link(installation: Installation, goods: Goods) -> str:

@@ -13,8 +13,10 @@ from keystall.graphql.executor import Surface
 from tests.isolation.asking import Filled, documents, positions, reached, tells
 from tests.isolation.goods import (
     a_cart,
+    a_due_refund,
     a_stripe_account,
     an_account_link,
+    buy,
     fresh_code,
     no_stripe_account,
     resume,
@@ -136,6 +138,12 @@ async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[An
             await no_stripe_account(shops.installation, goods)
         elif name in ("paymentMethodUpdate", "paymentMethodRemove"):
             own["PaymentMethod"] = await a_stripe_account(shops.installation, goods)
+        if surface == "admin" and name in ("orderCancel", "orderComplete"):
+            await buy(shops.installation, goods, "pending", 1)
+            own["Order"] = goods.orders["pending"]
+        if name.startswith("refund"):
+            await a_due_refund(shops.installation, goods)
+            own["Refund"] = goods.ids["Refund"]
         filled = Filled(name, own)
         if name == "codesPreview":
             filled = Filled(name, own, ("input", "text"), f"X\nX\n{goods.stocked}\n{'y' * 9000}\n")

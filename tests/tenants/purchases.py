@@ -28,7 +28,7 @@ class Purchase:
 
     async def stock(self, *codes: str) -> None:
         async with writing(self.installation, self.shop.id) as tx:
-            product, batch = new_id(), new_id()
+            product = new_id()
             await tx.execute(
                 "insert into products (shop_id, id, slug, name, status)"
                 " values ($1, $2, $3, 'Steam card', 'active')",
@@ -43,6 +43,15 @@ class Purchase:
                 " values ($1, $2, 'CNY', 990)",
                 self.shop.id, self.variant,
             )  # fmt: skip
+            self.account = await tx.value(
+                "select id from payment_accounts where shop_id = $1", self.shop.id
+            )
+        await self.restock(*codes)
+
+    async def restock(self, *codes: str) -> None:
+        """More codes of the same product."""
+        async with writing(self.installation, self.shop.id) as tx:
+            batch = new_id()
             await tx.execute(
                 "insert into batches (shop_id, id, variant_id, source) values ($1, $2, $3, 'test')",
                 self.shop.id, batch, self.variant,
@@ -57,9 +66,6 @@ class Purchase:
                     cipher.seal_code(self.variant, code, text), cipher.version,
                     cipher.lookup(self.variant, text),
                 )  # fmt: skip
-            self.account = await tx.value(
-                "select id from payment_accounts where shop_id = $1", self.shop.id
-            )
 
     async def order(
         self,

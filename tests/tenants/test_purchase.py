@@ -21,7 +21,7 @@ from keystall.tenants.delivery.service import codes_of_order, reveal_order_codes
 from keystall.tenants.errors import Refused
 from keystall.tenants.installation import Installation
 from keystall.tenants.orders.service import cancel_order
-from keystall.tenants.payments.application import GoodsMissing
+from keystall.tenants.payments.handing_over import GoodsMissing
 from keystall.tenants.payments.refunds import send_refund
 from keystall.tenants.payments.service import start_payment
 from tests.factories import a_shop

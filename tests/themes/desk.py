@@ -237,8 +237,24 @@ def dashboard(*, busy: bool) -> dict[str, Any]:
             {"date": str(first + timedelta(days=at)), "count": at * 7 % 11 if busy else 0}
             for at in range(30)
         ],
-        "ordersToDo": 2 if busy else 0,
+        "attention": 2 if busy else 0,
         "lowStock": [variant(stock={"available": 0, "reserved": 0, "sold": 9})] if busy else [],
+    }
+
+
+def refund(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "r-1",
+        "amount": money("9.90"),
+        "status": "DUE",
+        "message": "The order was paid twice.",
+        "note": "",
+        "problem": "NOT_ENOUGH_BALANCE",
+        "byHand": False,
+        "boughtNothing": True,
+        "createdAt": MOMENT,
+        "order": {"id": "o-1", "number": "KS7Q2M4X", "email": "x" * 90},
+        **changes,
     }
 
 
@@ -275,7 +291,9 @@ def order(**changes: Any) -> dict[str, Any]:
                 "paidAt": MOMENT,
             }
         ],
-        "refunds": [{"amount": money("29.70"), "status": "DUE", "createdAt": MOMENT}],
+        "refunds": [refund()],
+        "refundedState": "PARTLY",
+        "refundable": money("19.80"),
         "disputes": [],
         "timeline": [{"message": "Paid.", "at": MOMENT}],
         **changes,
@@ -298,6 +316,15 @@ def job(state: str, **changes: Any) -> dict[str, Any]:
 
 def _list(*nodes: Any, more: bool = False) -> dict[str, Any]:
     return {"nodes": list(nodes), "pageInfo": MORE if more else END}
+
+
+def waiting(due: dict[str, Any], returned: dict[str, Any]) -> Any:
+    """One field that a page asks twice, for what is due and for what bought nothing."""
+
+    def refunds(info: object, *, status: str | None = None, **_: object) -> dict[str, Any]:
+        return due if status else returned
+
+    return refunds
 
 
 SHOP: dict[str, Any] = {"shop": shop(), "categories": _list(CATEGORY)}
@@ -361,6 +388,31 @@ _CONSOLE: Scenes = {
         "/galaxy/orders/o-1",
         {"order": order(status="PENDING", statusNote="Held.", payments=[], refunds=[])},
     ),
+    "order-due": (
+        "/galaxy/orders/o-1?done=retried",
+        {"order": order(status="REFUND_DUE", refundedState="NONE", refundable=None)},
+    ),
+    "order-expired": (
+        "/galaxy/orders/o-1",
+        {
+            "order": order(
+                status="EXPIRED",
+                refundedState="NONE",
+                refundable=None,
+                refunds=[refund(status="SUCCEEDED", byHand=True, note=LONG)],
+            )
+        },
+    ),
+    "attention": (
+        "/galaxy/attention",
+        {
+            "refunds": waiting(
+                _list(refund(), refund(note=LONG), more=True),
+                _list(refund(status="SUCCEEDED"), refund(status="REQUESTED", note=LONG)),
+            )
+        },
+    ),
+    "attention-none": ("/galaxy/attention", {"refunds": waiting(_list(), _list())}),
     "settings": ("/galaxy/settings", {}),
     "settings-closed": ("/galaxy/settings", {"shop": shop(status="CLOSED", locales=["en"])}),
     "settings-suspended": (

@@ -217,14 +217,19 @@ def order(status: str, **changes: Any) -> dict[str, Any]:
             }
         ],
         "refunds": [],
+        "refundedState": "NONE",
         "timeline": [{"message": "已下单", "at": "2026-11-22T22:30:00+00:00"}],
         **changes,
     }
 
 
-def refund(status: str) -> dict[str, Any]:
+def refund(status: str, **changes: Any) -> dict[str, Any]:
     return {
         "status": status,
+        "reason": "The order was paid twice.",
+        "note": "",
+        "byHand": False,
+        **changes,
         "createdAt": "2026-11-22T22:50:00+00:00",
         "amount": money("294.00"),
     }
@@ -300,6 +305,21 @@ SCENES: dict[str, tuple[str, dict[str, Any]]] = {
     "delivered": ("/order/tok-1", {"shop": shop(), "order": order("DELIVERED")}),
     "expired": ("/order/tok-1", {"shop": shop(), "order": order("EXPIRED")}),
     "canceled": ("/order/tok-1", {"shop": shop(contact=""), "order": order("CANCELED")}),
+    "refunded-partly": (
+        "/order/tok-1",
+        {
+            "shop": shop(),
+            "order": order(
+                "DELIVERED",
+                refundedState="PARTLY",
+                refunds=[
+                    refund("SUCCEEDED", note="Sorry " * 60),
+                    refund("SUCCEEDED", byHand=True),
+                    refund("WITHDRAWN"),
+                ],
+            ),
+        },
+    ),
     "refunding": (
         "/order/tok-1",
         {

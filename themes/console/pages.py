@@ -130,10 +130,33 @@ PAGES: tuple[Page, ...] = (
         topics=(_HERE + "/jobs/{id}/events",),
     ),
     _page("orders", "/orders"),
+    _page("attention", "/attention"),
     _page(
         "order",
         "/orders/{id}",
         Form("OrderResend", success=_HERE + "/orders/{id}?done=resent"),
+        Form(
+            "OrderRefund",
+            fields=("amount.amount", "amount.currencyCode", "reason", "idempotencyKey"),
+            success=_HERE + "/orders/{id}?done=refunded",
+        ),
+        Form(
+            "OrderComplete",
+            fields=("reason", "idempotencyKey"),
+            success=_HERE + "/orders/{id}?done=completed",
+        ),
+        Form("OrderCancel", success=_HERE + "/orders/{id}?done=canceled"),
+        Form(
+            "RefundAccept",
+            fields=("refundId", "reason", "idempotencyKey"),
+            success=_HERE + "/orders/{id}?done=accepted",
+        ),
+        Form(
+            "RefundPaidBack",
+            fields=("refundId", "reason", "idempotencyKey"),
+            success=_HERE + "/orders/{id}?done=paid_back",
+        ),
+        Form("RefundRetry", fields=("refundId",), success=_HERE + "/orders/{id}?done=retried"),
         requires=("order",),
     ),
     _page(

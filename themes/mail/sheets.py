@@ -116,16 +116,18 @@ def _order_link(letter: OrderLink, m: Messages) -> Sheet:
 
 def _order_refunded(letter: OrderRefunded, m: Messages) -> Sheet:
     amount = _money(letter.amount, m)
+    note = m.t("mail.order_refunded.by_hand") if letter.by_hand else m.t("mail.order_refunded.note")
+    said = ((m.t("mail.order_refunded.said"), letter.said),) if letter.said else ()
     return Sheet(
         brand=letter.stall.name,
         sender=m.t("mail.sender", shop=_one_line(letter.stall.name)),
         subject=m.t("mail.order_refunded.subject", number=letter.number),
         title=m.t("mail.order_refunded.title", amount=amount),
         lead=m.label("mail.order_refunded.lead", letter.reason),
-        facts=((m.t("mail.order_number"), letter.number),),
+        facts=(*said, (m.t("mail.order_number"), letter.number)),
         action=m.t("mail.order_refunded.action"),
         url=_order_url(letter.stall, letter.token, m),
-        note=m.t("mail.order_refunded.note"),
+        note=note,
         contact=letter.stall.contact,
         footer=m.t("mail.footer.buyer", shop=letter.stall.name),
     )

@@ -1,0 +1,173 @@
+"""What a merchant decides about money that goes back, or does not."""
+
+from collections.abc import Awaitable
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from keystall.graphql import loads
+from keystall.graphql.admin.families import OrderUserError
+from keystall.graphql.admin.orders import Order, Refund, order, refund
+from keystall.graphql.admin.products import MoneyInput
+from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.describing import about, described, object_type, resolver
+from keystall.graphql.ids import row_of
+from keystall.graphql.refusals import attempted
+from keystall.platform.money import InvalidAmount, UnknownCurrency, parse_amount
+from keystall.tenants.errors import refuse
+from keystall.tenants.payments.by_hand import Decision, order_complete, order_refund
+from keystall.tenants.payments.due_refunds import refund_accept, refund_paid_back, refund_retry
+
+OrderId = Annotated[strawberry.ID, about("The order.")]
+RefundId = Annotated[strawberry.ID, about("The refund.")]
+Reason = Annotated[str, about("Why, in words that the buyer reads; 500 characters at most.")]
+Key = Annotated[str, about("A text of your own, new for each decision, 8 to 64 characters.")]
+
+
+@object_type
+class OrderRefundPayload:
+    """The answer to orderRefund."""
+
+    refund: Refund | None = described("The refund; null where it was refused.")
+    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class OrderCompletePayload:
+    """The answer to orderComplete."""
+
+    order: Order | None = described("The order as it is now; null where it was refused.")
+    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class RefundAcceptPayload:
+    """The answer to refundAccept."""
+
+    refund: Refund | None = described("The refund as it is now; null where it was refused.")
+    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class RefundPaidBackPayload:
+    """The answer to refundPaidBack."""
+
+    refund: Refund | None = described("The refund as it is now; null where it was refused.")
+    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class RefundRetryPayload:
+    """The answer to refundRetry."""
+
+    refund: Refund | None = described("The refund as it is now; null where it was refused.")
+    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class RefundMutation:
+    """What a merchant decides about money."""
+
+    @resolver
+    async def order_refund(
+        self,
+        info: Info,
+        id: OrderId,
+        reason: Reason,
+        idempotency_key: Key,
+        amount: Annotated[
+            MoneyInput | None, about("How much; all that is left of the payment when left out.")
+        ] = None,
+    ) -> OrderRefundPayload:
+        """Sends money of a delivered order back through its provider, whole or in part. The codes
+        stay with the buyer and are not sold again."""
+        context = info.context
+        call = _refund(
+            context, row_of("Order", id), amount, _said(context, reason, idempotency_key)
+        )
+        made, errors = await _refund_after(context, call)
+        return OrderRefundPayload(refund=made, user_errors=errors)
+
+    @resolver
+    async def order_complete(
+        self, info: Info, id: OrderId, reason: Reason, idempotency_key: Key
+    ) -> OrderCompletePayload:
+        """Delivers an unpaid order on your word that it was paid another way."""
+        context = info.context
+        row, errors = await attempted(
+            context,
+            order_complete(
+                context.installation, context.require_shop().id, row_of("Order", id),
+                decision=_said(context, reason, idempotency_key),
+            ),
+            OrderUserError,
+        )  # fmt: skip
+        found = await context.load(loads.orders_by_id, row) if row else None
+        return OrderCompletePayload(
+            order=order(context, found) if found else None, user_errors=errors
+        )
+
+    @resolver
+    async def refund_accept(
+        self, info: Info, id: RefundId, reason: Reason, idempotency_key: Key
+    ) -> RefundAcceptPayload:
+        """Accepts a payment that had bought nothing and could not be sent back: nothing goes back,
+        and its order is delivered for what was paid."""
+        context = info.context
+        call = refund_accept(
+            context.installation, context.require_shop().id, row_of("Refund", id),
+            decision=_said(context, reason, idempotency_key),
+        )  # fmt: skip
+        made, errors = await _refund_after(context, call)
+        return RefundAcceptPayload(refund=made, user_errors=errors)
+
+    @resolver
+    async def refund_paid_back(
+        self, info: Info, id: RefundId, reason: Reason, idempotency_key: Key
+    ) -> RefundPaidBackPayload:
+        """Notes that you sent a due refund by hand; the reason says how."""
+        context = info.context
+        call = refund_paid_back(
+            context.installation, context.require_shop().id, row_of("Refund", id),
+            decision=_said(context, reason, idempotency_key),
+        )  # fmt: skip
+        made, errors = await _refund_after(context, call)
+        return RefundPaidBackPayload(refund=made, user_errors=errors)
+
+    @resolver
+    async def refund_retry(self, info: Info, id: RefundId) -> RefundRetryPayload:
+        """Asks the provider again to send a due refund."""
+        context = info.context
+        call = refund_retry(
+            context.installation, context.require_shop().id, row_of("Refund", id),
+            actor=context.actor,
+        )  # fmt: skip
+        made, errors = await _refund_after(context, call)
+        return RefundRetryPayload(refund=made, user_errors=errors)
+
+
+def _said(context: RequestContext, reason: str, key: str) -> Decision:
+    return Decision(context.actor, reason, key)
+
+
+async def _refund(
+    context: RequestContext, row: UUID, amount: MoneyInput | None, decision: Decision
+) -> UUID:
+    asked = None
+    if amount is not None:
+        try:
+            asked = parse_amount(amount.amount, amount.currency_code), amount.currency_code
+        except (InvalidAmount, UnknownCurrency):
+            raise refuse("AMOUNT_INVALID", "amount", "amount") from None
+    return await order_refund(
+        context.installation, context.require_shop().id, row, amount=asked, decision=decision
+    )
+
+
+async def _refund_after(
+    context: RequestContext, call: Awaitable[UUID]
+) -> tuple[Refund | None, list[OrderUserError]]:
+    row, errors = await attempted(context, call, OrderUserError)
+    found = await context.load(loads.refunds_by_id, row) if row else None
+    return (refund(context, found) if found else None), errors
