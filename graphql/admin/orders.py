@@ -83,6 +83,7 @@ class Refund(Node):
         "Whether this is all of a payment that bought nothing: late, doubled, or of a wrong amount"
         " or currency. While due, it may be accepted instead."
     )
+    retriable: bool = described("Whether the provider may be asked again to send it.")
     created_at: datetime = described("When it was decided.")
 
     @resolver
@@ -357,6 +358,7 @@ def refund(context: RequestContext, view: RefundView) -> Refund:
         problem=view.problem,
         by_hand=view.by_hand,
         bought_nothing=view.bought_nothing,
+        retriable=view.retriable,
         created_at=view.created_at,
     )
 

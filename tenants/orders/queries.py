@@ -94,7 +94,7 @@ class RefundView:
     """Money sent back, or to be sent back; `state`: see `payments/refunding.py`.
 
     `note`: the merchant's words for the buyer; `by_hand`: sent past the provider; `bought_nothing`:
-    all of a payment that bought nothing.
+    all of a payment that bought nothing; `retriable`: the provider may yet send it if asked again.
     """
 
     id: UUID
@@ -107,6 +107,7 @@ class RefundView:
     note: str
     by_hand: bool
     bought_nothing: bool
+    retriable: bool
     created_at: datetime
     settled_at: datetime | None
 
@@ -114,6 +115,7 @@ class RefundView:
 _REFUND = """
 refunds.id, refunds.order_id, refunds.amount, refunds.currency, refunds.reason, refunds.state,
 refunds.problem, refunds.note, by_hand, takings.state = 'returned' as bought_nothing,
+refunds.state = 'due' and coalesce(refunds.provider_reference, '') = '' as retriable,
 refunds.created_at, refunds.settled_at
 from refunds join takings on takings.shop_id = $1 and takings.id = taking_id
 """

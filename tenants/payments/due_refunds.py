@@ -6,7 +6,7 @@ accept it: the order is delivered for what was paid.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from keystall.platform.database import Row
 from keystall.platform.ids import new_id
@@ -54,9 +54,15 @@ async def refund_paid_back(
 
 
 async def refund_retry(installation: Installation, shop: UUID, refund: UUID, *, actor: str) -> UUID:
-    """Has the provider asked again to send a due refund; answers its id."""
+    """Has the provider asked again to send a due refund; answers its id.
+
+    Refuses (CONFLICT) what the provider made and could not send: asked again under the same
+    reference it would answer the same.
+    """
     async with writing(installation, shop) as tx:
         due = await _lock(tx, shop, refund, then="requested", note="", actor=actor)
+        if due.refund["provider_reference"]:
+            raise refuse("CONFLICT", "id")
         await _move(tx, shop, due, "requested")
         await tx.execute(
             "update orders set status = 'refunding' where shop_id = $1 and id = $2"
@@ -104,7 +110,7 @@ async def _lock(
     row = await tx.row(
         """
         select refunds.id, refunds.order_id, refunds.taking_id, refunds.amount, refunds.currency,
-               refunds.state, takings.state as taking_state
+               refunds.state, refunds.provider_reference, takings.state as taking_state
         from refunds join takings on takings.shop_id = $1 and takings.id = taking_id
         where refunds.shop_id = $1 and refunds.id = $2
         """,
@@ -156,8 +162,9 @@ async def _paid_back(tx: Writing, shop: UUID, due: _Due) -> None:
         "   where refunds.shop_id = $1 and order_id = $2 and state = 'due')",
         shop, refund["order_id"],
     )  # fmt: skip
+    # A subject of its own: the provider may have sent it once, and had it back.
     await post_ledger(
-        tx, shop, "refund", subject=refund["id"], order=refund["order_id"],
+        tx, shop, "refund", subject=uuid5(refund["id"], "by hand"), order=refund["order_id"],
         currency=refund["currency"], entries=postings.refund_outside(refund["amount"]),
     )  # fmt: skip
     said = {"note": due.note}

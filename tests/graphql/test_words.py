@@ -149,7 +149,7 @@ def test_every_sample_of_graphiql_is_valid(surface: str) -> None:
 def test_chinese_sentences_stand_together_and_english_ones_apart() -> None:
     refund = RefundView(
         id=new_id(), order_id=new_id(), amount=625, currency="CNY", reason="wrong_amount",
-        state="succeeded", problem="", note="", by_hand=False, bought_nothing=True,
+        state="succeeded", problem="", note="", by_hand=False, bought_nothing=True, retriable=False,
         created_at=clock.now(), settled_at=clock.now(),
     )  # fmt: skip
     assert status_note([refund], "zh-CN") == "付款金额与订单金额不符。款项已退回。"

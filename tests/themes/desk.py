@@ -252,6 +252,7 @@ def refund(**changes: Any) -> dict[str, Any]:
         "problem": "NOT_ENOUGH_BALANCE",
         "byHand": False,
         "boughtNothing": True,
+        "retriable": True,
         "createdAt": MOMENT,
         "order": {"id": "o-1", "number": "KS7Q2M4X", "email": "x" * 90},
         **changes,
