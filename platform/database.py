@@ -299,9 +299,12 @@ async def disconnect() -> None:
     await Tortoise.close_connections()
 
 
-async def migrate(owner_url: str, models: Sequence[str], migrations: str) -> None:
+async def migrate(
+    owner_url: str, models: Sequence[str], migrations: str, *, only: Sequence[str] = ("__latest__",)
+) -> None:
     """Brings the schema up to date as the owner; a second process waits for the first.
 
+    `only` names the migrations to run, with those that they build on.
     `owner_url` is a direct address: the lock belongs to a connection, not to a transaction.
     """
     guard = await asyncpg.connect(owner_url)
@@ -315,7 +318,9 @@ async def migrate(owner_url: str, models: Sequence[str], migrations: str) -> Non
         context = await Tortoise.init(config=config, init_connections=False)
         async with context:
             executor = MigrationExecutor(get_connections().get("owner"), {_APP_LABEL: app})
-            await executor.migrate([MigrationTarget(app_label=_APP_LABEL, name="__latest__")])
+            await executor.migrate(
+                [MigrationTarget(app_label=_APP_LABEL, name=name) for name in only]
+            )
             await Tortoise.close_connections()
     finally:
         await guard.close()

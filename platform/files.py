@@ -75,6 +75,13 @@ class FileStore:
         async for piece in found.stream(min_chunk_size=_PART):
             yield bytes(piece)
 
+    async def paths(self) -> AsyncIterator[str]:
+        """Every path there is; not what is being written."""
+        async for batch in self._store.list():
+            for found in batch:
+                if _PATH.fullmatch(found["path"]):
+                    yield found["path"]
+
     async def delete(self, path: str) -> None:
         """Removes the file; one that is not there is gone already."""
         try:

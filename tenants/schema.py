@@ -5,6 +5,10 @@ Every table is a shop's (its primary key starts with the shop, its rows stand be
 through the functions of `0001_functions.sql`. Tests hold both lists closed.
 """
 
+import re
+from collections.abc import Sequence
+from importlib import resources
+
 from keystall.platform import database
 from keystall.platform.settings import Settings
 
@@ -44,6 +48,13 @@ async def connect(settings: Settings) -> None:
     await database.connect(settings, MODELS)
 
 
-async def migrate(owner_url: str) -> None:
-    """Brings the schema up to date; safe to run from many processes at once."""
-    await database.migrate(owner_url, MODELS, MIGRATIONS)
+async def migrate(owner_url: str, *, only: Sequence[str] = ("__latest__",)) -> None:
+    """Brings the schema up to date, or runs those migrations; safe from many processes at once."""
+    await database.migrate(owner_url, MODELS, MIGRATIONS, only=only)
+
+
+def migration_names() -> list[str]:
+    """Every migration that this version knows, oldest first."""
+    folder = resources.files(MIGRATIONS)
+    found = (re.fullmatch(r"(\d{4}_\w+)\.py", entry.name) for entry in folder.iterdir())
+    return sorted(match[1] for match in found if match)

@@ -30,6 +30,8 @@ LOADED_WHEN_CALLED = {
     "migrate": "keystall.platform.cli.upkeep",
     "operator": "keystall.platform.cli.upkeep",
     "keys": "keystall.platform.cli.keys",
+    "backup": "keystall.platform.cli.backup",
+    "restore": "keystall.platform.cli.restore",
     "doctor": "keystall.platform.cli.doctor",
     "schema": "keystall.platform.cli.schema",
 }

@@ -68,6 +68,17 @@ class Home:
         for name in FOLDERS:
             (self.folder / name).mkdir(mode=0o700, exist_ok=True)
 
+    def is_open_elsewhere(self) -> bool:
+        """Whether a demo runs in the folder."""
+        try:
+            with (self.folder / "lock").open("a+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
     def _empty(self) -> None:
         for entry in self.folder.iterdir():
             if entry.is_dir() and not entry.is_symlink():

@@ -10,7 +10,10 @@ import pytest
 
 from keystall.platform.settings import Settings
 
-COMMANDS = ("demo", "web", "worker", "roles", "migrate", "operator", "keys", "doctor", "schema")
+COMMANDS = (
+    "demo", "web", "worker", "roles", "migrate", "operator", "keys", "backup", "restore", "doctor",
+    "schema",
+)  # fmt: skip
 
 
 def keystall(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,1 @@
+"""An installation in one sealed file: its database, its files and its key ring."""
