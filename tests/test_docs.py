@@ -16,6 +16,7 @@ GUIDES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "the
 COMMAND_SETTINGS = frozenset(
     {
         "SUPERUSER_URL", "OWNER_PASSWORD", "APP_PASSWORD", "SYSTEM_PASSWORD", "OPERATOR_PASSWORD",
+        "BACKUP_PASSPHRASE",
     }
 )  # fmt: skip
 """What single commands read, beside the settings of the installation."""
