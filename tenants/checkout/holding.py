@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from keystall.platform.crypto import KeyRing, derive, keyed_hash
+from keystall.platform.crypto import KeyRing, keyed_hash
 from keystall.platform.throttle import network
 from keystall.tenants.checkout.pricing import CartLineView
 from keystall.tenants.errors import Refused, UserError, refuse
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.writing import Writing
+
+PURPOSE = "buyer-network"
 
 SCARCE = 10
 """Free codes of a variant below which new holds on it last half as long."""
@@ -34,8 +36,7 @@ def mark_of_network(keys: KeyRing, shop: UUID, address: str) -> bytes | None:
     """What stands for the network of `address` in this shop alone (16 bytes)."""
     if not address:
         return None
-    key = derive(keys.key(), "buyer-network")
-    return keyed_hash(key, shop.bytes + network(address).encode())[:16]
+    return keyed_hash(keys.derived(PURPOSE), shop.bytes + network(address).encode())[:16]
 
 
 def minutes_held(asked: int, free: int) -> int:

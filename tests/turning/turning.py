@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx2
 
 from keystall.platform.http import http_client
@@ -23,6 +24,7 @@ from tests.storm.plan import Buyer
 
 PASSPHRASE = "plum tree, old pond"
 AT_ONCE = 12
+_FAILURES = ("status", "INTERNAL")
 Say = Callable[[str], None]
 
 
@@ -46,6 +48,7 @@ async def turn(orders: int, rounds: int, say: Say) -> list[str]:
         told = await demo.start()
         async with http_client() as http:
             stalls = [await _stall(http, demo, shop, orders // 2) for shop in told["shops"][:2]]
+            await _make_room(demo)
             await _buy_while_keys_turn(demo, stalls, rounds, say, found)
             await _all_readable(stalls, say, found)
             await _keystall(demo.home, say, "backup", str(folder / "backup"))
@@ -56,6 +59,15 @@ async def turn(orders: int, rounds: int, say: Say) -> list[str]:
     shutil.rmtree(folder, ignore_errors=True)
     say("nothing failed" if not found else "FOUND\n" + "\n".join(found))
     return found
+
+
+async def _make_room(demo: StormDemo) -> None:
+    """For buyers who all come from this machine and want the last codes, too."""
+    connection = await asyncpg.connect(demo.superuser_url())
+    try:
+        await connection.execute("update shops set unpaid_per_address = 100000, hold_share = 100")
+    finally:
+        await connection.close()
 
 
 async def _stall(
@@ -103,8 +115,10 @@ async def _buy_while_keys_turn(
     if len(rings) != turned + 1 or old != [_wrapping(demo.home)]:
         found.append("an old key stands in the ring still")
     for stall in stalls:
-        if stall.ask.retries:
-            found.append(f"{stall.slug}: asked again for {dict(stall.ask.retries)}")
+        # A machine that is busy otherwise may be slow to connect; it must never answer wrongly.
+        wrong = {why: n for why, n in stall.ask.retries.items() if why.startswith(_FAILURES)}
+        if wrong:
+            found.append(f"{stall.slug}: asked again for {wrong}")
     say(f"everything was rotated {turned} times; {len(rings) - 1} ring keys destroyed")
 
 
