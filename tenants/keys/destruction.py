@@ -1,7 +1,7 @@
 """Making a shop's secrets unreadable, for good: its keys are destroyed, the ciphertext may stay.
 
-What nobody can read cannot be sold either: unsold codes go, so that money that still comes for an
-order finds nothing and goes back. What was sold stays as history, without its codes. The shop is
+What nobody can read cannot be sold either: unpaid orders end and unsold codes go, so that money
+that still comes for an order finds nothing and goes back. What was sold stays as history, without its codes. The shop is
 suspended, and the database keeps anyone from reopening it.
 """
 
@@ -21,6 +21,16 @@ async def destroy_shop_keys(keeper: Keeper, shop: UUID, slug: str) -> None:
     files = await files_of_codes(connection, shop)
     async with alone(connection, shop_lock(shop)):
         keys = await connection.execute("delete from shop_keys where shop_id = $1", shop)
+        await connection.execute(
+            """
+            with ended as (
+              update orders set status = 'expired', placed_from = null
+              where shop_id = $1 and status = 'pending' returning id)
+            insert into order_events (shop_id, id, order_id, kind, actor)
+            select $1, gen_random_uuid(), id, 'order.expired', 'system' from ended
+            """,
+            shop,
+        )
         codes = await connection.execute(
             "delete from codes where shop_id = $1 and state <> 'sold'", shop
         )

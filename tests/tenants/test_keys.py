@@ -269,6 +269,9 @@ async def test_destroying_one_shops_keys_makes_exactly_that_shop_unreadable(
         await shelf.fill(CODES)
         orders[shelf.shop] = await a_sold_order(shelf)
     upload = await an_upload(gone, b"Z-9\n")
+    unpaid, line = await an_order_line(gone, 1)
+    async with database.transaction(gone.shop) as tx:
+        assert await reserve(tx, gone.shop, [Wanted(line, gone.variant, 1)]) == {}
 
     await destroy_shop_keys(keeper, gone.shop, "gone")
 
@@ -276,6 +279,7 @@ async def test_destroying_one_shops_keys_makes_exactly_that_shop_unreadable(
         masked = await codes_of_order(tx, installation, gone.shop, orders[gone.shop])
         listed = await codes_page(tx, installation, gone.shop, gone.variant, limit=10)
         assert await tx.value("select status_reason from shops") == REASON
+        assert await tx.value("select status from orders where id = $1", unpaid) == "expired"
     assert [code.masked for code in masked] == [None, None]
     assert [(code.state, code.masked) for code in listed] == [("sold", None), ("sold", None)]
     with pytest.raises(KeysDestroyed):
