@@ -1,8 +1,8 @@
 """Making a shop's secrets unreadable, for good: its keys are destroyed, the ciphertext may stay.
 
 What nobody can read cannot be sold either: unpaid orders end and unsold codes go, so that money
-that still comes for an order finds nothing and goes back. What was sold stays as history, without its codes. The shop is
-suspended, and the database keeps anyone from reopening it.
+that still comes for an order finds nothing and goes back. What was sold stays as history, without
+its codes. The shop is suspended, and the database keeps anyone from reopening it.
 """
 
 from uuid import UUID
