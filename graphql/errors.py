@@ -1,8 +1,8 @@
 """Errors at the top of an answer, their codes, and what is hidden of them.
 
 A business refusal is never one of these: it comes as `userErrors` (see `refusals`). What a client
-did wrong is told; anything unforeseen becomes INTERNAL with the request's id, and its cause goes
-to the log only.
+did wrong is told, and that the database is away; anything unforeseen becomes INTERNAL with the
+request's id, and its cause goes to the log only.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,14 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
+from keystall.platform.database import AWAY
+
 _log = structlog.get_logger(__name__)
 
+UNAVAILABLE_MESSAGE = (
+    "The service is away for a moment; try again. Before you repeat a mutation that takes no"
+    " idempotency key, look whether it was done."
+)
 INTERNAL_MESSAGE = "Something went wrong on our side. Name the request id when you report it."
 
 
@@ -26,6 +32,7 @@ class ErrorCode(StrEnum):
     QUERY_TOO_COSTLY = "QUERY_TOO_COSTLY"
     BAD_USER_INPUT = "BAD_USER_INPUT"
     PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    UNAVAILABLE = "UNAVAILABLE"
     INTERNAL = "INTERNAL"
 
 
@@ -40,6 +47,11 @@ class ApiError(GraphQLError):
 def unauthenticated() -> ApiError:
     """Nobody is known to ask, and somebody must be."""
     return ApiError(ErrorCode.UNAUTHENTICATED, "Sign in, or send an API token as a bearer.")
+
+
+def unavailable() -> ApiError:
+    """The database is away, and nothing was wrong with the request."""
+    return ApiError(ErrorCode.UNAVAILABLE, UNAVAILABLE_MESSAGE)
 
 
 def bad_input(message: str) -> ApiError:
@@ -73,5 +85,8 @@ def _told(error: GraphQLError, request_id: str) -> tuple[ErrorCode, str]:
         return cause.code, cause.message
     if isinstance(cause, GraphQLError) and error.path is None:
         return ErrorCode.BAD_USER_INPUT, error.message
+    if isinstance(cause, AWAY):
+        _log.warning("graphql.unavailable", request_id=request_id, error=type(cause).__name__)
+        return ErrorCode.UNAVAILABLE, UNAVAILABLE_MESSAGE
     _log.error("graphql.internal", request_id=request_id, path=error.path, exc_info=cause)
     return ErrorCode.INTERNAL, INTERNAL_MESSAGE

@@ -8,6 +8,7 @@ GET is answered with GraphiQL.
 import secrets
 from collections.abc import Awaitable, Callable
 
+import structlog
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
@@ -17,11 +18,12 @@ from starlette.routing import Route
 from keystall.graphql import arrival, wire
 from keystall.graphql.arrival import Caller
 from keystall.graphql.context import RequestContext
-from keystall.graphql.errors import ApiError, ErrorCode, bad_input, unauthenticated
+from keystall.graphql.errors import ApiError, ErrorCode, bad_input, unauthenticated, unavailable
 from keystall.graphql.executor import Surface, execute
 from keystall.graphql.graphiql import page as graphiql
 from keystall.graphql.limits import MAX_BODY
 from keystall.graphql.operation import ANY, READING, NotAllowed, refused
+from keystall.platform.database import AWAY
 from keystall.tenants.installation import Installation
 
 Admit = Callable[[Installation, Request, Caller], Awaitable[RequestContext]]
@@ -33,6 +35,9 @@ _PREFLIGHT = _CORS | {
     "access-control-allow-headers": "content-type, accept, x-keystall-locale, x-keystall-currency",
     "access-control-max-age": "86400",
 }
+
+
+_log = structlog.get_logger(__name__)
 
 
 class UnknownHost(LookupError):
@@ -105,6 +110,11 @@ async def _answer(
     except ApiError as error:
         status = 401 if error.code is ErrorCode.UNAUTHENTICATED else 403
         return wire.respond(refused(error, caller.request_id), media_type, status)
+    except AWAY as error:
+        _log.warning("database away", error=type(error).__name__)
+        response = wire.respond(refused(unavailable(), caller.request_id), media_type, 503)
+        response.headers["retry-after"] = "5"
+        return response
     except UnknownHost:
         return PlainTextResponse("There is no shop at this address.\n", 404)
     return await _run(surface, asked, context, media_type, request.method)

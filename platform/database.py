@@ -44,6 +44,14 @@ _DEAD = (
 )
 
 
+AWAY: tuple[type[Exception], ...] = (
+    ConnectionError,
+    *(error for error in _DEAD if error is not OSError),
+    asyncpg.CannotConnectNowError,
+)
+"""What work meets while the database is away: nothing is wrong with the work, and later it goes."""
+
+
 class NotCommitted(Exception):
     """A statement had failed in the transaction and was not undone: nothing of it was kept."""
 

@@ -95,7 +95,7 @@ def application(installation: Installation, live: Live) -> ASGIApp:
         store_upload=visits.store_upload,
     )
     shared = [*health_routes(_checks(installation)), renderer.assets.route()]
-    errors = failures.handlers()
+    errors = failures.handlers(away=database.AWAY)
     shop = Starlette(
         routes=[
             *shared,

@@ -1,9 +1,16 @@
 """A connection that is cut off in the middle: nothing is told that did not happen."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
 import asyncpg
+import httpx2
 import pytest
 
 from keystall.platform import database
+from keystall.platform.asgi.application import application
+from keystall.platform.live import Live
 from keystall.tenants.installation import Installation
 from tests.factories import a_shop
 
@@ -62,3 +69,44 @@ async def test_what_was_read_stands_when_the_connection_is_cut_afterwards(
     assert name == shop.name
     assert await reader.value("select name from shops where id = $1", shop.id) == shop.name
     await reader.finish()
+
+
+@asynccontextmanager
+async def away() -> AsyncIterator[None]:
+    """Every connection is gone, and where the server was nobody answers."""
+    pools: list[Any] = [database._client(alias)._pool for alias in ("app", "reader")]
+    kept = [(pool._connect_args, pool._connect_kwargs) for pool in pools]
+    for pool in pools:
+        pool._connect_kwargs = {**pool._connect_kwargs, "host": "127.0.0.1", "port": 1}
+        await pool.expire_connections()
+    try:
+        yield
+    finally:
+        for pool, (args, kwargs) in zip(pools, kept, strict=True):
+            pool._connect_args, pool._connect_kwargs = args, kwargs
+
+
+async def test_while_the_database_is_away_everyone_is_told_to_come_back(
+    installation: Installation,
+) -> None:
+    shop = await a_shop(installation)
+    host = f"http://{shop.slug}.localhost:8000"
+    transport = httpx2.ASGITransport(application(installation, Live(installation.queue)))
+    async with httpx2.AsyncClient(transport=transport) as web:
+        async with away():
+            page = await web.get(f"{host}/en/")
+            api = await web.post(f"{host}/graphql/storefront", json={"query": "{ shop { name } }"})
+            console = await web.get(
+                "http://localhost:8000/console", headers={"cookie": "session=any"}
+            )
+            callback = await web.post(f"{host}/callbacks/sandbox/{shop.id}", content=b"{}")
+        back = await web.get(f"{host}/en/")
+
+    assert [page.status_code, api.status_code, console.status_code, callback.status_code] == [
+        503
+    ] * 4
+    assert "Back in a moment" in page.text
+    assert (page.headers["retry-after"], api.headers["retry-after"]) == ("60", "5")
+    (error,) = api.json()["errors"]
+    assert error["extensions"]["code"] == "UNAVAILABLE"
+    assert back.status_code == 200

@@ -61,7 +61,7 @@ class Asking:
             raise Hopeless(f"{url}: {response.status_code} {response.text[:300]}")
         answer: dict[str, Any] = response.json()
         for error in answer.get("errors", ()):
-            if error["extensions"]["code"] != "INTERNAL":
+            if error["extensions"]["code"] not in ("INTERNAL", "UNAVAILABLE"):
                 raise Hopeless(str(error))
-            raise _Again("INTERNAL")
+            raise _Again(error["extensions"]["code"])
         return answer

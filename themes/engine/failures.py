@@ -3,10 +3,11 @@
 They need no database and no schema, so that they can be shown when nothing else works.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -33,9 +34,11 @@ _BY_CODE: Mapping[str, str] = {
     "UNAUTHENTICATED": "sign_in",
     "FORBIDDEN": "forbidden",
     "THROTTLED": "too_many",
+    "UNAVAILABLE": "unavailable",
     "BAD_USER_INPUT": "bad_request",
     "GRAPHQL_VALIDATION_FAILED": "broken",
 }
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,18 +74,25 @@ class Failures:
         body = self.renderer.page("engine/error.html", chosen, names)
         return HTMLResponse(body, status_code=status, headers=headers)
 
-    def handlers(self) -> dict[Any, Callable[[Request, Exception], Awaitable[Response]]]:
-        """`exception_handlers` for a Starlette application."""
+    def handlers(
+        self, away: Sequence[type[Exception]] = ()
+    ) -> dict[Any, Callable[[Request, Exception], Awaitable[Response]]]:
+        """`exception_handlers` for a Starlette application. `away`: what is raised while something
+        we cannot do without is gone for a while, and told as such."""
 
         async def refused(request: Request, error: Exception) -> Response:
             status = error.status_code if isinstance(error, HTTPException) else 500
             kind = _BY_STATUS.get(status) or _family(status)
             return self.page(request, kind, status=status)
 
+        async def unavailable(request: Request, error: Exception) -> Response:
+            _log.warning("unavailable", error=type(error).__name__)
+            return self.page(request, "unavailable")
+
         async def broken(request: Request, _: Exception) -> Response:
             return self.page(request, "broken")
 
-        return {HTTPException: refused, 500: broken}
+        return {HTTPException: refused, 500: broken, **dict.fromkeys(away, unavailable)}
 
 
 def kind_of_errors(errors: Any) -> str:
