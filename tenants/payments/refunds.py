@@ -44,6 +44,11 @@ async def send_refund(installation: Installation, shop: UUID, item: UUID) -> Non
         refund = refund_id and await _refund(tx, shop, refund_id)
     if not refund:
         return
+    if refund["state"] != "requested":
+        # The provider has told us meanwhile how it ended; asked again, it might send it again.
+        async with writing(installation, shop) as tx:
+            await claim(tx, shop, item)
+        return
     outcome = await _ask(installation, shop, refund)
     if outcome.state == "pending":
         raise RefundPending
@@ -80,35 +85,38 @@ async def apply_refund(tx: Writing, shop: UUID, taken: Refunded, fact: RefundFac
 
 
 async def _recorded(tx: Writing, shop: UUID, taken: Refunded, fact: RefundFact) -> Row | None:
-    """Our row of a refund: by our reference, by the provider's, or, for what the merchant sent
-    back by hand there, one of the same amount that waits for just that."""
-    row: Row | None = await tx.row(
+    """Our row of a refund: by our reference, or by the provider's."""
+    return await tx.row(
         """
         select id, order_id, amount, currency, state, provider_reference, $5::text as provider
         from refunds
-        where shop_id = $1 and taking_id = $2
-          and (id::text = $3 or provider_reference = $4
-               or ($3 = '' and state = 'due' and amount = $6 and not exists (
-                     select from refunds as other where other.shop_id = $1
-                       and other.taking_id = $2 and other.provider_reference = $4)))
-        order by (id::text = $3 or provider_reference = $4) is true desc, id limit 1
+        where shop_id = $1 and taking_id = $2 and (id::text = $3 or provider_reference = $4)
         """,
         shop, taken.taking, fact.refund_reference, fact.provider_reference, taken.provider,
-        fact.amount,
     )  # fmt: skip
-    return row
 
 
 async def _record_foreign(tx: Writing, shop: UUID, taken: Refunded, fact: RefundFact) -> Row | None:
-    """Records a refund that was made at the provider; None where our record has no room for it,
-    as when the same money is on its way back twice and the provider will refuse ours."""
+    """Records a refund that was made at the provider.
+
+    Where the payment has no room for it, it is the one that is due: the merchant sent by hand what
+    could not be sent by us. None where it is not that either: ours is on its way, and will be
+    refused.
+    """
     room = await tx.execute(
         "update takings set refunded = refunded + $3::bigint where shop_id = $1 and id = $2"
         " and state = 'delivered' and refunded + $3::bigint <= amount",
         shop, taken.taking, fact.amount,
     )  # fmt: skip
     if not room:
-        return None
+        return await tx.row(
+            """
+            select id, order_id, amount, currency, state, provider_reference, $4::text as provider
+            from refunds where shop_id = $1 and taking_id = $2 and state = 'due' and amount = $3
+            order by id limit 1
+            """,
+            shop, taken.taking, fact.amount, taken.provider,
+        )  # fmt: skip
     refund_id = new_id()
     await tx.execute(
         """
@@ -163,7 +171,7 @@ async def _settle(
 async def _refund(tx: database.Transaction, shop: UUID, refund: UUID) -> Row | None:
     return await tx.row(
         """
-        select refunds.id, refunds.order_id, refunds.amount, refunds.currency,
+        select refunds.id, refunds.order_id, refunds.amount, refunds.currency, refunds.state,
                takings.payment_id, takings.provider_reference, takings.account_id, provider
         from refunds
         join takings on takings.shop_id = $1 and takings.id = taking_id

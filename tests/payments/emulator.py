@@ -49,7 +49,7 @@ class _Kept:
     at: float
 
 
-@dataclass
+@dataclass(repr=False)
 class Emulator:
     """Stripe. `down`: it answers nothing but errors; `losing`: so many next answers to POSTs are
     lost on the way, after what they answer has happened; `calls`: method and path of each."""
@@ -68,6 +68,10 @@ class Emulator:
         world = self.worlds[key] = World(key, livemode=key[3:7] == "live")
         world.account["id"] = f"acct_{secrets.token_hex(8)}"
         return world
+
+    def forget(self) -> None:
+        """A day and more has passed: keys of idempotency are gone."""
+        self._kept.clear()
 
     # Webhooks
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from keystall.platform import database
 from keystall.platform.database import Row
 from keystall.platform.ids import new_id
+from keystall.platform.payments.port import ProviderUnavailable
 from keystall.tenants.catalog.input import PriceInput, VariantInput
 from keystall.tenants.checkout.carts import NewLine, cart_buyer_update, cart_create
 from keystall.tenants.checkout.completion import cart_complete
@@ -77,15 +78,18 @@ class Till:
             provider="stripe", account=self.account, headers=headers, body=body,
         )  # fmt: skip
 
-    async def hear(self, events: Sequence[JsonObject] | None = None) -> None:
-        """Stripe delivers (what is new, in order), and the worker does what follows."""
+    async def hear(
+        self, events: Sequence[JsonObject] | None = None, *, patient: bool = False
+    ) -> None:
+        """Stripe delivers (what is new, in order), and the worker does what follows. `patient`:
+        a provider that is away is no failure."""
         if events is None:
             events, self.world.events = self.world.events, []
         for event in events:
             await self.tell(event)
-        await self.work()
+        await self.work(patient=patient)
 
-    async def work(self) -> None:
+    async def work(self, *, patient: bool = False) -> None:
         """What a worker would do, until nothing but refunds that are pending is left to do."""
         tried: set[UUID] = set()
         while rows := [row for row in await self._due() if row["id"] not in tried]:
@@ -95,6 +99,9 @@ class Till:
                     await WORK[row["kind"]](self.installation, self.shop.id, row["id"])
                 except RefundPending:
                     continue
+                except ProviderUnavailable:
+                    if not patient:
+                        raise
 
     async def _due(self) -> Sequence[Row]:
         return await self.rows(

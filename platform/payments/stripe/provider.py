@@ -169,8 +169,13 @@ class StripeProvider:
         currency: str,
     ) -> RefundOutcome:
         # Stripe forgets keys of idempotency after a day or so, and a refund may wait for longer.
-        for known in await self._refunds(provider_reference):
-            if (known.metadata or {}).get(REFUND) == refund_reference:
+        tries = [
+            known
+            for known in await self._refunds(provider_reference)
+            if (known.metadata or {}).get(REFUND) == refund_reference
+        ]
+        for known in tries:
+            if known.state != "failed":
                 return RefundOutcome(known.id, known.state, known.reason)
         try:
             cents = to_stripe(amount, currency)
@@ -183,7 +188,8 @@ class StripeProvider:
                     "amount": cents,
                     "metadata": {REFUND: refund_reference, PAYMENT: reference},
                 },
-                {"idempotency_key": refund_reference},
+                # What failed may be tried anew: under the same key Stripe would say so again.
+                {"idempotency_key": "-".join([refund_reference, *(known.id for known in tries)])},
             )
         )
         refund = read(Refund, made)
