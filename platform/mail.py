@@ -46,7 +46,14 @@ class UnmailableMail(ValueError):
 
 
 class MailUnavailable(Exception):
-    """The mail server could not be reached, said "later" or does not know us: try again."""
+    """The mail server could not be reached, said "later" or does not know us: try again.
+
+    `answered`: it was reached, and said so itself.
+    """
+
+    def __init__(self, reason: str = "", *, answered: bool = False) -> None:
+        super().__init__(reason)
+        self.answered = answered
 
 
 class MailRefused(Exception):
@@ -182,13 +189,15 @@ def _failure(error: aiosmtplib.SMTPException) -> Exception:
     A refused sign-in or sender is the installation's mistake: its mails wait until it is mended.
     """
     if isinstance(error, aiosmtplib.SMTPAuthenticationError | aiosmtplib.SMTPSenderRefused):
-        return MailUnavailable(type(error).__name__)
+        return MailUnavailable(f"{type(error).__name__} {error.code}", answered=True)
     replies = [error]
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         replies = list(error.recipients)
     codes = [reply.code for reply in replies if isinstance(reply, aiosmtplib.SMTPResponseException)]
     if codes and all(500 <= code < 600 for code in codes):
         return MailRefused(f"{type(error).__name__} {codes[0]}")
+    if codes:
+        return MailUnavailable(f"{type(error).__name__} {codes[0]}", answered=True)
     return MailUnavailable(type(error).__name__)
 
 

@@ -11,7 +11,7 @@ from threading import Thread
 from wsgiref.simple_server import WSGIServer
 
 import structlog
-from prometheus_client import REGISTRY, CollectorRegistry, Histogram, start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, Gauge, Histogram, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -26,6 +26,16 @@ REQUEST_SECONDS = Histogram(
 )
 JOB_SECONDS = Histogram(
     "keystall_job_seconds", "Time a job ran", ("kind", "outcome"), buckets=_SECONDS
+)
+FAILED_WORK = Gauge(
+    "keystall_failed_work",
+    "Work given up and left to the operator, as a worker last counted it",
+    multiprocess_mode="mostrecent",
+)
+FAILING_WORK = Gauge(
+    "keystall_failing_work",
+    "Work that failed five times or more and is still tried, as a worker last counted it",
+    multiprocess_mode="mostrecent",
 )
 _log = structlog.get_logger()
 

@@ -21,6 +21,7 @@ TABLES_WITHOUT_SHOP = frozenset(
         "hosts",
         "memberships",
         "key_rotations",
+        "operator_actions",
     }
 )
 

@@ -26,6 +26,7 @@ from keystall.tenants.payments.refunds import send_refund
 from keystall.tenants.schema import connect
 from keystall.tenants.stock.import_work import import_codes
 from keystall.themes.mail.texts import ThemedMails
+from keystall.workers.counting import count_failed_work
 from keystall.workers.jobs import Handler, Work, arq_functions
 from keystall.workers.relay import relay
 
@@ -61,13 +62,15 @@ async def work(settings: Settings) -> None:
             async def start_relay(ctx: dict[str, Any]) -> None:
                 keep_what_start_up_made()
                 # arq looks at its queue twice a second; the relay, which knows better, kicks it.
-                ctx["relay"] = asyncio.create_task(
-                    relay(installation.queue, worker._poll_iteration)
-                )
+                ctx["tasks"] = [
+                    asyncio.create_task(relay(installation.queue, worker._poll_iteration)),
+                    asyncio.create_task(count_failed_work()),
+                ]
 
             async def stop_relay(ctx: dict[str, Any]) -> None:
-                ctx["relay"].cancel()
-                await asyncio.gather(ctx["relay"], return_exceptions=True)
+                for task in ctx["tasks"]:
+                    task.cancel()
+                await asyncio.gather(*ctx["tasks"], return_exceptions=True)
 
             worker = Worker(
                 arq_functions(installation, handlers(desk)),

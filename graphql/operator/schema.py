@@ -10,26 +10,20 @@ import strawberry
 
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, object_type, resolver
-from keystall.graphql.errors import ApiError, ErrorCode
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Id, Ids, Node, ShopStatus, checked_ids
+from keystall.graphql.operator import access
+from keystall.graphql.operator.mail import MailMutation
+from keystall.graphql.operator.record import RecordQuery
+from keystall.graphql.operator.work import WorkMutation, WorkQuery
 from keystall.graphql.refusals import UserError, attempted, error_codes
 from keystall.graphql.relay import After, Connection, First, connection, decode_row, page_size
 from keystall.graphql.scalars import URL
 from keystall.graphql.schema import build
-from keystall.tenants.identity.service import Viewer as Person
 from keystall.tenants.shops import operating
 from keystall.tenants.shops.operating import OperatedShop, ShopFilter
 
 ShopId = Annotated[strawberry.ID, about("The shop.")]
-
-
-def _operator(context: RequestContext) -> Person:
-    """The operator who asks. Raises ApiError for anyone else."""
-    person = context.require_person()
-    if not person.is_operator:
-        raise ApiError(ErrorCode.FORBIDDEN, "Only an operator of the installation can do this.")
-    return person
 
 
 @object_type
@@ -98,7 +92,7 @@ def _shop(context: RequestContext, found: OperatedShop) -> Shop:
 
 
 async def _shops(context: RequestContext, rows: Sequence[UUID]) -> dict[UUID, OperatedShop]:
-    person = _operator(context)
+    person = access.operator_of(context)
     found = [await operating.operated_shop(context.reader, person, row) for row in rows]
     return {shop.id: shop for shop in found if shop is not None}
 
@@ -109,13 +103,13 @@ async def _by_id(context: RequestContext, wanted: strawberry.ID) -> Shop | None:
 
 
 @object_type
-class Query:
+class Query(WorkQuery, RecordQuery):
     """What an operator can read."""
 
     @resolver
     def viewer(self, info: Info) -> Viewer:
         """Who asks."""
-        person = _operator(info.context)
+        person = access.operator_of(info.context)
         return Viewer(email=person.email, locale=person.locale)
 
     @resolver
@@ -134,7 +128,7 @@ class Query:
         size = page_size(first)
         rows = await operating.operated_shops(
             info.context.reader,
-            _operator(info.context),
+            access.operator_of(info.context),
             ShopFilter(query=query, status=status.value if status else None),
             after=decode_row(after),
             limit=size + 1,
@@ -164,7 +158,7 @@ class Query:
 
 
 @object_type
-class Mutation:
+class Mutation(WorkMutation, MailMutation):
     """What an operator can do."""
 
     @resolver
@@ -176,7 +170,10 @@ class Mutation:
     ) -> ShopSuspendPayload:
         """Suspends a shop: nothing can be bought there, and its pages say so."""
         call = operating.shop_suspend(
-            info.context.installation, _operator(info.context), row_of("Shop", id), reason=reason
+            info.context.installation,
+            access.operator_of(info.context),
+            row_of("Shop", id),
+            reason=reason,
         )
         shop, errors = await attempted(info.context, call, ShopUserError)
         return ShopSuspendPayload(
@@ -187,7 +184,7 @@ class Mutation:
     async def shop_resume(self, info: Info, id: ShopId) -> ShopResumePayload:
         """Lets a suspended shop go on."""
         call = operating.shop_resume(
-            info.context.installation, _operator(info.context), row_of("Shop", id)
+            info.context.installation, access.operator_of(info.context), row_of("Shop", id)
         )
         shop, errors = await attempted(info.context, call, ShopUserError)
         return ShopResumePayload(

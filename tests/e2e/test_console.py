@@ -192,6 +192,9 @@ _OPEN = ["/", "/sign-up", "/sign-up/sent", "/confirm/none", "/sign-in", "/passwo
          "/password-reset/sent", "/password-reset/none"]  # fmt: skip
 
 
+_DESK = ["work", "record"]
+
+
 async def linked(page: Page, address: str, link: str) -> str:
     """The address behind the first of these links."""
     await page.goto(address)
@@ -236,7 +239,11 @@ async def test_the_operators_pages_do_too(
         await sign_in(page, base, demo["operator"], "/operator/")
         found = await faults(page)
         await page.goto(await linked(page, f"{base}/operator/", "td.lead-cell a"))
-        assert found + await faults(page) == []
+        found += await faults(page)
+        for path in _DESK:
+            await page.goto(f"{base}/operator/{path}")
+            found += await faults(page)
+        assert found == []
 
 
 async def test_an_english_shops_english_console_has_no_chinese_on_it(

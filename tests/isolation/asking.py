@@ -42,6 +42,7 @@ _BY_FIELD = {
     "apiToken": "ApiToken", "upload": "Upload",
     "payment": "PaymentMethod", "cart": "Cart", "node": "Product", "nodes": "Product",
     "shop": "Shop",
+    "failed": "FailedWork",
 }  # fmt: skip
 _WORDS = {
     "number": "7Q4M-0XKD-J2",
@@ -50,6 +51,7 @@ _WORDS = {
     "name": "Name", "value": "Answer", "label": "Label", "markdown": "Text", "options": "One",
     "secretKey": STRIPE_KEY, "reason": "Reason",
     "contact": "Contact", "notice": "Notice", "policies": "Policies",
+    "note": "Note", "kind": "mail.none",
     "themePreset": "harbor", "text": "A-NEW-CODE", "token": "token", "password": "plum tree 19",
 }  # fmt: skip
 _numbers = itertools.count(1)

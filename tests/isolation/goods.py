@@ -240,7 +240,17 @@ async def _pay(installation: Installation, goods: Goods, order: UUID, amount: in
 
 async def _end(installation: Installation, goods: Goods) -> None:
     """Brings to its end what would take a worker, and dates what has an end."""
+    work = new_id()
+    goods.name("FailedWork", work)
     async with writing(installation, goods.shop.id) as tx:
+        for item, attempts, ended in ((work, 25, clock.now()), (new_id(), 5, None)):
+            await tx.execute(
+                "insert into outbox"
+                " (shop_id, id, kind, subject_id, due_at, attempts, failed_at, problem)"
+                " values ($1, $2, 'mail.order_link', $2, $3, $4, $5, $6)",
+                goods.shop.id, item, clock.now() + timedelta(days=1), attempts, ended,
+                f"{goods.canary} problem",
+            )  # fmt: skip
         await tx.execute(
             "update jobs set state = 'done', done = 1, total = 1, finished_at = now(),"
             ' result = \'{"added": 1, "duplicates": 0, "bad": 0}\''

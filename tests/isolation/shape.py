@@ -30,14 +30,16 @@ UNBOUND = {
 
 DEFINERS = frozenset({
     "account_confirm", "account_create", "account_for_sign_in", "account_reset",
-    "account_token_create", "account_token_recipient", "host_shop", "operator_shop",
-    "operator_shop_suspend", "operator_shops", "require_operator", "session_account",
-    "session_create", "session_end", "session_shop", "session_shops", "shop_create",
-    "shop_merchants", "shop_set_open", "token_shop",
+    "account_token_create", "account_token_recipient", "host_shop", "operator_account",
+    "operator_mail_trial", "operator_record", "operator_shop", "operator_shop_suspend",
+    "operator_shops", "operator_work", "operator_work_counts", "operator_work_drop",
+    "operator_work_retry", "require_operator", "session_account", "session_create", "session_end",
+    "session_shop", "session_shops", "shop_create", "shop_merchants", "shop_set_open",
+    "token_shop",
 })  # fmt: skip
 """Functions that act as the owner: each looks up by a host, a secret's hash or the shop at hand."""
 
-INSIDE_ONLY = frozenset({"require_operator"})
+INSIDE_ONLY = frozenset({"require_operator", "operator_account"})
 """Those of them that only others of them call."""
 
 AS_ITSELF = frozenset({"shop_keys_held"})
@@ -46,7 +48,8 @@ AS_ITSELF = frozenset({"shop_keys_held"})
 SYSTEM_MAY = {
     ("outbox", column, "SELECT")
     for column in (
-        "shop_id", "id", "kind", "due_at", "attempts", "done_at", "failed_at", "created_at",
+        "shop_id", "id", "kind", "due_at", "attempts", "done_at", "failed_at", "dropped_at",
+        "created_at",
     )
 } | {("outbox", column, "UPDATE") for column in ("due_at", "attempts")}  # fmt: skip
 

@@ -464,15 +464,76 @@ _CONSOLE: Scenes = {
         },
     ),
 }  # fmt: skip
+_COUNTS = [
+    {"kind": "mail.order_delivered", "givenUp": 1234, "failing": 0, "oldestAt": MOMENT},
+    {"kind": "payment.apply", "givenUp": 0, "failing": 2, "oldestAt": MOMENT},
+]
+
+
+def _work(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "w-1",
+        "kind": "mail.order_delivered",
+        "shop": {"id": "shop-1", "name": LONG},
+        "problem": "MailUnavailable",
+        "attempts": 25,
+        "givenUp": True,
+        "createdAt": MOMENT,
+        "failedAt": MOMENT,
+        "nextAt": None,
+        **changes,
+    }
+
+
+_FAILING = _work(kind="payment.apply", shop=None, givenUp=False, failedAt=None, nextAt=MOMENT)
+
+
+def _action(**changes: Any) -> dict[str, Any]:
+    return {
+        "action": "work.drop",
+        "operatorEmail": "operator@keystall.example",
+        "shop": {"id": "shop-1", "name": LONG},
+        "subject": "mail.order_delivered",
+        "note": "The address is gone. " * 20,
+        "count": 1234,
+        "at": MOMENT,
+        **changes,
+    }
+
+
 _OPERATOR: Scenes = {
-    "operator-shops": ("/operator/", {"shops": _list(shop(), shop(name=LONG), more=True)}),
-    "operator-none": ("/operator/", {"shops": _list()}),
+    "operator-shops": (
+        "/operator/",
+        {"shops": _list(shop(), shop(name=LONG), more=True), "failedWorkCounts": _COUNTS},
+    ),
+    "operator-none": ("/operator/", {"shops": _list(), "failedWorkCounts": []}),
+    "operator-work": (
+        "/operator/work?done=retried",
+        {"failedWorkCounts": _COUNTS, "failedWork": _list(_work(), _FAILING, more=True)},
+    ),
+    "operator-work-of-a-kind": (
+        "/operator/work?kind=payment.apply",
+        {"failedWorkCounts": _COUNTS, "failedWork": _list(_FAILING)},
+    ),
+    "operator-work-none": (
+        "/operator/work", {"failedWorkCounts": [], "failedWork": _list()},
+    ),
+    "operator-work-none-found": (
+        "/operator/work?kind=x", {"failedWorkCounts": _COUNTS, "failedWork": _list()},
+    ),
+    "operator-work-item": ("/operator/work/w-1", {"failedWorkItem": _work()}),
+    "operator-work-failing": ("/operator/work/w-1", {"failedWorkItem": _FAILING}),
+    "operator-record": (
+        "/operator/record",
+        {"operatorActions": _list(_action(), _action(shop=None, subject="", note="", count=1))},
+    ),
+    "operator-record-none": ("/operator/record", {"operatorActions": _list()}),
     "operator-shop": ("/operator/shops/shop-1", {"shop": shop()}),
     "operator-suspended": (
         "/operator/shops/shop-1?done=suspended",
         {"shop": shop(status="SUSPENDED", statusReason="Stolen keys")},
     ),
-}
+}  # fmt: skip
 SCENES: Scenes = {
     **_ACCOUNTS,
     **{

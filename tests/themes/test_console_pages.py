@@ -445,3 +445,17 @@ def test_a_key_that_was_forgotten_is_asked_for_at_its_field() -> None:
     fields = {"stripe__secretKey": "", "stripe__webhookSecret": ""}
     answer = post(scene, HERE + "/payments", "StripeConnect", **fields)
     assert (answer.status_code, answer.text.count("Needed")) == (422, 1)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "tone", "said"),
+    [("ACCEPTED", "good", "accepted it"), ("LATER", "bad", "SMTPSenderRefused 553")],
+)
+def test_a_test_mails_outcome_is_shown_on_the_page(outcome: str, tone: str, said: str) -> None:
+    reason = "" if tone == "good" else "SMTPSenderRefused 553"
+    test = {"outcome": outcome, "reason": reason}
+    scene = Scene(SCENES["operator-work"][1], {"mailTest": {"test": test, "userErrors": []}})
+    answer = post(scene, "/operator/work", "MailTest", email="ops@example.com")
+    assert answer.status_code == 200
+    assert f'class="notice {tone}"' in answer.text
+    assert said in answer.text

@@ -1,4 +1,4 @@
-"""The operator's page table: the installation's shops and their state."""
+"""The operator's page table: the installation's shops, what failed, and who did what."""
 
 from keystall.themes.engine import Form, Page
 
@@ -17,4 +17,27 @@ PAGES: tuple[Page, ...] = (
         ),
         requires=("shop",),
     ),
+    Page(
+        name="work",
+        route="/operator/work",
+        surface="operator",
+        permission="operator",
+        forms=(
+            Form("WorkRetryAll", fields=("kind",), success="/operator/work?done=retried"),
+            Form("WorkDropAll", fields=("kind", "note"), success="/operator/work?done=dropped"),
+            Form("MailTest", fields=("email",), shows=True),
+        ),
+    ),
+    Page(
+        name="work_item",
+        route="/operator/work/{id}",
+        surface="operator",
+        permission="operator",
+        forms=(
+            Form("WorkRetry", success="/operator/work?done=retried"),
+            Form("WorkDrop", fields=("note",), success="/operator/work?done=dropped"),
+        ),
+        requires=("failedWorkItem",),
+    ),
+    Page(name="record", route="/operator/record", surface="operator", permission="operator"),
 )
