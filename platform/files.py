@@ -5,7 +5,7 @@ request ever names a file outside its shop. A file is there whole or not at all.
 """
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -51,7 +51,10 @@ class FileStore:
         nothing is kept and what stood there before stays.
         """
         counted = _Counted(chunks, max_bytes)
-        await self._store.put_async(_checked(path), counted.chunks(), chunk_size=5 * _PART)
+        # Parts of 5 MiB are the least that S3 takes; two at once bound the memory.
+        await self._store.put_async(
+            _checked(path), counted.chunks(), chunk_size=5 * _PART, max_concurrency=2
+        )
         return counted.length
 
     async def put(self, path: str, content: bytes) -> None:
@@ -73,6 +76,15 @@ class FileStore:
         except FileNotFoundError:
             raise FileMissing(path) from None
         async for piece in found.stream(min_chunk_size=_PART):
+            yield bytes(piece)
+
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """As `stream`, for a thread that may wait. Raises `FileMissing` before the first piece."""
+        try:
+            found = self._store.get(_checked(path))
+        except FileNotFoundError:
+            raise FileMissing(path) from None
+        for piece in found.stream(min_chunk_size=_PART):
             yield bytes(piece)
 
     async def paths(self) -> AsyncIterator[str]:

@@ -102,7 +102,8 @@ async def some_codes(
         cipher = await shop_cipher(tx, installation.keys, shop.id)
         batch = new_id()
         await tx.execute(
-            "insert into batches (shop_id, id, variant_id, source) values ($1, $2, $3, 'paste')",
+            "insert into batches (shop_id, id, variant_id, source, currency)"
+            " values ($1, $2, $3, 'paste', 'CNY')",
             shop.id, batch, variant,
         )  # fmt: skip
         for text in texts:

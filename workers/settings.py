@@ -25,6 +25,7 @@ from keystall.tenants.payments.checks import check_payment
 from keystall.tenants.payments.refunds import send_refund
 from keystall.tenants.schema import connect
 from keystall.tenants.stock.import_work import import_codes
+from keystall.tenants.stock.rejects import forget_rejects
 from keystall.themes.mail.texts import ThemedMails
 from keystall.workers.counting import count_failed_work
 from keystall.workers.jobs import Handler, Work, arq_functions
@@ -43,7 +44,8 @@ def handlers(desk: MailDesk) -> dict[str, Handler]:
         "payment.check": Handler(check_payment),
         "order.expire": Handler(expire_order),
         "refund.send": Handler(send_refund),
-        "codes.import": Handler(import_codes, timeout=600),
+        "codes.import": Handler(import_codes, timeout=3600),
+        "codes.forget_rejects": Handler(forget_rejects, timeout=60),
         **{kind: Handler(work, timeout=60) for kind, work in mails.items()},
     }
 

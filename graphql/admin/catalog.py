@@ -8,7 +8,9 @@ from typing import Annotated
 import strawberry
 
 from keystall.graphql import loads
+from keystall.graphql.admin.batches import Batch, batches_connection
 from keystall.graphql.admin.codes import Code, CodeState, codes_connection
+from keystall.graphql.admin.selling import Selling, selling, selling_rules
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, enum_type, object_type, resolver, value
 from keystall.graphql.ids import encode
@@ -78,6 +80,7 @@ class Stock:
     available: int = described("Free to be sold.")
     reserved: int = described("Held for unpaid orders.")
     sold: int = described("Sold.")
+    expired: int = described("Free, and too near their expiry to be sold.")
 
 
 @object_type
@@ -148,7 +151,27 @@ class Variant(Node):
     async def stock(self, info: Info) -> Stock:
         """How many codes it has."""
         found = await info.context.load(loads.stock, self.view.id) or StockCount()
-        return Stock(available=found.available, reserved=found.reserved, sold=found.sold)
+        return Stock(
+            available=found.available,
+            reserved=found.reserved,
+            sold=found.sold,
+            expired=found.expired,
+        )
+
+    @resolver
+    async def selling(self, info: Info) -> Selling:
+        """How its codes are sold."""
+        found = await info.context.load(selling_rules, self.view.id)
+        if found is None:
+            raise LookupError("a variant without rules")
+        return selling(found)
+
+    @resolver
+    async def batches(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[Batch]:
+        """The batches that its codes came in, newest first."""
+        return await batches_connection(info.context, self.view.id, first, after=after)
 
     @resolver
     async def availability(self, info: Info) -> Availability:

@@ -1,70 +1,23 @@
-"""Code files looked at and imported, codes deleted and revealed."""
+"""Code files looked at and imported, codes deleted."""
 
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
-from keystall.graphql.admin.codes import Code, code, codes
+from keystall.graphql.admin.batches import BatchInput
+from keystall.graphql.admin.code_preview import CodesPreview, preview
 from keystall.graphql.admin.families import CodeUserError
 from keystall.graphql.admin.jobs import Job, job_of
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, input_type, object_type, resolver
 from keystall.graphql.ids import row_of
 from keystall.graphql.refusals import attempted
-from keystall.graphql.wording import worded
-from keystall.tenants.delivery.service import reveal_code
 from keystall.tenants.errors import refuse
+from keystall.tenants.stock.imports import BatchInput as BatchFacts
 from keystall.tenants.stock.imports import codes_import
 from keystall.tenants.stock.listing import codes_delete
 from keystall.tenants.stock.previews import CodesPreview as PreviewFacts
 from keystall.tenants.stock.previews import codes_preview
-from keystall.tenants.stock.uploads import codes_content
-
-
-@object_type
-class DuplicateLine:
-    """A line that repeats an earlier one."""
-
-    line: int = described("The line's number, counted from 1.")
-    first_line: int = described("The number of the line that had it first.")
-
-
-@object_type
-class StockedLine:
-    """A line whose code is in stock already."""
-
-    line: int = described("The line's number, counted from 1.")
-
-
-@object_type
-class BadLine:
-    """A line that is no code."""
-
-    line: int = described("The line's number, counted from 1.")
-    reason: str = described("What is wrong with it, in the language of the request.")
-
-
-@object_type
-class CodesPreview:
-    """What an import would do."""
-
-    new: int = described("How many codes would be added.")
-    duplicates_in_file: list[DuplicateLine] = described(
-        "Lines that repeat an earlier line of the same file; 100 at most."
-    )
-    duplicates_in_file_count: int = described(
-        "How many lines repeat an earlier line of the same file."
-    )
-    duplicates_in_stock: list[StockedLine] = described(
-        "Lines whose code the variant has already, sold ones included; 100 at most."
-    )
-    duplicates_in_stock_count: int = described(
-        "How many lines have a code that the variant has already."
-    )
-    bad: list[BadLine] = described("Lines that are no code; 100 at most.")
-    bad_count: int = described("How many lines are no code.")
-    encoding: str = described("How the text was encoded, such as utf-8 or gb18030.")
 
 
 @input_type
@@ -74,7 +27,12 @@ class CodesInput:
     variant_id: strawberry.ID = described("The variant they belong to.")
     text: str | None = described("The codes, one a line.", default=None)
     upload_id: strawberry.ID | None = described(
-        "An uploaded text file, one code a line, in UTF-8 or GB18030.", default=None
+        "An uploaded file: text in UTF-8, UTF-16, GB18030 or Big5 with one code a line, a table"
+        " with headings, or a spreadsheet.",
+        default=None,
+    )
+    plain: bool = described(
+        "Whether every line is one code, whatever it looks like.", default=False
     )
 
 
@@ -105,15 +63,6 @@ class CodesDeletePayload:
 
 
 @object_type
-class CodeRevealPayload:
-    """The answer to codeReveal."""
-
-    code: Code | None = described("The code; null where it was refused.")
-    secret: str | None = described("The code, whole; null where it was refused.")
-    user_errors: list[CodeUserError] = described("Why it was refused; empty on success.")
-
-
-@object_type
 class CodeMutation:
     """What a merchant does with codes."""
 
@@ -124,7 +73,7 @@ class CodeMutation:
         """Tells what an import would do, and changes nothing."""
         call = _preview(info.context, input)
         found, errors = await attempted(info.context, call, CodeUserError, under=("input",))
-        shown = _shown(found, info.context.locale) if found else None
+        shown = preview(found, info.context.locale) if found else None
         return CodesPreviewPayload(preview=shown, user_errors=errors)
 
     @resolver
@@ -138,9 +87,13 @@ class CodeMutation:
         skip_bad: Annotated[
             bool, about("Whether to leave bad lines out and add the rest.")
         ] = False,
+        dry_run: Annotated[
+            bool, about("Whether to count what would come of it, and add nothing.")
+        ] = False,
+        batch: Annotated[BatchInput | None, about("What to note of the batch.")] = None,
     ) -> CodesImportPayload:
-        """Adds codes to a variant's stock. Duplicates are left out; bad lines refuse the whole
-        unless they are to be skipped."""
+        """Adds codes to a variant's stock, as a batch. Duplicates are left out; bad lines refuse
+        the whole unless they are to be skipped; of a large file, the job tells of them."""
         context = info.context
         upload = input.upload_id
         call = codes_import(
@@ -150,6 +103,9 @@ class CodeMutation:
             text=input.text or None,
             upload_id=row_of("Upload", upload) if upload else None,
             skip_bad=skip_bad,
+            plain=input.plain,
+            dry_run=dry_run,
+            batch=batch.facts() if batch else BatchFacts(),
             idempotency_key=idempotency_key,
         )
         row, errors = await attempted(context, call, CodeUserError, under=("input",))
@@ -169,58 +125,17 @@ class CodeMutation:
             deleted_ids=None if gone is None else list(ids), user_errors=errors
         )
 
-    @resolver
-    async def code_reveal(
-        self, info: Info, id: Annotated[strawberry.ID, about("The code.")]
-    ) -> CodeRevealPayload:
-        """Answers a code whole. Each call is recorded."""
-        context = info.context
-        row = row_of("Code", id)
-        secret, errors = await attempted(context, _reveal(context, row), CodeUserError)
-        found = await context.load(codes, row) if secret is not None else None
-        return CodeRevealPayload(
-            code=code(found) if found else None, secret=secret, user_errors=errors
-        )
-
 
 async def _preview(context: RequestContext, asked: CodesInput) -> PreviewFacts:
-    installation, shop = context.installation, context.require_shop().id
-    content: bytes | str = asked.text or ""
     if asked.upload_id and asked.text:
         raise refuse("INVALID", "text")
-    if asked.upload_id:
-        content = await codes_content(installation, shop, row_of("Upload", asked.upload_id))
-    elif not content:
+    if not asked.upload_id and not asked.text:
         raise refuse("REQUIRED", "text")
-    return await codes_preview(installation, shop, row_of("Variant", asked.variant_id), content)
-
-
-async def _reveal(context: RequestContext, row: UUID) -> str:
-    secret = await reveal_code(
+    return await codes_preview(
         context.installation,
         context.require_shop().id,
-        row,
-        actor=context.actor,
-        address=context.address,
-    )
-    if secret is None:
-        raise refuse("NOT_FOUND", "id")
-    return secret
-
-
-def _shown(facts: PreviewFacts, locale: str) -> CodesPreview:
-    return CodesPreview(
-        new=facts.new,
-        duplicates_in_file=[
-            DuplicateLine(line=one.line, first_line=one.first_line)
-            for one in facts.duplicates_in_file
-        ],
-        duplicates_in_file_count=facts.duplicates_in_file_count,
-        duplicates_in_stock=[StockedLine(line=line) for line in facts.duplicates_in_stock],
-        duplicates_in_stock_count=facts.duplicates_in_stock_count,
-        bad=[
-            BadLine(line=one.line, reason=worded(f"line.{one.reason}", locale)) for one in facts.bad
-        ],
-        bad_count=facts.bad_count,
-        encoding=facts.encoding,
+        row_of("Variant", asked.variant_id),
+        text=asked.text or None,
+        upload_id=row_of("Upload", asked.upload_id) if asked.upload_id else None,
+        plain=asked.plain,
     )

@@ -10,6 +10,7 @@ from keystall.graphql.describing import described, enum_type, object_type, value
 from keystall.graphql.ids import encode
 from keystall.graphql.nouns import Node
 from keystall.graphql.relay import Connection, connection, decode_row, page_size
+from keystall.graphql.scalars import Money, money
 from keystall.tenants.stock.listing import StockedCode, codes_by_id, codes_page
 
 
@@ -20,6 +21,7 @@ class CodeState(Enum):
     AVAILABLE = value("available", "Free to be sold.")
     RESERVED = value("reserved", "Held for an unpaid order.")
     SOLD = value("sold", "Sold.")
+    EXPIRED = value("expired", "Free, and too near its expiry to be sold.")
 
 
 @object_type
@@ -32,6 +34,11 @@ class Code(Node):
     state: CodeState = described("What has become of it.")
     batch: str = described("The import it came with, as its opaque name.")
     created_at: datetime = described("When it came.")
+    note: str = described("The merchant's note; may be empty.")
+    preview: str = described("What may be seen of it before it is bought; may be empty.")
+    premium: Money | None = described("What it costs more than others, where that was told.")
+    cost: Money | None = described("What the merchant paid for it, where that was told.")
+    expires_at: datetime | None = described("When it expires; null for one that does not.")
 
 
 async def codes(context: RequestContext, ids: Sequence[UUID]) -> Mapping[UUID, StockedCode]:
@@ -58,15 +65,30 @@ async def codes_connection(
         after=decode_row(after),
         limit=size + 1,
     )
-    return connection(rows, size, after=after, node=code, key=lambda row: (str(row.id),))
+    return connection(
+        rows,
+        size,
+        after=after,
+        node=lambda row: code(row, context.locale),
+        key=lambda row: (str(row.id),),
+    )
 
 
-def code(view: StockedCode) -> Code:
+def code(view: StockedCode, locale: str) -> Code:
     """A code, masked."""
+
+    def amount(minor: int | None) -> Money | None:
+        return None if minor is None or not view.currency else money(minor, view.currency, locale)
+
     return Code(
         id=encode("Code", view.id),
         masked=view.masked,
-        state=CodeState(view.state),
+        state=CodeState.EXPIRED if view.expired else CodeState(view.state),
         batch=encode("Batch", view.batch_id),
         created_at=view.created_at,
+        note=view.note,
+        preview=view.preview,
+        premium=amount(view.premium),
+        cost=amount(view.cost),
+        expires_at=view.expires_at,
     )

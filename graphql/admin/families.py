@@ -29,6 +29,8 @@ CodeErrorCode = error_codes(
     "CodeErrorCode", "codes",
     "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "CONFLICT", "TOO_MANY", "BAD_LINES",
     "ENCODING_UNKNOWN", "CODE_SOLD", "CODE_RESERVED", "IDEMPOTENCY_MISMATCH", "KEYS_DESTROYED",
+    "AMOUNT_INVALID", "BATCH_SOLD", "BATCH_UNDONE", "PASSWORD_NEEDED", "PERSON_NEEDED",
+    "CREDENTIALS_WRONG", "THROTTLED",
 )  # fmt: skip
 JobErrorCode = error_codes("JobErrorCode", "a job", "NOT_FOUND", "CONFLICT")
 OrderErrorCode = error_codes(

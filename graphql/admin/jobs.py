@@ -1,13 +1,15 @@
 """Longer work and how far it is."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
 
 from keystall.graphql import loads
+from keystall.graphql.admin.batches import Batch, batch_of
 from keystall.graphql.admin.catalog import Variant, variant
 from keystall.graphql.admin.families import JobUserError
 from keystall.graphql.context import Info, RequestContext
@@ -32,6 +34,24 @@ class JobState(Enum):
 
 
 @object_type
+class CodesImported:
+    """What an import has come to so far."""
+
+    dry_run: bool = described("Whether it only counts.")
+    added: int = described("How many codes were added; of a dry run: would be.")
+    duplicates_in_file: int = described("How many lines repeat an earlier line of the file.")
+    duplicates_in_stock: int = described("How many lines have a code that is in stock.")
+    duplicates_sold: int = described("How many lines have a code that was sold already.")
+    bad: int = described("How many lines are no code.")
+    problem: str | None = described(
+        "Why it failed, in the language of the request; null for one that did not."
+    )
+    upload_id: strawberry.ID | None = described(
+        "The upload that a dry run has looked at, for the import itself; null for others."
+    )
+
+
+@object_type
 class Job(Node):
     """A longer piece of work with its progress."""
 
@@ -44,6 +64,7 @@ class Job(Node):
     result: str | None = described(
         "What came of it, in the language of the request; null before its end."
     )
+    canceling: bool = described("Whether it was asked to stop and has not stopped yet.")
     created_at: datetime = described("When it was asked for.")
     finished_at: datetime | None = described("When it ended.")
 
@@ -53,6 +74,16 @@ class Job(Node):
         asked = self.view.input.get("variant_id")
         found = await info.context.load(loads.variants, UUID(asked)) if asked else None
         return variant(found) if found else None
+
+    @resolver
+    def codes(self, info: Info) -> CodesImported | None:
+        """What it has come to, of a job that imports codes."""
+        return _imported(self.view, info.context.locale) if self.kind == "codes_import" else None
+
+    @resolver
+    async def batch(self, info: Info) -> Batch | None:
+        """The batch that it puts in stock, where it puts any."""
+        return await batch_of(info.context, self.view.id)
 
 
 @object_type
@@ -95,6 +126,7 @@ def shown(context: RequestContext, view: JobView) -> Job:
         total=view.total if known else None,
         progress=_progress(view) if known else None,
         result=_result(view, context.locale),
+        canceling=view.cancel and view.state == "running",
         view=view,
         created_at=view.created_at,
         finished_at=view.finished_at,
@@ -105,13 +137,37 @@ def _progress(view: JobView) -> int:
     return 100 * view.done // view.total if view.total else 100
 
 
+def _imported(view: JobView, locale: str) -> CodesImported:
+    result, dry_run = view.result, bool(view.input.get("dry_run"))
+    waits = dry_run and not view.input["pasted"]
+    return CodesImported(
+        dry_run=dry_run,
+        added=int(result.get("new" if dry_run else "added", 0)),
+        duplicates_in_file=int(result.get("duplicates_in_file", 0)),
+        duplicates_in_stock=int(result.get("duplicates_in_stock", 0)),
+        duplicates_sold=int(result.get("duplicates_sold", 0)),
+        bad=int(result.get("bad", 0)),
+        problem=_problem(result, locale) if "problem" in result else None,
+        upload_id=encode("Upload", UUID(view.input["file_id"])) if waits else None,
+    )
+
+
+def _problem(result: Mapping[str, Any], locale: str) -> str:
+    line = {"line": int(result["line"])} if "line" in result else {}
+    words = worded(f"import.{result['problem']}", locale, line)
+    return f"{words} {worded('line.' + result['reason'], locale)}" if line else words
+
+
 def _result(view: JobView, locale: str) -> str | None:
     if view.state in ("queued", "running"):
         return None
     counted = {
-        "added": int(view.result.get("added", 0)),
-        "duplicates": int(view.result.get("duplicates_in_file", 0))
-        + int(view.result.get("duplicates_in_stock", 0)),
+        "added": int(view.result.get("added", view.result.get("new", 0))),
+        "duplicates": sum(
+            int(view.result.get(f"duplicates_{where}", 0))
+            for where in ("in_file", "in_stock", "sold")
+        ),
         "bad": int(view.result.get("bad", 0)),
     }
-    return worded(f"job.{view.state}", locale, counted)
+    tried = view.state == "done" and view.input.get("dry_run")
+    return worded("job.tried" if tried else f"job.{view.state}", locale, counted)

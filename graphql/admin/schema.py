@@ -10,6 +10,7 @@ import strawberry
 from keystall.graphql import loads
 from keystall.graphql.admin import home
 from keystall.graphql.admin.accounts import AccountMutation
+from keystall.graphql.admin.batches import BatchMutation, batch_of
 from keystall.graphql.admin.catalog import (
     Category,
     Product,
@@ -21,6 +22,7 @@ from keystall.graphql.admin.catalog import (
     variant,
 )
 from keystall.graphql.admin.code_import import CodeMutation
+from keystall.graphql.admin.code_reveal import RevealMutation
 from keystall.graphql.admin.codes import Code, code, codes
 from keystall.graphql.admin.home import Checklist, ChecklistMutation, Dashboard
 from keystall.graphql.admin.jobs import Job, JobMutation, job_of
@@ -36,6 +38,7 @@ from keystall.graphql.admin.orders import (
 from keystall.graphql.admin.payment_methods import PaymentMethodMutation
 from keystall.graphql.admin.products import CatalogMutation
 from keystall.graphql.admin.refunds import RefundMutation
+from keystall.graphql.admin.selling import SellingMutation
 from keystall.graphql.admin.shop import (
     ApiToken,
     Shop,
@@ -279,6 +282,9 @@ class Mutation(
     ChecklistMutation,
     CatalogMutation,
     CodeMutation,
+    RevealMutation,
+    BatchMutation,
+    SellingMutation,
     JobMutation,
     OrderMutation,
     PaymentMethodMutation,
@@ -343,7 +349,7 @@ async def _refund(context: RequestContext, row: UUID) -> Refund | None:
 
 async def _code(context: RequestContext, row: UUID) -> Code | None:
     found = await context.load(codes, row)
-    return code(found) if found else None
+    return code(found, context.locale) if found else None
 
 
 async def _shop(context: RequestContext, row: UUID) -> Shop | None:
@@ -364,6 +370,7 @@ _NODES: dict[str, Callable[[RequestContext, UUID], Awaitable[Node | None]]] = {
     "Refund": _refund,
     "Code": _code,
     "Job": job_of,
+    "Batch": batch_of,
     "Shop": _shop,
     "ApiToken": _api_token,
 }

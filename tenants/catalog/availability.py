@@ -35,7 +35,7 @@ async def bands_by_variants(db: Reads, shop: UUID, variants: Sequence[UUID]) -> 
         cross join lateral (
           select count(*) as free from (
             select from codes where codes.shop_id = $1 and codes.variant_id = wanted.variant_id
-              and state = 'available' limit $3) few) counted
+              and state = 'available' and sellable_until > now() limit $3) few) counted
         """,
         shop, list(variants), LOW + 1,
     )  # fmt: skip
@@ -43,7 +43,7 @@ async def bands_by_variants(db: Reads, shop: UUID, variants: Sequence[UUID]) -> 
 
 
 async def low_stock(db: Reads, shop: UUID, *, limit: int) -> list[UUID]:
-    """Variants on sale with few or no free codes, the emptiest first."""
+    """Variants on sale with as many free codes as their threshold or fewer, the emptiest first."""
     rows = await db.rows(
         """
         select variants.id from variants
@@ -51,11 +51,12 @@ async def low_stock(db: Reads, shop: UUID, *, limit: int) -> list[UUID]:
         cross join lateral (
           select count(*) as free from (
             select from codes where codes.shop_id = $1 and codes.variant_id = variants.id
-              and state = 'available' limit $2) few) counted
+              and state = 'available' and sellable_until > now() limit variants.low_stock + 1) few
+        ) counted
         where variants.shop_id = $1 and products.status = 'active'
-          and variants.archived_at is null and free < $2
-        order by free, variants.id limit $3
+          and variants.archived_at is null and free <= variants.low_stock
+        order by free, variants.id limit $2
         """,
-        shop, LOW + 1, limit,
+        shop, limit,
     )  # fmt: skip
     return [row["id"] for row in rows]

@@ -74,6 +74,10 @@ class Variant(Model):
     max_quantity = fields.IntField(default=10)
     archived_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField(default=clock.now)
+    sale_order = fields.TextField(default="first_in")
+    expiry_margin_hours = fields.IntField(default=24)
+    low_stock = fields.IntField(default=10)
+    low_since = fields.DatetimeField(null=True)
 
     class Meta:
         table = "variants"

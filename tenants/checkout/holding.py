@@ -95,7 +95,7 @@ async def refuse_too_large_share(
              and order_lines.variant_id = wanted.variant_id) as held,
           (select count(*) from (
              select from codes where codes.shop_id = $1 and codes.variant_id = wanted.variant_id
-               and state = 'available' limit $5) free) as free
+               and state = 'available' and sellable_until > now() limit $5) free) as free
         from unnest($2::uuid[]) as wanted (variant_id)
         """,
         shop.id, [line.variant_id for line in lines], buyer.email, buyer.placed_from, _ENOUGH,
@@ -121,7 +121,8 @@ async def left_for_others(tx: Writing, shop: UUID, lines: Sequence[CartLineView]
         cross join lateral (
           select count(*)::int as free from (
             select from codes where shop_id = $1 and variant_id = wanted.id
-              and state = 'available' limit wanted.quantity + $4) found) counted
+              and state = 'available' and sellable_until > now()
+            limit wanted.quantity + $4) found) counted
         """,
         shop, [line.variant_id for line in lines], [line.quantity for line in lines], SCARCE,
     )  # fmt: skip

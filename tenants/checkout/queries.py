@@ -74,6 +74,7 @@ async def cart_lines(
           select count(*)::int as free from (
             select from codes where codes.shop_id = $1
               and codes.variant_id = cart_lines.variant_id and state = 'available'
+              and sellable_until > now()
             limit cart_lines.quantity) free_codes) stock
         where cart_lines.shop_id = $1 and cart_id = $2
         order by cart_lines.id

@@ -13,6 +13,7 @@ class Reveal(Model):
     actor = fields.TextField()
     address = fields.TextField()
     at = fields.DatetimeField(auto_now_add=True)
+    user_agent = fields.TextField(default="")
 
     class Meta:
         table = "reveals"

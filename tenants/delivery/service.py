@@ -93,7 +93,13 @@ async def reveal_order_codes(
 
 
 async def reveal_code(
-    installation: Installation, shop: UUID, code: UUID, *, actor: str, address: str
+    installation: Installation,
+    shop: UUID,
+    code: UUID,
+    *,
+    actor: str,
+    address: str,
+    user_agent: str = "",
 ) -> str | None:
     """One plain code for the merchant; recorded. None where the shop has no such code.
 
@@ -105,7 +111,9 @@ async def reveal_code(
             f"select {_COLUMNS} from codes where shop_id = $1 and id = $2",  # noqa: S608
             shop, code,
         )  # fmt: skip
-        opened = await _reveal(tx, cipher, shop, rows, actor=actor, address=address)
+        opened = await _reveal(
+            tx, cipher, shop, rows, actor=actor, address=address, user_agent=user_agent
+        )
         return opened.get(code)
 
 
@@ -117,14 +125,16 @@ async def _reveal(
     *,
     actor: str,
     address: str,
+    user_agent: str = "",
 ) -> dict[UUID, str]:
     if not rows:
         return {}
     await tx.execute(
-        "insert into reveals (shop_id, id, code_id, actor, address)"
-        " select $1, t.id, t.code_id, $4, $5"
+        "insert into reveals (shop_id, id, code_id, actor, address, user_agent)"
+        " select $1, t.id, t.code_id, $4, $5, $6"
         " from unnest($2::uuid[], $3::uuid[]) as t (id, code_id)",
         shop, [new_id() for _ in rows], [row["id"] for row in rows], actor, address,
+        user_agent[:500],
     )  # fmt: skip
     return {
         row["id"]: cipher.open_code(row["variant_id"], row["id"], row["sealed"], row["key_version"])

@@ -138,6 +138,32 @@ async def sign_in(
         return await _open_session(tx, known.id, visitor)
 
 
+CONFIRMED_LIFE = timedelta(minutes=10)
+"""How long a password that was said again lets its session see codes."""
+
+
+async def password_confirm(installation: Installation, person: Viewer, password: str) -> None:
+    """Says the password again, for what asks for it: noted at the session, for ten minutes.
+
+    Refuses REQUIRED and CREDENTIALS_WRONG at `password`.
+    """
+    if not password:
+        raise refuse("REQUIRED", "password")
+    async with database.transaction(None) as tx:
+        known = await _find_account(tx, person.email)
+    if known is None or not await verify_password(known.password_hash, password):
+        raise refuse("CREDENTIALS_WRONG", "password")
+    async with database.transaction(None) as tx:
+        await tx.execute("select session_confirm($1)", person.secret_hash)
+
+
+async def password_confirmed(person: Viewer) -> bool:
+    """Whether the session's password was said again within the last ten minutes."""
+    async with database.transaction(None) as tx:
+        at = await tx.value("select session_confirmed($1)", person.secret_hash)
+    return at is not None and at + CONFIRMED_LIFE > clock.now()
+
+
 async def sign_out(session_secret_hash: bytes) -> None:
     """Ends a session; one that has ended already is no matter."""
     async with database.transaction(None) as tx:

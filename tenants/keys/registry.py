@@ -91,4 +91,5 @@ SEALED = (
         reseal=_code,
     ),
     secret_column("payment_secrets", "sealed"),
+    secret_column("import_rejects", "sealed"),
 )

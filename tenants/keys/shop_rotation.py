@@ -17,8 +17,8 @@ from keystall.platform.files import FileMissing, FileStore
 from keystall.tenants.key_locks import RING, alone, reseal_lock, shop_lock
 from keystall.tenants.keys.records import StillUsed, rotation_begun, rotation_finished
 from keystall.tenants.keys.registry import SEALED, Sealed
-from keystall.tenants.stock.sealing import ShopCipher, key_place, sealed_version
-from keystall.tenants.stock.uploads import codes_path
+from keystall.tenants.stock.sealing import ShopCipher, key_place
+from keystall.tenants.stock.uploads import codes_path, reseal_codes, stored_version
 
 CHUNK = 1_000
 """Rows that are locked at once: buyers pass them over for that moment."""
@@ -180,13 +180,12 @@ async def _reseal_files(keeper: Keeper, shop: UUID, cipher: ShopCipher) -> int:
     done = 0
     for file in await files_of_codes(keeper.connection, shop):
         try:
-            sealed = await keeper.files.get(codes_path(shop, file))
+            if await stored_version(keeper.files, shop, file) >= cipher.version:
+                continue
+            await reseal_codes(keeper.files, shop, file, cipher, cipher)
         except FileMissing:  # just imported
             continue
-        if sealed_version(sealed) < cipher.version:
-            content = await asyncio.to_thread(cipher.open_file, file, sealed)
-            anew = await asyncio.to_thread(cipher.seal_file, file, content)
-            await keeper.files.put(codes_path(shop, file), anew)
+        else:
             done += 1
             if file not in await files_of_codes(keeper.connection, shop):
                 await keeper.files.delete(codes_path(shop, file))  # imported meanwhile
@@ -213,8 +212,8 @@ async def _prove(keeper: Keeper, shop: UUID, cipher: ShopCipher) -> None:
             raise StillUsed(f"{count} rows of {column.table} are sealed with an older key")
     for file in await files_of_codes(keeper.connection, shop):
         try:
-            sealed = await keeper.files.get(codes_path(shop, file))
+            version = await stored_version(keeper.files, shop, file)
         except FileMissing:
             continue
-        if sealed_version(sealed) < cipher.version:
+        if version < cipher.version:
             raise StillUsed("a file of codes is sealed with an older key")

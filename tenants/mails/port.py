@@ -91,6 +91,19 @@ class MerchantSoldOut:
 
 
 @dataclass(frozen=True, slots=True)
+class MerchantLowStock:
+    """To the merchant: few codes are left, and about how long they last: ("hours", 6) or
+    ("days", 3); None where nothing was sold lately."""
+
+    stall: Stall
+    variant: UUID
+    product: str
+    variant_name: str
+    free: int
+    lasts: tuple[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
 class MerchantRefundDue:
     """To the merchant: the provider cannot send this back, so somebody must by hand."""
 
@@ -126,6 +139,7 @@ Letter = (
     | OrderRefunded
     | MerchantOrder
     | MerchantSoldOut
+    | MerchantLowStock
     | MerchantRefundDue
     | AccountConfirm
     | AccountReset

@@ -19,6 +19,7 @@ from keystall.tenants.mails.port import (
     AccountReset,
     Bought,
     Letter,
+    MerchantLowStock,
     MerchantOrder,
     MerchantRefundDue,
     MerchantSoldOut,
@@ -28,6 +29,7 @@ from keystall.tenants.mails.port import (
     Stall,
 )
 from keystall.tenants.orders.tokens import order_token
+from keystall.tenants.stock.low_stock import in_words, low_stock_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ async def merchant_sold_out(
         join products on products.shop_id = $1 and products.id = product_id
         where variants.shop_id = $1 and variants.id = $2 and archived_at is null
           and not exists (select from codes where codes.shop_id = $1 and variant_id = $2
-                          and state = 'available')
+                          and state = 'available' and sellable_until > now())
         """,
         shop, variant,
     )  # fmt: skip
@@ -121,6 +123,24 @@ async def merchant_sold_out(
         variant=variant,
         product=found["product"],
         variant_name=found["variant"],
+    )
+    return await _to_merchants(db, letter)
+
+
+async def merchant_low_stock(
+    db: Reads, installation: Installation, shop: UUID, variant: UUID
+) -> list[Post]:
+    """Nothing where codes came in since, or the last one went, which another mail tells."""
+    found = await low_stock_of(db, shop, variant)
+    if found is None:
+        return []
+    letter = MerchantLowStock(
+        stall=await _stall(db, installation, shop),
+        variant=variant,
+        product=found.product,
+        variant_name=found.variant,
+        free=found.free,
+        lasts=None if found.lasts is None else in_words(found.lasts),
     )
     return await _to_merchants(db, letter)
 

@@ -96,6 +96,7 @@ _READS: Mapping[str, _Read] = {
     "mail.order_refunded": queries.order_refunded,
     "mail.merchant_order": queries.merchant_order,
     "mail.merchant_sold_out": queries.merchant_sold_out,
+    "mail.merchant_low_stock": queries.merchant_low_stock,
     "mail.merchant_refund_due": queries.merchant_refund_due,
     # Posted under tenants.writing.INSTALLATION; the ids are of account tokens.
     "mail.account_confirm": queries.account_mail,

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from keystall.tenants.orders.events import record
 from keystall.tenants.stock.allocation import Wanted, free, reserve, sell
+from keystall.tenants.stock.low_stock import tell_of_low_stock
 from keystall.tenants.writing import Writing
 
 
@@ -46,6 +47,12 @@ async def hand_over(tx: Writing, shop: UUID, order: UUID) -> None:
     await tx.post("mail.order_delivered", order)
     for variant in await _sold_out_by(tx, shop, order):
         await tx.post("mail.merchant_sold_out", variant)
+    lines = await tx.rows(
+        "select distinct variant_id from order_lines where shop_id = $1 and order_id = $2"
+        " order by variant_id",
+        shop, order,
+    )  # fmt: skip
+    await tell_of_low_stock(tx, shop, [line["variant_id"] for line in lines])
     tx.announce(f"order:{order}")
 
 
@@ -54,7 +61,8 @@ async def _sold_out_by(tx: Writing, shop: UUID, order: UUID) -> Sequence[UUID]:
         """
         select variant_id from order_lines where shop_id = $1 and order_id = $2
           and not exists (select from codes where codes.shop_id = $1
-            and codes.variant_id = order_lines.variant_id and state = 'available')
+            and codes.variant_id = order_lines.variant_id and state = 'available'
+            and sellable_until > now())
           -- Once is enough while the last of the held codes are being paid for.
           and not exists (select from outbox where outbox.shop_id = $1
             and outbox.kind = 'mail.merchant_sold_out' and subject_id = order_lines.variant_id

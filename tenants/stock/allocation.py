@@ -23,7 +23,8 @@ class Wanted:
 
 
 async def reserve(tx: Transaction, shop: UUID, wanted: Sequence[Wanted]) -> dict[UUID, int]:
-    """Takes free codes for each line, oldest first, as many as there are up to what is wanted.
+    """Takes free codes for each line in its variant's order of sale, as many as there are up to
+    what is wanted; none that expires within the variant's margin.
 
     Answers how many each line is short of; the caller rolls back where that will not do. Lines
     must exist. Variants in order of their id, so that two orders never wait for each other.
@@ -48,13 +49,23 @@ async def _take(
     taken = await tx.rows(
         """
         with wanted as (
-          select * from unnest($2::uuid[], $3::uuid[], $4::int[])
+          select w.*, sale_order from unnest($2::uuid[], $3::uuid[], $4::int[])
             as w (line_id, variant_id, quantity)
+          left join variants on variants.shop_id = $1 and variants.id = w.variant_id
         ), picked as (
           select wanted.line_id, free.id from wanted cross join lateral (
             select id from codes
             where shop_id = $1 and variant_id = wanted.variant_id and state = 'available'
+              and sellable_until > now()
             order by position limit wanted.quantity for update skip locked) free
+          where sale_order is distinct from 'newest_first'
+          union all
+          select wanted.line_id, free.id from wanted cross join lateral (
+            select id from codes
+            where shop_id = $1 and variant_id = wanted.variant_id and state = 'available'
+              and sellable_until > now()
+            order by position desc limit wanted.quantity for update skip locked) free
+          where sale_order = 'newest_first'
         ), reserved as (
           update codes set state = 'reserved', order_line_id = picked.line_id
           from picked where codes.shop_id = $1 and codes.id = picked.id
@@ -93,7 +104,11 @@ async def free(tx: Transaction, shop: UUID, order: UUID) -> int:
     """Puts the reserved codes of an order back on the shelf; answers how many."""
     return await tx.execute(
         """
-        update codes set state = 'available', order_line_id = null
+        update codes set state = 'available', order_line_id = null,
+          -- The margin may be another one by now.
+          sellable_until = coalesce(expires_at - (
+            select make_interval(hours => expiry_margin_hours) from variants
+            where variants.shop_id = $1 and variants.id = codes.variant_id), 'infinity')
         where shop_id = $1 and state = 'reserved' and order_line_id = any (array(
           select id from order_lines where shop_id = $1 and order_id = $2))
         """,

@@ -1,42 +1,67 @@
-"""Code files as merchants bring them: one code a line, in whatever their program wrote.
+"""Codes in files as merchants bring them, in whatever their program wrote.
 
 Nothing is dropped in silence: a line is a code, a duplicate of an earlier line, bad for a named
-reason, or blank. Line numbers count from 1 as an editor shows them, blank lines included.
-Codes are opaque: beyond trimming, not one character is changed.
+reason, blank, or the heading of a table. Codes are opaque: beyond trimming, not one character is
+changed. A code of a table may have several lines, and then counts as the first of them.
 """
 
-import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from itertools import chain, islice
+from typing import NamedTuple
 
+from keystall.tenants.stock.card_formats import HEAD_LINES, CardFormat, Layout, Use, find_format
+from keystall.tenants.stock.card_tables import Row, table_rows
 from keystall.tenants.stock.text_encoding import (
+    Sample,
     UndecidableEncoding,
     guess_encoding,
-    is_garbled,
     marked_encoding,
 )
+from keystall.tenants.stock.text_lines import Line, byte_lines, pasted_lines, text_lines
 
 __all__ = [
     "MAX_CODE_LENGTH",
+    "MAX_LINES",
     "BadLine",
+    "CodeFacts",
     "Duplicate",
     "LineProblem",
     "ParsedCode",
     "ParsedFile",
+    "Survey",
+    "TooManyLines",
     "UndecidableEncoding",
+    "cards",
     "parse_file",
     "parse_text",
+    "survey",
+    "survey_text",
 ]
 
 MAX_CODE_LENGTH = 4096
+MAX_NOTE_LENGTH = 500
+MAX_LINES = 2_000_000
+"""Lines that a file may have."""
 
 # Bidirectional overrides show a code other than it is; the rest shows nothing at all.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_TEXT = re.compile("[\ud800-\udfff\ufffd]")
 # Programs leave marks at the ends of lines that nobody sees, nor can type.
 _INVISIBLE_ENDS = "\ufeff\u200b\u200e\u200f\u2060"
+_DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[ T](.+))?", re.ASCII)
+
+
+class TooManyLines(Exception):
+    """A file of more lines than `limit`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limit = MAX_LINES
 
 
 class LineProblem(StrEnum):
@@ -45,14 +70,33 @@ class LineProblem(StrEnum):
     TOO_LONG = "TOO_LONG"
     CONTROL_CHARACTERS = "CONTROL_CHARACTERS"
     INVALID_ENCODING = "INVALID_ENCODING"
+    COLUMNS_MISSING = "COLUMNS_MISSING"
+    CODE_MISSING = "CODE_MISSING"
+    EXPIRY_INVALID = "EXPIRY_INVALID"
+    AMOUNT_INVALID = "AMOUNT_INVALID"
+    QUOTE_UNCLOSED = "QUOTE_UNCLOSED"
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedCode:
+@dataclass(slots=True)
+class CodeFacts:
+    """What a file tells of a code beside the code. Amounts in the currency of the shop, exact."""
+
+    note: str = ""
+    expires_at: datetime | None = None
+    preview: str = ""
+    premium: Decimal | None = None
+    cost: Decimal | None = None
+
+
+class ParsedCode(NamedTuple):
     """A code and the line it stands on. The text never shows in a repr, hence in no log."""
 
     line: int
-    text: str = field(repr=False)
+    text: str
+    facts: CodeFacts | None = None
+
+    def __repr__(self) -> str:
+        return f"ParsedCode(line={self.line})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,86 +109,252 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that holds no code, and why."""
+    """A line that holds no code, and why. `text`, as near as it gets, may be a code: no repr."""
 
     line: int
     reason: LineProblem
+    text: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """What a file holds: distinct codes in its order, repeats, and lines that are no code.
+    """What a file holds: distinct codes in its order, repeats, and lines that are no code."""
 
-    `encoding` is "utf-8", "gb18030", "utf-16-le", "utf-16-be", or "text" for pasted text.
-    """
-
-    encoding: str
+    format: CardFormat
     codes: list[ParsedCode]
     duplicates: list[Duplicate]
     bad: list[BadLine]
 
+    @property
+    def encoding(self) -> str:
+        """Such as "utf-8", "gb18030", "utf-16-le", or "text" for pasted text."""
+        return self.format.encoding
 
-def parse_file(data: bytes) -> ParsedFile:
-    """The codes in a file's bytes: UTF-8, UTF-16 with a mark, or GB18030.
 
-    Raises UndecidableEncoding, where guessing could garble codes; nothing else, for any bytes.
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a first reading finds: the format, the bytes of a mark, and how many lines there are."""
+
+    format: CardFormat
+    mark: int
+    lines: int
+
+
+def survey(pieces: Iterable[bytes], *, sheet: bool = False, plain: bool = False) -> Survey:
+    """Reads a file once, in bounded memory, for its encoding and format.
+
+    Raises UndecidableEncoding, where guessing could garble codes, and TooManyLines.
     """
-    marked = marked_encoding(data)
-    if marked is None:
-        lines = data.splitlines()
-        encoding = guess_encoding(lines)
-        return _parsed(encoding, _decoded(lines, encoding))
-    encoding, mark = marked
-    if encoding == "utf-8":
-        return _parsed(encoding, _decoded(data[mark:].splitlines(), encoding))
-    return _parsed(encoding, _lines(data[mark:].decode(encoding, "replace")))
+    stream = iter(pieces)
+    start = b""
+    while len(start) < len(b"\xff\xfe\0\0") and (piece := next(stream, b"")):
+        start += piece
+    marked = marked_encoding(start)
+    encoding, mark = marked or ("", 0)
+    stream = chain([start[mark:]], stream)
+    head: list[str] = []
+    count = 0
+    if encoding.startswith("utf-16"):
+        for count, line in enumerate(text_lines(stream, encoding), start=1):
+            _counted(count)
+            if count <= HEAD_LINES:
+                head.append(line.text)
+    else:
+        sample, first = Sample(), []
+        for count, raw in enumerate(byte_lines(stream), start=1):
+            _counted(count)
+            sample.add(raw)
+            if count <= HEAD_LINES:
+                first.append(raw)
+        encoding = encoding or guess_encoding(sample)
+        head = [raw.decode(encoding, "replace") for raw in first]
+    kind = "xlsx" if sheet else "txt"
+    return Survey(find_format(head, encoding, kind=kind, plain=plain), mark, count)
 
 
-def parse_text(text: str) -> ParsedFile:
-    """The codes in text that somebody pasted."""
-    return _parsed("text", _lines(text))
+def survey_text(text: str, *, plain: bool = False) -> Survey:
+    """The same of a text that somebody pasted."""
+    count = _counted(sum(1 for _ in pasted_lines(text)))
+    head = [line.text for line in islice(pasted_lines(text), HEAD_LINES)]
+    return Survey(find_format(head, "text", kind="text", plain=plain), 0, count)
 
 
-def _lines(text: str) -> Iterator[str]:
-    # Only CR, LF and CRLF end a line; str.splitlines would also cut at separators inside codes.
-    return iter(io.StringIO(text, newline=None))
+def _counted(count: int) -> int:
+    if count > MAX_LINES:
+        raise TooManyLines
+    return count
 
 
-def _decoded(lines: Iterable[bytes], encoding: str) -> Iterator[str | None]:
-    """Each line as text, None where its bytes are invalid."""
-    for line in lines:
-        try:
-            text = line.decode(encoding)
-        except UnicodeDecodeError:
-            yield None
-        else:
-            # GB18030 has a character for nearly any bytes, private ones for the senseless.
-            yield None if encoding == "gb18030" and is_garbled(text) else text
+def cards(pieces: Iterable[bytes], found: Survey) -> Iterator[ParsedCode | BadLine]:
+    """The codes and bad lines of a file whose survey is known, in its order; repeats are codes."""
+    return _cards(text_lines(_after_mark(pieces, found.mark), found.format.encoding), found.format)
 
 
-def _parsed(encoding: str, lines: Iterable[str | None]) -> ParsedFile:
-    parsed = ParsedFile(encoding, [], [], [])
+def parse_file(data: bytes, *, sheet: bool = False, plain: bool = False) -> ParsedFile:
+    """All of a file that is small enough to be held. Raises what `survey` raises."""
+    found = survey([data], sheet=sheet, plain=plain)
+    return _gathered(found.format, cards([data], found))
+
+
+def parse_text(text: str, *, plain: bool = False) -> ParsedFile:
+    """All of a text that somebody pasted. Raises TooManyLines."""
+    found = survey_text(text, plain=plain)
+    return _gathered(found.format, _cards(pasted_lines(text), found.format))
+
+
+def _after_mark(pieces: Iterable[bytes], mark: int) -> Iterator[bytes]:
+    for piece in pieces:
+        yield piece[mark:]
+        mark = max(0, mark - len(piece))
+
+
+def _gathered(found: CardFormat, lines: Iterable[ParsedCode | BadLine]) -> ParsedFile:
+    parsed = ParsedFile(found, [], [], [])
     first_lines: dict[str, int] = {}
-    for number, line in enumerate(lines, start=1):
-        text = _trimmed(line)
-        if text == "":
-            continue
-        problem = _problem(text)
-        if text is None or problem is not None:
-            parsed.bad.append(BadLine(number, problem or LineProblem.INVALID_ENCODING))
-        elif (first := first_lines.setdefault(text, number)) != number:
-            parsed.duplicates.append(Duplicate(number, first))
+    for one in lines:
+        if isinstance(one, BadLine):
+            parsed.bad.append(one)
+        elif (first := first_lines.setdefault(one.text, one.line)) != one.line:
+            parsed.duplicates.append(Duplicate(one.line, first))
         else:
-            parsed.codes.append(ParsedCode(number, text))
+            parsed.codes.append(one)
     return parsed
 
 
-def _trimmed(line: str | None) -> str | None:
-    return None if line is None else line.strip().strip(_INVISIBLE_ENDS).strip()
+def _cards(lines: Iterator[Line], found: CardFormat) -> Iterator[ParsedCode | BadLine]:
+    if found.layout is Layout.LINES and not found.sheet:
+        return _codes(lines)
+    if found.layout is Layout.PICKS:
+        return _picks(lines, found)
+    return _table(islice(lines, found.first - 1, None), found)
 
 
-def _problem(text: str | None) -> LineProblem | None:
-    if text is None or _LONE_SURROGATE.search(text) or "\ufffd" in text:
+def _codes(lines: Iterable[Line]) -> Iterator[ParsedCode | BadLine]:
+    for number, line, valid in lines:
+        text = line.strip().strip(_INVISIBLE_ENDS).strip()
+        if not text:
+            continue
+        problem = _problem(text) if valid else LineProblem.INVALID_ENCODING
+        yield BadLine(number, problem, text) if problem else ParsedCode(number, text)
+
+
+def _picks(lines: Iterable[Line], found: CardFormat) -> Iterator[ParsedCode | BadLine]:
+    for number, line, valid in lines:
+        if line.strip():
+            cells = line.split(found.separator)
+            whole = valid and len(cells) == len(found.columns)
+            row = Row(number, cells if whole else [line], valid)
+            yield _card(row, found)
+
+
+def _table(lines: Iterator[Line], found: CardFormat) -> Iterator[ParsedCode | BadLine]:
+    for row in table_rows(lines, found.separator):
+        if found.sheet:  # where a line break inside a cell is a vertical tab
+            row = row._replace(cells=[cell.replace("\x0b", "\n") for cell in row.cells])
+        if row.problem:
+            yield BadLine(row.line, LineProblem(row.problem), row.text)
+        elif any(cell.strip() for cell in row.cells):
+            yield _card(row, found)
+
+
+def _card(row: Row, found: CardFormat) -> ParsedCode | BadLine:
+    if not row.valid:
+        return BadLine(row.line, LineProblem.INVALID_ENCODING, row.text)
+    if found.layout is Layout.LINES:  # a spreadsheet without headings: a row is a code
+        cells = [cell.strip() for cell in row.cells]
+        text = " ".join(cell for cell in cells if cell)
+        problem = _problem(text.replace("\n", " "))
+        return BadLine(row.line, problem, text) if problem else ParsedCode(row.line, text)
+    if len(row.cells) < len(found.columns) and found.layout is Layout.PICKS:
+        return BadLine(row.line, LineProblem.COLUMNS_MISSING, row.text)
+    secret = _secret(row, found)
+    if not secret:
+        return BadLine(row.line, LineProblem.CODE_MISSING, row.text)
+    problem = _problem(secret.replace("\n", " "))
+    if problem:
+        return BadLine(row.line, problem, row.text)
+    try:
+        facts = _facts(row, found)
+    except _Wrong as wrong:
+        return BadLine(row.line, wrong.problem, row.text)
+    return ParsedCode(row.line, secret, facts)
+
+
+def _secret(row: Row, found: CardFormat) -> str:
+    """The code; where an account or number belongs to it, each on a line under its heading."""
+    secret = found.column(Use.SECRET)
+    parts = [
+        (column.name, _cell(row, at))
+        for at, column in enumerate(found.columns)
+        if at == secret or column.use is Use.PART
+    ]
+    bare = "" if secret is None else _cell(row, secret)
+    if not bare or sum(1 for _, text in parts if text) < 2:
+        return bare
+    return "\n".join(f"{name}: {text}" for name, text in parts if text)
+
+
+class _Wrong(Exception):
+    def __init__(self, problem: LineProblem) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+def _facts(row: Row, found: CardFormat) -> CodeFacts:
+    told = {column.use: _cell(row, at) for at, column in enumerate(found.columns)}
+    note, preview = told.get(Use.NOTE, ""), told.get(Use.PREVIEW, "")
+    if max(len(note), len(preview)) > MAX_NOTE_LENGTH:
+        raise _Wrong(LineProblem.TOO_LONG)
+    problem = _problem((note + preview).replace("\n", " "))
+    if problem:
+        raise _Wrong(problem)
+    return CodeFacts(
+        note=note,
+        expires_at=_expiry(told.get(Use.EXPIRY, "")),
+        preview=preview,
+        premium=_amount(told.get(Use.PREMIUM, "")),
+        cost=_amount(told.get(Use.COST, "")),
+    )
+
+
+def _cell(row: Row, at: int) -> str:
+    return row.cells[at].strip().strip(_INVISIBLE_ENDS).strip() if at < len(row.cells) else ""
+
+
+def _expiry(text: str) -> datetime | None:
+    """A moment; a bare date means the end of that day. Without a zone: UTC."""
+    if not text:
+        return None
+    parts = _DATE.fullmatch(text)
+    if parts is None:
+        raise _Wrong(LineProblem.EXPIRY_INVALID)
+    try:
+        day = date(int(parts[1]), int(parts[2]), int(parts[3]))
+        if parts[4] is None or parts[4] in ("00:00", "00:00:00"):
+            return datetime.combine(day, time(), UTC) + timedelta(days=1)
+        moment = datetime.combine(day, time.fromisoformat(parts[4].strip()))
+    except (ValueError, OverflowError):
+        raise _Wrong(LineProblem.EXPIRY_INVALID) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _amount(text: str) -> Decimal | None:
+    if not text:
+        return None
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise _Wrong(LineProblem.AMOUNT_INVALID) from None
+    exponent = amount.as_tuple().exponent
+    if not amount.is_finite() or not 0 <= amount < 10**12 or int(exponent) < -4:
+        raise _Wrong(LineProblem.AMOUNT_INVALID)
+    return amount
+
+
+def _problem(text: str) -> LineProblem | None:
+    if text.isascii() and text.isprintable() and len(text) <= MAX_CODE_LENGTH:
+        return None
+    if _NO_TEXT.search(text):
         return LineProblem.INVALID_ENCODING
     if len(text) > MAX_CODE_LENGTH:
         return LineProblem.TOO_LONG

@@ -1,39 +1,62 @@
 """Putting a file of codes in stock: the worker's side.
 
-A chunk of codes a transaction. Each of them locks the job, adds the codes, notes how far it is and
-keeps the work leased. A worker that dies is followed by one that goes on where the job says; two
-that run at once notice it, and one leaves.
+The file is read in bounded memory, thousands of lines a transaction. Each of them locks the job,
+adds the codes, keeps what was left out, notes how far it is and keeps the work leased. While one is
+written, the next is sealed. A worker that dies is followed by one that goes on where the job says;
+two that run at once notice it, and one leaves.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any, Literal
 from uuid import UUID
 
-from keystall.platform import clock
+from keystall.platform import clock, database
 from keystall.platform.crypto import Unreadable
 from keystall.platform.files import FileMissing
-from keystall.platform.ids import new_id
-from keystall.tenants.errors import Refused
 from keystall.tenants.installation import Installation
 from keystall.tenants.jobs.service import job_finish
 from keystall.tenants.outbox.claims import claim, peek
-from keystall.tenants.stock.card_files import ParsedCode, ParsedFile
-from keystall.tenants.stock.previews import parse_codes
-from keystall.tenants.stock.sealing import KeysDestroyed, ShopCipher, shop_cipher
+from keystall.tenants.stock.card_files import (
+    BadLine,
+    Survey,
+    TooManyLines,
+    UndecidableEncoding,
+    cards,
+    survey,
+)
+from keystall.tenants.stock.insertion import Batch, add_codes, begin_batch, stocked
+from keystall.tenants.stock.low_stock import stock_has_risen
+from keystall.tenants.stock.rejects import Reject, forget_later, keep_rejects
+from keystall.tenants.stock.sealing import ShopCipher, shop_cipher
+from keystall.tenants.stock.steps import Step, Stepping, sealed_anew
 from keystall.tenants.stock.uploads import drop_codes, open_codes
 from keystall.tenants.writing import Writing, writing
 
 Ending = Literal["done", "failed", "canceled"]
 
-CHUNK = 1_000
+STEP = 10_000
+"""Lines a transaction: a tenth of a second, so that nobody waits for long, nor does a cancel."""
 LEASE = timedelta(seconds=30)
 """How long after its last sign of life an import is handed out to another worker."""
+PAUSE = 0.1
+"""Share of a step's time that is left to the shop's buyers after it."""
+_TOLD_SECONDS = 0.5
+"""Between two announcements of progress: every open page asks again at each."""
+
+_PROBLEMS: Mapping[type[Exception], str] = {
+    FileMissing: "FILE_MISSING",
+    Unreadable: "FILE_UNREADABLE",  # or nothing that it held could be sealed: keys destroyed
+    UndecidableEncoding: "ENCODING_UNKNOWN",
+    TooManyLines: "TOO_MANY",
+}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Import:
     """An import under way."""
 
@@ -41,17 +64,48 @@ class _Import:
     shop: UUID
     item: UUID
     job: UUID
-    variant_id: UUID
-    file_id: UUID
-    pasted: bool
+    asked: Mapping[str, Any]
+    told: float = 0.0
 
+    @property
+    def file(self) -> UUID:
+        return UUID(self.asked["file_id"])
 
-@dataclass(frozen=True, slots=True)
-class _SealedCode:
-    id: UUID
-    sealed: bytes
-    lookup: bytes
-    older: Sequence[bytes]
+    @property
+    def variant(self) -> UUID:
+        return UUID(self.asked["variant_id"])
+
+    @property
+    def dry_run(self) -> bool:
+        return bool(self.asked.get("dry_run"))
+
+    @property
+    def batch(self) -> Batch:
+        asked = self.asked
+        expiry = asked.get("expires_at")
+        return Batch(
+            id=self.job, variant=self.variant, source="paste" if asked["pasted"] else "upload",
+            supplier=asked.get("supplier", ""), note=asked.get("note", ""), cost=asked.get("cost"),
+            currency=asked.get("currency", ""),
+            expires_at=datetime.fromisoformat(expiry) if expiry else None,
+        )  # fmt: skip
+
+    async def content(self) -> Iterator[bytes]:
+        return await open_codes(self.installation, self.shop, self.file)
+
+    def survey(self, content: Iterator[bytes]) -> Survey:
+        asked = self.asked
+        return survey(content, sheet=asked.get("sheet", False), plain=asked.get("plain", False))
+
+    def first_bad(self, content: Iterator[bytes], found: Survey) -> BadLine | None:
+        return next((card for card in cards(content, found) if isinstance(card, BadLine)), None)
+
+    def steps(
+        self, content: Iterator[bytes], cipher: ShopCipher, found: Survey, done: int
+    ) -> Iterator[Step]:
+        currency = self.asked.get("currency", "CNY")
+        stepping = Stepping(self.variant, cipher, currency, STEP, done, self.dry_run)
+        return stepping.steps(cards(content, found), found.lines)
 
 
 class _Elsewhere(Exception):
@@ -62,38 +116,51 @@ async def import_codes(installation: Installation, shop: UUID, item: UUID) -> No
     """Does, or goes on with, the import that the outbox row `item` is about.
 
     Ends the job as done, canceled (what was added stays) or failed, its `result` holding how many
-    codes were `added`, how many lines are `duplicates_in_file`, `duplicates_in_stock`, `bad`; of
-    one that failed `problem`: FILE_MISSING or FILE_UNREADABLE. `done` and `total` count codes.
+    codes were `added` (of a dry run: are `new`), how many lines are `duplicates_in_file`,
+    `duplicates_in_stock`, `duplicates_sold`, `bad`; of one that failed `problem`: FILE_MISSING,
+    FILE_UNREADABLE, ENCODING_UNKNOWN, TOO_MANY, BAD_LINES (with the first `line` and `reason`).
+    `done` and `total` count lines of the file.
     """
-    try:
+    with suppress(_Elsewhere):
         work = await _take_up(installation, shop, item)
         if work is not None:
             await _do(work)
-    except _Elsewhere:
-        return
 
 
 async def _do(work: _Import) -> None:
     try:
-        parsed = await _parsed(work)
-    except FileMissing:
-        await _end(work, "failed", problem="FILE_MISSING")
-    except (Unreadable, Refused):
-        await _end(work, "failed", problem="FILE_UNREADABLE")
-    else:
-        await _add_all(work, parsed)
-    await drop_codes(work.installation, work.shop, work.file_id)
+        found = await asyncio.to_thread(work.survey, await work.content())
+        bad = None
+        if not work.asked.get("skip_bad"):
+            bad = await asyncio.to_thread(work.first_bad, await work.content(), found)
+        if bad is None:
+            await _run(work, found)
+        else:
+            told = {"problem": "BAD_LINES", "line": bad.line, "reason": bad.reason}
+            await _end(work, "failed", told)
+    except tuple(_PROBLEMS) as error:
+        problem = next(name for kind, name in _PROBLEMS.items() if isinstance(error, kind))
+        await _end(work, "failed", {"problem": problem})
+    if not work.dry_run or work.asked["pasted"]:
+        await drop_codes(work.installation, work.shop, work.file)
 
 
-async def _add_all(work: _Import, parsed: ParsedFile) -> None:
-    done: int | None = await _start(work, parsed)
+async def _run(work: _Import, found: Survey) -> None:
+    done: int | None = await _start(work, found)
+    async with database.transaction(work.shop) as tx:
+        cipher = await shop_cipher(tx, work.installation.keys, work.shop)
+    steps = work.steps(await work.content(), cipher, found, done or 0)
+    coming = asyncio.create_task(asyncio.to_thread(next, steps, None))
     try:
-        while done is not None and done < len(parsed.codes):
-            done = await _add(work, done, parsed.codes[done : done + CHUNK])
-    except KeysDestroyed:
-        await _end(work, "failed", problem="FILE_UNREADABLE")
-    else:
-        await _end(work, "canceled" if done is None else "done")
+        while done is not None and (step := await coming) is not None:
+            # The next is sealed while this one is written.
+            coming = asyncio.create_task(asyncio.to_thread(next, steps, None))
+            began = monotonic()
+            done = await _add(work, done, step)
+            await asyncio.sleep(PAUSE * (monotonic() - began))
+    finally:
+        await asyncio.gather(coming, return_exceptions=True)
+    await _end(work, "canceled" if done is None else "done")
 
 
 async def _take_up(installation: Installation, shop: UUID, item: UUID) -> _Import | None:
@@ -102,142 +169,101 @@ async def _take_up(installation: Installation, shop: UUID, item: UUID) -> _Impor
         if job_id is None:
             return None
         job = await _locked(tx, shop, job_id)
-        file_id = UUID(job["input"]["file_id"])
-        work = _Import(
-            installation, shop, item, job_id, UUID(job["input"]["variant_id"]), file_id,
-            job["input"]["pasted"],
-        )  # fmt: skip
+        work = _Import(installation, shop, item, job_id, job["input"])
         if job["state"] in ("queued", "running"):
             await _keep_leased(tx, work)
             return work
         await claim(tx, shop, item)
     # Canceled before anything was begun.
-    await drop_codes(installation, shop, file_id)
+    if not work.dry_run or work.asked["pasted"]:
+        await drop_codes(installation, shop, work.file)
     return None
 
 
-async def _parsed(work: _Import) -> ParsedFile:
-    content = await open_codes(work.installation, work.shop, work.file_id)
-    return await parse_codes(content.decode() if work.pasted else content)
-
-
-async def _start(work: _Import, parsed: ParsedFile) -> int:
-    """How many codes an earlier worker has dealt with."""
+async def _start(work: _Import, found: Survey) -> int:
+    """How many lines an earlier worker has dealt with."""
     async with writing(work.installation, work.shop) as tx:
         job = await _locked(tx, work.shop, work.job)
         if job["state"] == "running":
             return int(job["done"])
         if job["state"] != "queued":
             raise _Elsewhere
-        await tx.execute(
-            "insert into batches (shop_id, id, variant_id, source) values ($1, $2, $3, $4)",
-            work.shop, work.job, work.variant_id, "paste" if work.pasted else "upload",
-        )  # fmt: skip
+        if not work.dry_run:
+            await begin_batch(tx, work.shop, work.batch)
+        nothing = dict.fromkeys(
+            ("duplicates_in_file", "duplicates_in_stock", "duplicates_sold", "bad"), 0
+        )
         await tx.execute(
             "update jobs set state = 'running', total = $3, result = $4"
             " where shop_id = $1 and id = $2",
-            work.shop, work.job, len(parsed.codes),
-            {
-                "added": 0,
-                "duplicates_in_file": len(parsed.duplicates),
-                "duplicates_in_stock": 0,
-                "bad": len(parsed.bad),
-            },
+            work.shop, work.job, found.lines,
+            {("new" if work.dry_run else "added"): 0, **nothing},
         )  # fmt: skip
         tx.announce(f"job:{work.job}")
     return 0
 
 
-def _sealed(work: _Import, cipher: ShopCipher, chunk: Sequence[ParsedCode]) -> list[_SealedCode]:
-    sealed = []
-    for code in chunk:
-        row = new_id()
-        sealed.append(
-            _SealedCode(
-                row,
-                cipher.seal_code(work.variant_id, row, code.text),
-                cipher.lookup(work.variant_id, code.text),
-                cipher.older_lookups(work.variant_id, code.text),
-            )
-        )
-    return sealed
-
-
-async def _add(work: _Import, done: int, chunk: Sequence[ParsedCode]) -> int | None:
-    """Adds what follows `done` codes; answers how many are dealt with, None if to be canceled."""
+async def _add(work: _Import, done: int, step: Step) -> int | None:
+    """Adds a step that follows `done` lines; answers how many are dealt with, None if canceled."""
     async with writing(work.installation, work.shop) as tx:
         job = await _locked(tx, work.shop, work.job)
         if job["state"] != "running" or job["done"] != done:
             raise _Elsewhere
         if job["cancel"]:
             return None
-        # Inside: keys that rotate while a long import runs are met at its next chunk.
+        # Inside: keys that rotate while a long import runs are met at its next step.
         cipher = await shop_cipher(tx, work.installation.keys, work.shop)
-        sealed = await asyncio.to_thread(_sealed, work, cipher, chunk)
-        added = await _insert(tx, work, cipher, sealed)
+        if step.version != cipher.version:
+            step = await asyncio.to_thread(sealed_anew, step, work.variant, cipher)
+        known = await _try(tx, work, step, cipher)
+        rejects = sorted(
+            step.rejects
+            + [
+                Reject(code.line, "SOLD" if known[code.id] == "sold" else "IN_STOCK", 0, code.text)
+                for code in step.codes
+                if code.id in known
+            ]
+        )
+        await keep_rejects(tx, work.shop, work.job, cipher=cipher, part=step.upto, rejects=rejects)
+        sold = sum(state == "sold" for state in known.values())
         result = dict(job["result"])
-        result["added"] += added
-        result["duplicates_in_stock"] += len(chunk) - added
-        done += len(chunk)
+        result["new" if work.dry_run else "added"] += len(step.codes) - len(known)
+        result["duplicates_in_stock"] += len(known) - sold
+        result["duplicates_sold"] += sold
+        result["duplicates_in_file"] += step.repeats
+        result["bad"] += step.bad
         await tx.execute(
             "update jobs set done = $3, result = $4 where shop_id = $1 and id = $2",
-            work.shop, work.job, done, result,
+            work.shop, work.job, step.upto, result,
         )  # fmt: skip
         await _keep_leased(tx, work)
-        tx.announce(f"job:{work.job}")
-    return done
+        if monotonic() - work.told >= _TOLD_SECONDS:
+            work.told = monotonic()
+            tx.announce(f"job:{work.job}")
+    return step.upto
 
 
-async def _insert(
-    tx: Writing, work: _Import, cipher: ShopCipher, chunk: Sequence[_SealedCode]
-) -> int:
-    # Two imports with the same codes in another order would wait for each other in a circle. Not
-    # FOR UPDATE: orders that refer to the variant need not wait.
-    await tx.execute(
-        "select from variants where shop_id = $1 and id = $2 for no key update",
-        work.shop, work.variant_id,
-    )  # fmt: skip
-    if cipher.older:
-        stocked = await _in_stock(tx, work, [lookup for code in chunk for lookup in code.older])
-        chunk = [code for code in chunk if stocked.isdisjoint(code.older)]
-    # In the file's order, which `position` keeps: first in, first sold.
-    return await tx.execute(
-        """
-        insert into codes (shop_id, id, variant_id, batch_id, state, sealed, key_version, lookup)
-        select $1, id, $2, $3, 'available', sealed, $4, lookup
-        from unnest($5::uuid[], $6::bytea[], $7::bytea[]) with ordinality
-          as given (id, sealed, lookup, n)
-        order by n
-        on conflict (shop_id, variant_id, lookup) do nothing
-        """,
-        work.shop, work.variant_id, work.job, cipher.version,
-        [code.id for code in chunk],
-        [code.sealed for code in chunk],
-        [code.lookup for code in chunk],
-    )  # fmt: skip
+async def _try(tx: Writing, work: _Import, step: Step, cipher: ShopCipher) -> Mapping[UUID, str]:
+    """Those of the step's codes that were there before, and in which state; the others are added
+    but in a dry run."""
+    if not step.codes:
+        return {}
+    if work.dry_run:
+        return await stocked(tx, work.shop, work.variant, cipher, step.codes)
+    return await add_codes(tx, work.shop, work.batch, cipher, step.codes)
 
 
-async def _in_stock(tx: Writing, work: _Import, lookups: Sequence[bytes]) -> set[bytes]:
-    """Those of the older keys' lookups that are in stock still.
-
-    One that is not was sealed anew before, and the newest key's lookup meets it.
-    """
-    rows = await tx.rows(
-        "select lookup from codes"
-        " where shop_id = $1 and variant_id = $2 and lookup = any ($3::bytea[])",
-        work.shop, work.variant_id, lookups,
-    )  # fmt: skip
-    return {row["lookup"] for row in rows}
-
-
-async def _end(work: _Import, state: Ending, *, problem: str | None = None) -> None:
+async def _end(work: _Import, state: Ending, found: Mapping[str, Any] | None = None) -> None:
     async with writing(work.installation, work.shop) as tx:
         job = await _locked(tx, work.shop, work.job)
         if await claim(tx, work.shop, work.item) is None:
             raise _Elsewhere
-        result = {**job["result"], **({} if problem is None else {"problem": problem})}
+        result = {**job["result"], **(found or {})}
         if not await job_finish(tx, work.shop, work.job, state, result=result):
             raise _Elsewhere
+        if result.get("added"):
+            await stock_has_risen(tx, work.shop, [work.variant])
+        await forget_later(tx, work.job)
 
 
 async def _locked(tx: Writing, shop: UUID, job_id: UUID) -> Mapping[str, Any]:

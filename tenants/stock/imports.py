@@ -6,20 +6,43 @@ What is kept in between is sealed: the job's row holds ids, the file store holds
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from keystall.platform import database
 from keystall.platform.database import Transaction
 from keystall.platform.ids import new_id
+from keystall.platform.money import InvalidAmount, parse_amount
 from keystall.tenants.errors import Refused, refuse
 from keystall.tenants.idempotency.keys import claim_key, fingerprint
 from keystall.tenants.installation import Installation
-from keystall.tenants.stock.previews import parse_codes, require_variant, storable
+from keystall.tenants.stock.previews import AT_ONCE, parse_codes, require_variant, storable
 from keystall.tenants.stock.sealing import ShopCipher, shop_cipher
-from keystall.tenants.stock.uploads import codes_content, codes_discard, codes_upload, take_codes
+from keystall.tenants.stock.uploads import (
+    SHEET,
+    codes_discard,
+    codes_upload,
+    find_upload,
+    take_codes,
+)
 from keystall.tenants.writing import writing
 
 OPERATION = "codes.import"
+
+
+MAX_SUPPLIER = 100
+MAX_NOTE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class BatchInput:
+    """What a merchant tells of a batch. `cost` is of the whole, in the shop's default currency;
+    `expires_at` holds for those of its codes that have no expiry of their own."""
+
+    supplier: str = ""
+    note: str = ""
+    cost: str | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -30,12 +53,19 @@ class _Asked:
     text: str | None
     upload_id: UUID | None
     skip_bad: bool
+    plain: bool
+    dry_run: bool
+    batch: BatchInput
     key: str
 
     def print_(self, cipher: ShopCipher) -> bytes:
         # Keyed: a bare digest of a short code would give the code away.
         text = "" if self.text is None else cipher.lookup(self.variant_id, self.text).hex()
-        return fingerprint(self.variant_id, self.upload_id, self.skip_bad, text)
+        batch = self.batch
+        return fingerprint(
+            self.variant_id, self.upload_id, self.skip_bad, text, self.plain, self.dry_run,
+            batch.supplier, batch.note, batch.cost, batch.expires_at,
+        )  # fmt: skip
 
 
 async def codes_import(
@@ -46,21 +76,28 @@ async def codes_import(
     text: str | None = None,
     upload_id: UUID | None = None,
     skip_bad: bool = False,
+    plain: bool = False,
+    dry_run: bool = False,
+    batch: BatchInput = BatchInput(),
     idempotency_key: str,
 ) -> UUID:
     """Has the codes of a text or of an upload put in stock; answers the id of the job.
 
-    The same key and input answer the same job. Refuses REQUIRED and INVALID (neither or both of
-    text and upload), NOT_FOUND (variant, upload), TOO_LONG, TOO_MANY, ENCODING_UNKNOWN, BAD_LINES
-    unless they are to be skipped (params count, and line and reason of the first),
-    IDEMPOTENCY_MISMATCH. An upload is used up by its import.
+    `plain` takes every line as a code whatever it looks like. `dry_run` counts what would come of
+    it and adds nothing. The same key and input answer the same job. Refuses REQUIRED and INVALID
+    (neither or both of text and upload), NOT_FOUND (variant, upload), TOO_LONG, TOO_MANY,
+    ENCODING_UNKNOWN, BAD_LINES unless they are to be skipped (params count, and line and reason of
+    the first), AMOUNT_INVALID, IDEMPOTENCY_MISMATCH. What is wrong with the lines of a file that
+    is too large to wait for, the job tells. An upload is used up by its import, not by a dry run.
     """
     if not text and upload_id is None:
         raise refuse("REQUIRED", "text")
     if text is not None and upload_id is not None:
         raise refuse("INVALID", "text")
     text = None if text is None else storable(text)
-    asked = _Asked(variant_id, text, upload_id, skip_bad, idempotency_key)
+    asked = _Asked(
+        variant_id, text, upload_id, skip_bad or dry_run, plain, dry_run, batch, idempotency_key
+    )
     async with database.transaction(shop) as tx:
         cipher = await shop_cipher(tx, installation.keys, shop)
         print_ = asked.print_(cipher)
@@ -93,10 +130,14 @@ async def _earlier(tx: Transaction, shop: UUID, key: str, print_: bytes) -> UUID
 
 
 async def _check(installation: Installation, shop: UUID, asked: _Asked) -> None:
-    content: bytes | str | None = asked.text
+    _check_batch(asked.batch)
     if asked.upload_id is not None:
-        content = await codes_content(installation, shop, asked.upload_id)
-    parsed = await parse_codes(content or "")
+        upload = await find_upload(installation, shop, asked.upload_id)
+        if upload.size > AT_ONCE:
+            return
+    parsed = await parse_codes(
+        installation, shop, text=asked.text, upload_id=asked.upload_id, plain=asked.plain
+    )
     if parsed.bad and not asked.skip_bad:
         first = parsed.bad[0]
         raise refuse(
@@ -106,6 +147,17 @@ async def _check(installation: Installation, shop: UUID, asked: _Asked) -> None:
             line=first.line,
             reason=first.reason,
         )
+
+
+def _check_batch(batch: BatchInput) -> None:
+    for field, text, limit in (
+        ("supplier", batch.supplier, MAX_SUPPLIER),
+        ("note", batch.note, MAX_NOTE),
+    ):
+        if len(text) > limit:
+            raise refuse("TOO_LONG", "batch", field, limit=limit)
+        if not text.isprintable():
+            raise refuse("INVALID", "batch", field)
 
 
 async def _begin_pasted(
@@ -131,7 +183,15 @@ async def _begin(
         earlier = await claim_key(tx, shop, OPERATION, asked.key, print_=print_, object_id=job)
         if earlier != job:
             return earlier
-        await take_codes(tx, shop, file_id)
+        currency = await tx.value("select default_currency from shops where id = $1", shop)
+        batch, pasted = asked.batch, asked.text is not None
+        media_type = await tx.value(
+            "select media_type from files where shop_id = $1 and id = $2", shop, file_id
+        )
+        if pasted or not asked.dry_run:
+            await take_codes(tx, shop, file_id)
+        elif media_type is None:
+            raise refuse("NOT_FOUND", "upload_id")
         await tx.execute(
             "insert into jobs (shop_id, id, kind, state, input)"
             " values ($1, $2, 'codes_import', 'queued', $3)",
@@ -139,8 +199,26 @@ async def _begin(
             {
                 "variant_id": str(asked.variant_id),
                 "file_id": str(file_id),
-                "pasted": asked.text is not None,
+                "pasted": pasted,
+                "sheet": media_type == SHEET,
+                "plain": asked.plain,
+                "skip_bad": asked.skip_bad,
+                "dry_run": asked.dry_run,
+                "supplier": batch.supplier,
+                "note": batch.note,
+                "cost": _minor(batch.cost, currency),
+                "currency": currency,
+                "expires_at": batch.expires_at and batch.expires_at.isoformat(),
             },
         )  # fmt: skip
         await tx.post(OPERATION, job)
     return job
+
+
+def _minor(cost: str | None, currency: str) -> int | None:
+    if not cost:
+        return None
+    try:
+        return parse_amount(cost, currency)
+    except InvalidAmount:
+        raise refuse("AMOUNT_INVALID", "batch", "cost") from None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from keystall.platform.database import Reads, Row
@@ -15,14 +16,23 @@ from keystall.tenants.writing import writing
 MAX_DELETED = 100
 """Codes that one call deletes at most."""
 
+CodeState = Literal["available", "reserved", "sold", "expired"]
+_IN_STATE = """($3::text is null
+    or $3 = 'expired' and state = 'available' and sellable_until <= now()
+    or $3 = 'available' and state = $3 and sellable_until > now()
+    or state = $3 and state <> 'available')"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_COLUMNS = "id, variant_id, batch_id, state, sealed, key_version"
+_COLUMNS = """codes.id, codes.variant_id, batch_id, state, sealed, key_version, codes.note, preview,
+  premium, codes.cost, currency, codes.expires_at,
+  state = 'available' and sellable_until <= now() as expired"""
+_FROM = "codes join batches on batches.shop_id = codes.shop_id and batches.id = codes.batch_id"
 
 
 @dataclass(frozen=True, slots=True)
 class StockedCode:
-    """A code as lists show it. `state` is available, reserved or sold; `masked` None where the
-    shop's keys were destroyed."""
+    """A code as lists show it. `state` is available, reserved or sold; `expired`: free, and too
+    near its expiry to be sold. `masked` None where the shop's keys were destroyed. `premium` and
+    `cost` in minor units of `currency`."""
 
     id: UUID
     variant_id: UUID
@@ -30,15 +40,23 @@ class StockedCode:
     state: str
     masked: str | None
     created_at: datetime
+    note: str
+    preview: str
+    premium: int | None
+    cost: int | None
+    currency: str
+    expires_at: datetime | None
+    expired: bool
 
 
 @dataclass(frozen=True, slots=True)
 class StockCount:
-    """How many codes a variant has in each state."""
+    """How many codes a variant has in each state; `expired` are free and not sold any more."""
 
     available: int = 0
     reserved: int = 0
     sold: int = 0
+    expired: int = 0
 
 
 async def codes_page(
@@ -47,17 +65,17 @@ async def codes_page(
     shop: UUID,
     variant_id: UUID,
     *,
-    state: str | None = None,
+    state: CodeState | None = None,
     after: UUID | None = None,
     limit: int,
 ) -> list[StockedCode]:
     """Up to `limit` codes of a variant, newest first, those after the code `after`, masked."""
     rows = await db.rows(
         f"""
-        select {_COLUMNS} from codes
-        where shop_id = $1 and variant_id = $2 and ($3::text is null or state = $3)
-          and ($4::uuid is null or id < $4)
-        order by id desc limit $5
+        select {_COLUMNS} from {_FROM}
+        where codes.shop_id = $1 and codes.variant_id = $2 and {_IN_STATE}
+          and ($4::uuid is null or codes.id < $4)
+        order by codes.id desc limit $5
         """,  # noqa: S608  (a constant)
         shop, variant_id, state, after, limit,
     )  # fmt: skip
@@ -69,7 +87,8 @@ async def codes_by_id(
 ) -> dict[UUID, StockedCode]:
     """Those of the codes that the shop has, masked, by id."""
     rows = await db.rows(
-        f"select {_COLUMNS} from codes where shop_id = $1 and id = any($2::uuid[])",  # noqa: S608
+        f"select {_COLUMNS} from {_FROM} where codes.shop_id = $1"  # noqa: S608
+        " and codes.id = any($2::uuid[])",
         shop, list(ids),
     )  # fmt: skip
     return {code.id: code for code in await _masked(db, installation, shop, rows)}
@@ -81,7 +100,9 @@ async def stock_counts(
     """What each of the variants has, those without codes included; one statement for all."""
     rows = await db.rows(
         """
-        select variant_id, count(*) filter (where state = 'available') as available,
+        select variant_id,
+               count(*) filter (where state = 'available' and sellable_until > now()) as available,
+               count(*) filter (where state = 'available' and sellable_until <= now()) as expired,
                count(*) filter (where state = 'reserved') as reserved,
                count(*) filter (where state = 'sold') as sold
         from codes where shop_id = $1 and variant_id = any($2::uuid[]) group by variant_id
@@ -90,7 +111,9 @@ async def stock_counts(
     )  # fmt: skip
     counts = dict.fromkeys(variant_ids, StockCount())
     for row in rows:
-        counts[row["variant_id"]] = StockCount(row["available"], row["reserved"], row["sold"])
+        counts[row["variant_id"]] = StockCount(
+            row["available"], row["reserved"], row["sold"], row["expired"]
+        )
     return counts
 
 
@@ -139,12 +162,13 @@ async def _masked(
             None if cipher is None else mask(
                 cipher.open_code(row["variant_id"], row["id"], row["sealed"], row["key_version"])
             ),
-            _made_at(row["id"]),
+            made_at(row["id"]), row["note"], row["preview"], row["premium"], row["cost"],
+            row["currency"], row["expires_at"], row["expired"],
         )
         for row in rows
     ]  # fmt: skip
 
 
-def _made_at(code: UUID) -> datetime:
+def made_at(code: UUID) -> datetime:
     """The moment in a UUIDv7: its first 48 bits are milliseconds since 1970 (RFC 9562)."""
     return _EPOCH + timedelta(milliseconds=code.int >> 80)

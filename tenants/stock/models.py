@@ -5,13 +5,20 @@ from tortoise.models import Model
 
 
 class Batch(Model):
-    """One import: where a set of codes came from."""
+    """One import: where a set of codes came from. `cost` of the whole, minor units."""
 
     id = fields.UUIDField(primary_key=True)
     shop_id = fields.UUIDField()
     variant_id = fields.UUIDField()
     source = fields.TextField()
     created_at = fields.DatetimeField(auto_now_add=True)
+    supplier = fields.TextField(default="")
+    note = fields.TextField(default="")
+    cost = fields.BigIntField(null=True)
+    currency = fields.TextField(default="")
+    expires_at = fields.DatetimeField(null=True)
+    undone_at = fields.DatetimeField(null=True)
+    undone_by = fields.TextField(null=True)
 
     class Meta:
         table = "batches"
@@ -20,7 +27,8 @@ class Batch(Model):
 class Code(Model):
     """One code: sealed, found by `lookup`, sold in the order of `position`.
 
-    `state` is available, reserved or sold; the last two belong to an order line.
+    `state` is available, reserved or sold; the last two belong to an order line. It is sold until
+    `sellable_until`, its expiry less the variant's margin, or for ever.
     """
 
     id = fields.UUIDField(primary_key=True)
@@ -34,6 +42,43 @@ class Code(Model):
     lookup = fields.BinaryField()
     order_line_id = fields.UUIDField(null=True)
     sold_at = fields.DatetimeField(null=True)
+    note = fields.TextField(default="")
+    preview = fields.TextField(default="")
+    premium = fields.BigIntField(null=True)
+    cost = fields.BigIntField(null=True)
+    expires_at = fields.DatetimeField(null=True)
+    sellable_until = fields.DatetimeField(generated=True)
 
     class Meta:
         table = "codes"
+
+
+class ImportReject(Model):
+    """Lines that one step of an import left out, sealed; `part` orders the steps."""
+
+    id = fields.UUIDField(primary_key=True)
+    shop_id = fields.UUIDField()
+    job_id = fields.UUIDField()
+    part = fields.BigIntField()
+    lines = fields.IntField()
+    sealed = fields.BinaryField()
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "import_rejects"
+
+
+class CodeExport(Model):
+    """That codes were exported: how many, by whom and from where."""
+
+    id = fields.UUIDField(primary_key=True)
+    shop_id = fields.UUIDField()
+    variant_id = fields.UUIDField()
+    codes = fields.BigIntField()
+    actor = fields.TextField()
+    address = fields.TextField()
+    user_agent = fields.TextField()
+    at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "code_exports"

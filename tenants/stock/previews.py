@@ -1,14 +1,20 @@
-"""What an import would do, told before it is asked for; nothing is written."""
+"""What an import would do, told before it is asked for; nothing is written.
+
+A small file is told of whole. Of a large one the format and the first lines are told at once; its
+lines are counted by a worker, in an import that is only tried (`imports.codes_import`, `dry_run`).
+"""
 
 import asyncio
-import codecs
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 from keystall.platform import database
 from keystall.platform.database import Reads
+from keystall.platform.files import FileMissing
 from keystall.tenants.errors import refuse
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.card_files import (
@@ -16,62 +22,110 @@ from keystall.tenants.stock.card_files import (
     Duplicate,
     ParsedCode,
     ParsedFile,
+    TooManyLines,
     UndecidableEncoding,
+    cards,
     parse_file,
     parse_text,
+    survey,
 )
+from keystall.tenants.stock.card_formats import CardFormat
+from keystall.tenants.stock.masking import mask
 from keystall.tenants.stock.sealing import ShopCipher, shop_cipher
-from keystall.tenants.stock.uploads import MAX_CODES_BYTES
+from keystall.tenants.stock.uploads import Upload, codes_content, find_upload, open_codes
 
-MAX_LINES = 200_000
+MAX_TEXT = 10 * 1024 * 1024
+"""Characters of a pasted text."""
+AT_ONCE = 1024 * 1024
+"""Bytes of a file that is counted at once, while somebody waits."""
 SHOWN_LINES = 100
+SAMPLE_LINES = 5
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class SampleLine:
+    """One of the first codes, masked, with what the file tells of it."""
+
+    line: int
+    masked: str
+    note: str = ""
+    expires_at: datetime | None = None
+    preview: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CodesPreview:
     """How many lines would be added, and which would not: the first 100 of each kind, all counted.
 
-    `duplicates_in_stock` are line numbers; `encoding` as in `ParsedFile`.
+    `duplicates_in_stock` and `duplicates_sold` are line numbers. `counted` is false of a file so
+    large that only its format and first lines were looked at: its counts are then zero. `lines` are
+    all lines of the file.
     """
 
-    encoding: str
-    new: int
-    duplicates_in_file: Sequence[Duplicate]
-    duplicates_in_file_count: int
-    duplicates_in_stock: Sequence[int]
-    duplicates_in_stock_count: int
-    bad: Sequence[BadLine]
-    bad_count: int
+    format: CardFormat
+    counted: bool
+    lines: int
+    sample: Sequence[SampleLine]
+    new: int = 0
+    duplicates_in_file: Sequence[Duplicate] = ()
+    duplicates_in_file_count: int = 0
+    duplicates_in_stock: Sequence[int] = ()
+    duplicates_in_stock_count: int = 0
+    duplicates_sold: Sequence[int] = ()
+    duplicates_sold_count: int = 0
+    bad: Sequence[BadLine] = ()
+    bad_count: int = 0
+
+    @property
+    def encoding(self) -> str:
+        return self.format.encoding
 
 
 async def codes_preview(
-    installation: Installation, shop: UUID, variant_id: UUID, content: bytes | str
+    installation: Installation,
+    shop: UUID,
+    variant_id: UUID,
+    *,
+    text: str | None = None,
+    upload_id: UUID | None = None,
+    plain: bool = False,
 ) -> CodesPreview:
-    """What importing `content` into the variant would do: a file's bytes, or pasted text.
+    """What importing a pasted text or an upload into the variant would do.
 
-    The bytes of an upload are those that `uploads.codes_content` answers.
-    Refuses NOT_FOUND (variant), TOO_LONG (10 MiB), TOO_MANY (200,000 lines), ENCODING_UNKNOWN.
+    Refuses NOT_FOUND (variant, upload), TOO_LONG, TOO_MANY, ENCODING_UNKNOWN.
     """
     async with database.transaction(shop) as tx:
         await require_variant(tx, shop, variant_id)
         cipher = await shop_cipher(tx, installation.keys, shop)
-    parsed = await parse_codes(content)
+    if upload_id is not None:
+        upload = await find_upload(installation, shop, upload_id)
+        if upload.size > AT_ONCE:
+            return await _glanced_at(installation, upload, plain)
+    parsed = await parse_codes(installation, shop, text=text, upload_id=upload_id, plain=plain)
     lookups = await asyncio.to_thread(_lookups, cipher, variant_id, parsed.codes)
     async with database.transaction(shop) as tx:
         stocked = await tx.rows(
-            "select distinct given.n from unnest($3::bytea[], $4::bigint[]) as given (lookup, n)"
+            "select distinct on (given.n) given.n, state"
+            " from unnest($3::bytea[], $4::bigint[]) as given (lookup, n)"
             " join codes on shop_id = $1 and variant_id = $2 and codes.lookup = given.lookup"
             " order by given.n",
             shop, variant_id, [lookup for lookup, _ in lookups], [n for _, n in lookups],
         )  # fmt: skip
+    sold = [parsed.codes[row["n"] - 1].line for row in stocked if row["state"] == "sold"]
+    here = [parsed.codes[row["n"] - 1].line for row in stocked if row["state"] != "sold"]
     return CodesPreview(
-        encoding=parsed.encoding,
+        format=parsed.format,
+        counted=True,
+        lines=len(parsed.codes) + len(parsed.duplicates) + len(parsed.bad),
+        sample=[_sample(code) for code in parsed.codes[:SAMPLE_LINES]],
         new=len(parsed.codes) - len(stocked),
         duplicates_in_file=parsed.duplicates[:SHOWN_LINES],
         duplicates_in_file_count=len(parsed.duplicates),
-        duplicates_in_stock=[parsed.codes[row["n"] - 1].line for row in stocked[:SHOWN_LINES]],
-        duplicates_in_stock_count=len(stocked),
+        duplicates_in_stock=here[:SHOWN_LINES],
+        duplicates_in_stock_count=len(here),
+        duplicates_sold=sold[:SHOWN_LINES],
+        duplicates_sold_count=len(sold),
         bad=parsed.bad[:SHOWN_LINES],
         bad_count=len(parsed.bad),
     )
@@ -86,18 +140,29 @@ async def require_variant(db: Reads, shop: UUID, variant_id: UUID) -> None:
         raise refuse("NOT_FOUND", "variant_id")
 
 
-async def parse_codes(content: bytes | str) -> ParsedFile:
-    """The codes in a file's bytes or in pasted text, parsed beside the event loop.
+async def parse_codes(
+    installation: Installation,
+    shop: UUID,
+    *,
+    text: str | None = None,
+    upload_id: UUID | None = None,
+    plain: bool = False,
+) -> ParsedFile:
+    """The codes in a pasted text or a small upload, parsed beside the event loop.
 
-    Refuses TOO_LONG, TOO_MANY, ENCODING_UNKNOWN, at the input field the content came by.
+    Refuses NOT_FOUND, TOO_LONG, TOO_MANY, ENCODING_UNKNOWN, at the field the content came by.
     """
-    field = "text" if isinstance(content, str) else "upload_id"
-    if len(content) > MAX_CODES_BYTES:
-        raise refuse("TOO_LONG", field, limit=MAX_CODES_BYTES)
-    if _line_ends(content) > MAX_LINES:
-        raise refuse("TOO_MANY", field, limit=MAX_LINES)
+    field = "text" if upload_id is None else "upload_id"
     try:
-        return await asyncio.to_thread(_parse, content)
+        if upload_id is not None:
+            upload = await find_upload(installation, shop, upload_id)
+            data = await codes_content(installation, shop, upload_id)
+            return await asyncio.to_thread(parse_file, data, sheet=upload.sheet, plain=plain)
+        if len(text or "") > MAX_TEXT:
+            raise refuse("TOO_LONG", field, limit=MAX_TEXT)
+        return await asyncio.to_thread(parse_text, text or "", plain=plain)
+    except TooManyLines as error:
+        raise refuse("TOO_MANY", field, limit=error.limit) from None
     except UndecidableEncoding:
         raise refuse("ENCODING_UNKNOWN", field) from None
 
@@ -107,20 +172,29 @@ def storable(text: str) -> str:
     return _LONE_SURROGATE.sub("\ufffd", text)
 
 
-def _parse(content: bytes | str) -> ParsedFile:
-    return parse_text(content) if isinstance(content, str) else parse_file(content)
+async def _glanced_at(installation: Installation, upload: Upload, plain: bool) -> CodesPreview:
+    def glance(content: Iterator[bytes], again: Iterator[bytes]) -> CodesPreview:
+        found = survey(content, sheet=upload.sheet, plain=plain)
+        codes = (one for one in cards(again, found) if isinstance(one, ParsedCode))
+        sample = [_sample(code) for code in islice(codes, SAMPLE_LINES)]
+        return CodesPreview(found.format, counted=False, lines=found.lines, sample=sample)
+
+    try:
+        opened = [await open_codes(installation, upload.shop, upload.file) for _ in range(2)]
+        return await asyncio.to_thread(glance, *opened)
+    except FileMissing:
+        raise refuse("NOT_FOUND", "upload_id") from None
+    except TooManyLines as error:
+        raise refuse("TOO_MANY", "upload_id", limit=error.limit) from None
+    except UndecidableEncoding:
+        raise refuse("ENCODING_UNKNOWN", "upload_id") from None
 
 
-def _line_ends(content: bytes | str) -> int:
-    if isinstance(content, str):
-        return max(content.count("\n"), content.count("\r"))
-    if content.startswith(codecs.BOM_UTF16_LE):
-        ends = (b"\n\0", b"\r\0")
-    elif content.startswith(codecs.BOM_UTF16_BE):
-        ends = (b"\0\n", b"\0\r")
-    else:
-        ends = (b"\n", b"\r")
-    return max(content.count(end) for end in ends)
+def _sample(code: ParsedCode) -> SampleLine:
+    if code.facts is None:
+        return SampleLine(code.line, mask(code.text))
+    facts = code.facts
+    return SampleLine(code.line, mask(code.text), facts.note, facts.expires_at, facts.preview)
 
 
 def _lookups(

@@ -4,19 +4,36 @@ A sealed code opens only in its own place (shop, variant, row, key version); cop
 it stays shut. The lookup hash differs between variants, so equal codes of two variants do not show
 as equal, and it never opens anything. Plain text exists in memory alone.
 
+Files of codes rest as frames, each sealed with its place in the file, so that they are written and
+read in pieces and none can be dropped, moved or added without the next reader noticing.
+
 While keys rotate a shop has two: the newest seals, both open. A new code is a duplicate where any
 of its lookups is in stock (docs/decisions/0007). What is sealed where is listed in
 `keystall.tenants.keys.registry`, from which rotation works.
 """
 
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from keystall.platform.crypto import KeyRing, Unreadable, derive, keyed_hash, open_sealed, seal
+from keystall.platform.crypto import (
+    KeyRing,
+    Sealer,
+    Unreadable,
+    derive,
+    keyed_hash,
+    open_sealed,
+    seal,
+)
 from keystall.platform.database import Reads
 from keystall.tenants.errors import Refused, UserError
 
+FRAME = 256 * 1024
+"""Bytes of a file that are sealed together."""
+
 _HEADER_BYTES = 4
+_FRAMED = 1 << 31  # in the header of a file; one without it was sealed in one, of 10 MiB at most
+_LENGTH_BYTES = 4
 _USES = ("codes", "lookup", "files", "secrets")
 
 
@@ -36,6 +53,12 @@ class _DataKey:
     lookup: bytes
     files: bytes
     secrets: bytes
+    sealer: Sealer
+
+
+def _data_key(key: bytes) -> _DataKey:
+    sealing, lookup, files, secrets = (derive(key, use) for use in _USES)
+    return _DataKey(sealing, lookup, files, secrets, Sealer(sealing))
 
 
 class ShopCipher:
@@ -47,12 +70,7 @@ class ShopCipher:
 
     def __init__(self, shop: UUID, keys: dict[int, bytes]) -> None:
         self._shop = shop
-        self._keys = {
-            version: _DataKey(
-                *(derive(key, use) for use in ("codes", "lookup", "files", "secrets"))
-            )
-            for version, key in keys.items()
-        }
+        self._keys = {version: _data_key(key) for version, key in keys.items()}
         self.version = max(keys)
         self.older = sorted(set(keys) - {self.version}, reverse=True)
         """Versions that still open; none but while keys rotate."""
@@ -63,8 +81,8 @@ class ShopCipher:
 
     def seal_code(self, variant: UUID, code: UUID, text: str) -> bytes:
         """The code as it is stored, under the newest key."""
-        key = self._key(self.version).sealing
-        return seal(key, text.encode(), self._place(variant, code, self.version))
+        sealer = self._key(self.version).sealer
+        return sealer.seal(text.encode(), self._place(variant, code, self.version))
 
     def open_code(self, variant: UUID, code: UUID, sealed: bytes, version: int) -> str:
         """The plain code. Raises Unreadable when it was altered, moved, or its key is gone."""
@@ -79,16 +97,34 @@ class ShopCipher:
         """The lookups under which an equal code may still be in stock, besides `lookup`."""
         return [self._lookup(version, variant, text) for version in self.older]
 
-    def seal_file(self, file: UUID, content: bytes) -> bytes:
-        """A file of codes as it rests in the file store, its key's version in front."""
-        header = _header(self.version)
-        return header + seal(self._key(self.version).files, content, header + file.bytes)
+    async def seal_file(self, file: UUID, pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        """A file of codes as it rests in the file store, as it comes; the key's version first."""
+        header = _header(self.version | _FRAMED)
+        key = self._key(self.version).files
+        yield header
+        rest, number = bytearray(), 0
+        async for piece in pieces:
+            rest += piece
+            while len(rest) > FRAME:
+                yield _framed(key, bytes(rest[:FRAME]), _frame_place(header, file, number))
+                del rest[:FRAME]
+                number += 1
+        yield _framed(key, bytes(rest), _frame_place(header, file, number, last=True))
 
-    def open_file(self, file: UUID, sealed: bytes) -> bytes:
-        """The file's content. Raises Unreadable."""
-        key = self._key(sealed_version(sealed))
-        header, rest = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES:]
-        return open_sealed(key.files, rest, header + file.bytes)
+    def open_file(self, file: UUID, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The file's content, in pieces. Raises Unreadable, at its end where it was cut short."""
+        stream = _Pieces(pieces)
+        header = stream.take(_HEADER_BYTES)
+        key = self._key(sealed_version(header)).files
+        if not int.from_bytes(header, "big") & _FRAMED:
+            yield open_sealed(key, stream.rest(), header + file.bytes)
+            return
+        number, last = 0, False
+        while not last:
+            sealed = stream.take(int.from_bytes(stream.take(_LENGTH_BYTES), "big"))
+            last = stream.ended()
+            yield open_sealed(key, sealed, _frame_place(header, file, number, last=last))
+            number += 1
 
     def seal_secret(self, column: str, row: UUID, secret: bytes) -> bytes:
         """A secret for one column of one row, its key's version in front.
@@ -124,7 +160,49 @@ class ShopCipher:
 
 def sealed_version(sealed: bytes) -> int:
     """The version of the data key that a file or a secret was sealed with."""
-    return int.from_bytes(sealed[:_HEADER_BYTES], "big")
+    return int.from_bytes(sealed[:_HEADER_BYTES], "big") & ~_FRAMED
+
+
+def _framed(key: bytes, content: bytes, place: bytes) -> bytes:
+    sealed = seal(key, content, place)
+    return len(sealed).to_bytes(_LENGTH_BYTES, "big") + sealed
+
+
+def _frame_place(header: bytes, file: UUID, number: int, *, last: bool = False) -> bytes:
+    return header + file.bytes + number.to_bytes(8, "big") + bytes([last])
+
+
+class _Pieces:
+    """Bytes out of pieces, so many at a time."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._held = bytearray()
+
+    def take(self, count: int) -> bytes:
+        """Exactly so many bytes. Raises Unreadable where there are fewer."""
+        if count > 2 * FRAME:
+            raise Unreadable("a frame is longer than any that was sealed")
+        while len(self._held) < count and self._fill():
+            pass
+        if len(self._held) < count:
+            raise Unreadable("sealed bytes are cut short")
+        taken = bytes(self._held[:count])
+        del self._held[:count]
+        return taken
+
+    def ended(self) -> bool:
+        return not self._held and not self._fill()
+
+    def rest(self) -> bytes:
+        return bytes(self._held) + b"".join(self._pieces)
+
+    def _fill(self) -> bool:
+        for piece in self._pieces:
+            self._held += piece
+            if piece:
+                return True
+        return False
 
 
 def key_place(shop: UUID) -> bytes:

@@ -1,16 +1,18 @@
 """Which encoding a text file has, when it does not say so itself.
 
-Mainland programs write GB18030 without a mark, others UTF-8; Big5 looks much like GB18030. A wrong
-guess would sell garbled codes, so a file that could be either is refused by name.
+Mainland programs write GB18030 without a mark, those of Taiwan and Hong Kong Big5, others UTF-8.
+Big5 looks much like GB18030, and a wrong guess would sell garbled codes: a file that could be
+either is refused by name.
 """
 
 import codecs
 import re
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from dataclasses import dataclass, field
 
 _SAMPLE_LINES = 20_000
-_SAMPLE_BYTES = 4_096
+_SAMPLE_BYTES = 4 * 1024 * 1024
+_START_BYTES = 4_096
 # Characters that card files are full of, simplified and traditional: they settle ties.
 _KNOWN = frozenset(
     "卡号密码面值元充账户点券会员激活有效期邮箱游戏平台月年天日张个用名使手机话费流量金币银石"
@@ -43,23 +45,50 @@ def marked_encoding(data: bytes) -> tuple[str, int] | None:
     return next(((name, len(mark)) for mark, name in marks if data.startswith(mark)), None)
 
 
-def guess_encoding(lines: Sequence[bytes]) -> str:
-    """ "utf-8" or "gb18030" for lines without a mark. Raises UndecidableEncoding.
+@dataclass
+class Sample:
+    """What a file's bytes are judged by: its start, and its lines beyond ASCII up to a bound."""
+
+    start: bytes = b""
+    suspects: list[bytes] = field(default_factory=list)
+    filled: int = 0
+    _size: int = 0
+
+    def add(self, line: bytes) -> None:
+        """Takes notice of the next line."""
+        if len(self.start) < _START_BYTES:
+            self.start += line[:_START_BYTES]
+        if line and not line.isspace():
+            self.filled += 1
+            if not line.isascii() and len(self.suspects) < _SAMPLE_LINES:
+                self._size += len(line)
+                if self._size <= _SAMPLE_BYTES:
+                    self.suspects.append(line)
+
+
+def guess_encoding(sample: Sample) -> str:
+    """ "utf-8", "gb18030" or "big5" for lines without a mark. Raises UndecidableEncoding.
 
     A few lines may be broken: the encoding is the one that the others are in. The first 20,000
-    lines beyond ASCII decide.
+    lines beyond ASCII, or 4 MiB of them, decide.
     """
-    _refuse_unmarked_utf16(lines)
-    suspects = list(islice((line for line in lines if not line.isascii()), _SAMPLE_LINES))
+    _refuse_unmarked_utf16(sample.start)
+    suspects = sample.suspects
     as_utf8 = _readable(suspects, "utf-8")
     as_gb = _readable(suspects, "gb18030")
     if len(as_utf8) == len(suspects):
         return "gb18030" if suspects and _is_accidental_utf8(as_utf8, as_gb) else "utf-8"
-    if len(as_utf8) >= len(as_gb):
-        return _utf8_with_broken_lines(lines, suspects, as_utf8)
-    if len(as_gb) * 10 >= len(suspects) * 9 and _is_gb_rather_than_big5(suspects, as_gb):
+    if len(as_utf8) >= len(as_gb) and not (not as_utf8 and _is_surely_big5(suspects, as_gb)):
+        return _utf8_with_broken_lines(sample, as_utf8)
+    if _explains(suspects, as_gb) and _is_gb_rather_than_big5(suspects, as_gb):
         return "gb18030"
-    raise UndecidableEncoding("neither UTF-8 nor surely GB18030")
+    if _is_surely_big5(suspects, as_gb):
+        return "big5"
+    raise UndecidableEncoding("neither UTF-8 nor surely GB18030 or Big5")
+
+
+def _explains(suspects: Sequence[bytes], readable: Sequence[str]) -> bool:
+    return len(readable) * 10 >= len(suspects) * 9
 
 
 def _readable(lines: Iterable[bytes], encoding: str) -> list[str]:
@@ -75,17 +104,14 @@ def _readable(lines: Iterable[bytes], encoding: str) -> list[str]:
     return texts
 
 
-def _refuse_unmarked_utf16(lines: Sequence[bytes]) -> None:
-    start = b"".join(islice(lines, 200))[:_SAMPLE_BYTES]
+def _refuse_unmarked_utf16(start: bytes) -> None:
     if start.count(0) * 5 > len(start):
         raise UndecidableEncoding("UTF-16 without a byte order mark, or no text")
 
 
-def _utf8_with_broken_lines(
-    lines: Sequence[bytes], suspects: Sequence[bytes], as_utf8: Sequence[str]
-) -> str:
+def _utf8_with_broken_lines(sample: Sample, as_utf8: Sequence[str]) -> str:
     # Nothing is lost when lines that no encoding explains are few: they are reported one by one.
-    if not as_utf8 and len(suspects) * 2 >= sum(1 for line in lines if line.strip()):
+    if not as_utf8 and len(sample.suspects) * 2 >= sample.filled:
         raise UndecidableEncoding("neither UTF-8 nor GB18030")
     return "utf-8"
 
@@ -103,6 +129,17 @@ def _is_gb_rather_than_big5(suspects: Sequence[bytes], as_gb: Sequence[str]) -> 
     if len(as_big5) < len(as_gb):
         return gb[0] >= 0.7
     return gb[0] >= 0.7 and gb > _likeness(as_big5, "big5", (0xA1, 0xA3), (0xA4, 0xC6))
+
+
+def _is_surely_big5(suspects: Sequence[bytes], as_gb: Sequence[str]) -> bool:
+    as_big5 = _readable(suspects, "big5")
+    if not _explains(suspects, as_big5):
+        return False
+    share, known = _likeness(as_big5, "big5", (0xA1, 0xA3), (0xA4, 0xC6))
+    gb_share, gb_known = _likeness(as_gb, "gb2312", (0xA1, 0xA3), (0xB0, 0xD7))
+    characters = sum(not c.isascii() for text in as_big5 for c in text)
+    # Words of the trade in plenty: mere chance does not spell them.
+    return share >= 0.9 and known * 3 >= characters and share >= gb_share and known > gb_known
 
 
 def _likeness(

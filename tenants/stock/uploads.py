@@ -1,28 +1,49 @@
 """Code files on their way into stock.
 
 An upload waits as a row of `files` (kind "codes") until an import takes it over, once: then the row
-goes, and the sealed file is the import's own until it ends. What is stored opens only with the
-shop's key and at its own place.
+goes, and the sealed file is the import's own until it ends. It is sealed as it comes and opened in
+pieces, so that a million codes need no more memory than a thousand; what is stored opens only with
+the shop's key and at its own place. A spreadsheet is kept as the text that was read out of it.
 """
 
 import asyncio
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from dataclasses import dataclass
+from itertools import chain
 from uuid import UUID
 
 from keystall.platform import database
 from keystall.platform.database import Transaction
-from keystall.platform.files import FileMissing
+from keystall.platform.files import FileMissing, FileStore, FileTooLarge
 from keystall.platform.ids import new_id
-from keystall.tenants.errors import refuse
+from keystall.tenants.errors import Refused, refuse
 from keystall.tenants.files.models import File
 from keystall.tenants.files.queries import FileView, file_by_id
-from keystall.tenants.files.service import read_whole, record, shown_name
+from keystall.tenants.files.service import record, shown_name
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.sealing import ShopCipher, sealed_version, shop_cipher
+from keystall.tenants.stock.spreadsheets import (
+    MAX_SPREADSHEET_BYTES,
+    is_spreadsheet,
+    spreadsheet_rows,
+)
 from keystall.tenants.writing import writing
 
-MAX_CODES_BYTES = 10 * 1024 * 1024
+MAX_CODES_BYTES = 64 * 1024 * 1024
 """Bytes that one code file may have."""
+
+TEXT = "text/plain"
+SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file of codes of a shop. `size` in bytes, of the text in it; `sheet`: a spreadsheet's."""
+
+    shop: UUID
+    file: UUID
+    size: int
+    sheet: bool
 
 
 def codes_path(shop: UUID, file: UUID) -> str:
@@ -33,38 +54,111 @@ def codes_path(shop: UUID, file: UUID) -> str:
 async def codes_upload(
     installation: Installation, shop: UUID, name: str, chunks: AsyncIterable[bytes]
 ) -> FileView:
-    """Keeps a text file of codes, sealed with the shop's key.
+    """Keeps a text file or spreadsheet of codes, sealed with the shop's key.
 
-    Refuses at `file` REQUIRED (empty) and FILE_TOO_LARGE.
+    Refuses at `file` REQUIRED (empty), FILE_TOO_LARGE, SPREADSHEET_INVALID and
+    SPREADSHEET_TOO_LARGE; nothing is kept then.
     """
-    data = await read_whole(chunks, MAX_CODES_BYTES)
     file = new_id()
-    row = File(
-        id=file, shop_id=shop, kind="codes", name=shown_name(name), media_type="text/plain",
-        size=len(data),
-    )  # fmt: skip
     cipher = await _cipher(installation, shop)
+    coming = _Coming(chunks)
+    start = await coming.start()
+    sheet = is_spreadsheet(start)
+    text: AsyncIterator[bytes] = coming.text()
+    if sheet:
+        text = coming.counted(
+            spreadsheet_rows(await coming.whole(MAX_SPREADSHEET_BYTES), limit=MAX_CODES_BYTES)
+        )
+    path = codes_path(shop, file)
+    try:
+        await installation.files.put_stream(path, cipher.seal_file(file, text), 2 * MAX_CODES_BYTES)
+    except FileTooLarge:
+        raise refuse("FILE_TOO_LARGE", "file", limit=MAX_CODES_BYTES) from None
+    except Exception:
+        if coming.refused is not None:  # the store may have its own word for it
+            raise coming.refused from None
+        raise
+    row = File(
+        id=file, shop_id=shop, kind="codes", name=shown_name(name),
+        media_type=SHEET if sheet else TEXT, size=coming.size,
+    )  # fmt: skip
     while True:
-        sealed = await asyncio.to_thread(cipher.seal_file, file, data)
-        await installation.files.put(codes_path(shop, file), sealed)
         async with writing(installation, shop) as tx:
             newest = await shop_cipher(tx, installation.keys, shop)
             if newest.version == cipher.version:
                 return await record(tx, row)
-        cipher = newest  # the keys rotated while the file was on its way
+        # The keys rotated while the file was on its way; what was sealed then is known here alone.
+        await reseal_codes(installation.files, shop, file, cipher, newest)
+        cipher = newest
 
 
-async def codes_content(installation: Installation, shop: UUID, file: UUID) -> bytes:
-    """The plain content of a file of codes: for memory alone.
+class _Coming:
+    """An upload as it comes; `size` are the bytes of text that came so far."""
 
-    Refuses NOT_FOUND for what is no file of codes of this shop, or was discarded.
-    """
+    def __init__(self, chunks: AsyncIterable[bytes]) -> None:
+        self._chunks = aiter(chunks)
+        self._start = b""
+        self.size = 0
+        self.refused: Refused | None = None
+
+    async def start(self) -> bytes:
+        """Its first bytes. Refuses REQUIRED where there are none."""
+        while len(self._start) < 4 and (chunk := await anext(self._chunks, None)) is not None:
+            self._start += chunk
+        if not self._start:
+            raise refuse("REQUIRED", "file")
+        return self._start
+
+    async def text(self) -> AsyncIterator[bytes]:
+        """All of it. What is too large is refused at the first byte too many."""
+        async for piece in self.counted(self._all()):
+            if self.size > MAX_CODES_BYTES:
+                self.refused = refuse("FILE_TOO_LARGE", "file", limit=MAX_CODES_BYTES)
+                raise self.refused
+            yield piece
+
+    async def whole(self, limit: int) -> bytes:
+        """All of it at once. Refuses FILE_TOO_LARGE."""
+        data = bytearray()
+        async for piece in self._all():
+            data += piece
+            if len(data) > limit:
+                raise refuse("FILE_TOO_LARGE", "file", limit=limit)
+        return bytes(data)
+
+    async def counted(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """`pieces`, their length noted, and why they end where they are refused."""
+        try:
+            async for piece in pieces:
+                self.size += len(piece)
+                yield piece
+        except Refused as refused:
+            self.refused = refused
+            raise
+
+    async def _all(self) -> AsyncIterator[bytes]:
+        yield self._start
+        async for chunk in self._chunks:
+            yield chunk
+
+
+async def find_upload(installation: Installation, shop: UUID, file: UUID) -> Upload:
+    """An upload that waits. Refuses NOT_FOUND for what is no file of codes of this shop."""
     async with database.transaction(shop) as db:
         found = await file_by_id(db, shop, file)
     if found is None or found.kind != "codes":
         raise refuse("NOT_FOUND", "upload_id")
+    return Upload(shop, file, found.size, found.media_type == SHEET)
+
+
+async def codes_content(installation: Installation, shop: UUID, file: UUID) -> bytes:
+    """The plain content of an upload that is small, whole: for memory alone.
+
+    Refuses NOT_FOUND for what is no file of codes of this shop, or was discarded.
+    """
+    await find_upload(installation, shop, file)
     try:
-        return await open_codes(installation, shop, file)
+        return await asyncio.to_thread(b"".join, await open_codes(installation, shop, file))
     except FileMissing:
         raise refuse("NOT_FOUND", "upload_id") from None
 
@@ -86,14 +180,37 @@ async def take_codes(tx: Transaction, shop: UUID, upload: UUID) -> None:
         raise refuse("NOT_FOUND", "upload_id")
 
 
-async def open_codes(installation: Installation, shop: UUID, file: UUID) -> bytes:
-    """The plain content of a file taken over. Raises FileMissing, Unreadable."""
-    sealed = await installation.files.get(codes_path(shop, file))
+async def open_codes(installation: Installation, shop: UUID, file: UUID) -> Iterator[bytes]:
+    """The plain content of a file in pieces, for a thread that may wait; for memory alone.
+    Raises FileMissing, and Unreadable as it is read."""
+    path = codes_path(shop, file)
+    pieces = installation.files.pieces(path)
+    start = await asyncio.to_thread(next, pieces)
     cipher = await _cipher(installation, shop)
-    if not cipher.has(sealed_version(sealed)):
+    if not cipher.has(sealed_version(start)):
         # The keys rotated between the two: what lies there now has the newest key.
-        sealed = await installation.files.get(codes_path(shop, file))
-    return await asyncio.to_thread(cipher.open_file, file, sealed)
+        return cipher.open_file(file, installation.files.pieces(path))
+    return cipher.open_file(file, chain([start], pieces))
+
+
+async def stored_version(files: FileStore, shop: UUID, file: UUID) -> int:
+    """The version of the key that a file is sealed with. Raises FileMissing."""
+    return sealed_version(await asyncio.to_thread(next, files.pieces(codes_path(shop, file))))
+
+
+async def reseal_codes(
+    files: FileStore, shop: UUID, file: UUID, older: ShopCipher, newest: ShopCipher
+) -> None:
+    """Seals a file of codes anew. Raises FileMissing, Unreadable."""
+    opened = older.open_file(file, files.pieces(codes_path(shop, file)))
+
+    async def content() -> AsyncIterator[bytes]:
+        while (piece := await asyncio.to_thread(next, opened, None)) is not None:
+            yield piece
+
+    await files.put_stream(
+        codes_path(shop, file), newest.seal_file(file, content()), 2 * MAX_CODES_BYTES
+    )
 
 
 async def _cipher(installation: Installation, shop: UUID) -> ShopCipher:

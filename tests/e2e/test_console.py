@@ -126,6 +126,8 @@ async def add_codes(page: Page) -> None:
     await expect(page.locator(".stat dd").first).to_have_text("3")
     assert _CODES[0] not in await page.content()
     await page.locator("form:has([value=CodeReveal]) button").first.click()
+    await page.fill("[name=password]", _PASSWORD)
+    await page.locator("form:has([name=password]) button").first.click()
     assert await page.locator(".revealed").inner_text() in _CODES
 
 

@@ -183,7 +183,10 @@ async def test_codes_are_previewed_imported_listed_masked_and_deleted(
         "mutation ($id: ID!) { jobCancel(id: $id) { job { state result } userErrors { code } } }",
         id=job["id"],
     )
-    assert stopped["jobCancel"]["job"] == {"state": "CANCELED", "result": "The work was stopped."}
+    assert stopped["jobCancel"]["job"] == {
+        "state": "CANCELED",
+        "result": "Stopped. Codes added before: 0.",
+    }
 
     listed = await ask(
         "admin",
@@ -199,8 +202,10 @@ async def test_codes_are_previewed_imported_listed_masked_and_deleted(
     shown = await ask(
         "admin",
         merchant(installation, shop, owner),
-        "mutation ($id: ID!) { codeReveal(id: $id) { secret code { masked } } }",
+        "mutation ($id: ID!, $password: String) { codeReveal(id: $id, password: $password) {"
+        " secret code { masked } } }",
         id=code["id"],
+        password=PASSWORD,
     )
     assert shown["codeReveal"]["secret"] == "AAAA-1111-2222"
     async with database.transaction(shop.id) as tx:

@@ -32,7 +32,10 @@ from keystall.tenants.orders.queries import RefundView
 from keystall.tenants.stock.card_files import LineProblem
 
 ROOT = Path(__file__).parents[2]
-NOT_OF_OPERATIONS = {"FILE_TOO_LARGE", "PICTURE_INVALID", "PICTURE_TOO_LARGE"}
+NOT_OF_OPERATIONS = {
+    "FILE_TOO_LARGE", "PICTURE_INVALID", "PICTURE_TOO_LARGE", "SPREADSHEET_INVALID",
+    "SPREADSHEET_TOO_LARGE",
+}  # fmt: skip
 """Refusals of uploads, which come by a plain handler."""
 
 

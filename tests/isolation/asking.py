@@ -32,14 +32,15 @@ STRIPE_KEY = "sk_test_51Hq8ZtVn3Lr7Xc1Kp5Ws9Hd2Gb6Yf4JaeQmTu0oRi"
 Path: TypeAlias = tuple[str, ...]
 
 _BY_ARGUMENT = {
-    "cartId": "Cart", "variantId": "Variant", "lineIds": "CartLine", "categoryId": "Category",
+    "cartId": "Cart", "batchId": "Batch", "variantId": "Variant", "lineIds": "CartLine",
+    "categoryId": "Category",
     "paymentMethod": "PaymentMethod", "uploadId": "Upload", "uploadIds": "Upload",
     "logoUploadId": "Upload",
 }  # fmt: skip
 _BY_FIELD = {
     "product": "Product", "variant": "Variant", "category": "Category", "code": "Code",
     "codes": "Code", "job": "Job", "order": "Order", "refund": "Refund",
-    "apiToken": "ApiToken", "upload": "Upload",
+    "apiToken": "ApiToken", "upload": "Upload", "batch": "Batch",
     "payment": "PaymentMethod", "cart": "Cart", "node": "Product", "nodes": "Product",
     "shop": "Shop",
     "failed": "FailedWork",
@@ -49,7 +50,8 @@ _WORDS = {
     "currency": "CNY", "currencyCode": "CNY", "currencies": "CNY", "locale": "zh-CN",
     "locales": "en", "amount": "9.90", "email": "buyer@keystall.test", "key": "account",
     "name": "Name", "value": "Answer", "label": "Label", "markdown": "Text", "options": "One",
-    "secretKey": STRIPE_KEY, "reason": "Reason",
+    "secretKey": STRIPE_KEY, "reason": "Reason", "supplier": "Moon",
+    "cost": "8.00",
     "contact": "Contact", "notice": "Notice", "policies": "Policies",
     "note": "Note", "kind": "mail.none",
     "themePreset": "harbor", "text": "A-NEW-CODE", "token": "token", "password": "plum tree 19",

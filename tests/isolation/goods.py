@@ -37,6 +37,7 @@ from keystall.tenants.shops.service import shop_update
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.shops.tokens import api_token_create
 from keystall.tenants.stock.imports import codes_import
+from keystall.tenants.stock.insertion import Batch, begin_batch
 from keystall.tenants.stock.uploads import codes_upload
 from keystall.tenants.writing import writing
 from tests.factories import (
@@ -87,6 +88,8 @@ async def a_full_shop(installation: Installation, canary: str) -> Goods:
     owner = await a_viewer(installation, email=f"{canary}-{new_id().hex}@keystall.test")
     goods = Goods(await a_shop(installation, owner, name=f"{canary} shop"), owner, canary)
     picture = await a_picture(installation, goods.shop)
+    async with database.transaction(None) as tx:
+        await tx.execute("select session_confirm($1)", owner.secret_hash)
     async with writing(installation, goods.shop.id) as tx:
         await tx.execute("update files set name = $1", f"{canary}.png")
         await tx.execute(
@@ -157,6 +160,20 @@ async def stock(installation: Installation, goods: Goods) -> None:
     job = await codes_import(
         installation, shop.id, variant, upload_id=upload.id, idempotency_key=str(new_id())
     )
+    async with writing(installation, shop.id) as tx:
+        batch = await tx.value("select batch_id from codes where variant_id = $1 limit 1", variant)
+        # As its worker would, before the first code.
+        await begin_batch(
+            tx, shop.id,
+            Batch(job, variant, "upload", f"{canary} supplier", f"{canary} note", 800, "CNY",
+                  clock.now()),
+        )  # fmt: skip
+        await tx.execute(
+            "update codes set note = $2, preview = $2, premium = 1, cost = 1,"
+            " expires_at = now() + interval '1 year' where variant_id = $1",
+            variant, f"{canary} note",
+        )  # fmt: skip
+    goods.name("Batch", batch)
     unused = await codes_upload(
         installation, shop.id, f"{canary}.txt", chunks_of(f"{canary}-{new_id()}\n".encode())
     )
@@ -253,8 +270,10 @@ async def _end(installation: Installation, goods: Goods) -> None:
             )  # fmt: skip
         await tx.execute(
             "update jobs set state = 'done', done = 1, total = 1, finished_at = now(),"
-            ' result = \'{"added": 1, "duplicates": 0, "bad": 0}\''
+            ' result = \'{"added": 1, "bad": 0, "problem": "TOO_MANY"}\','
+            " input = input || '{\"dry_run\": true}'"
         )
+        await tx.execute("update batches set undone_at = now() where supplier <> ''")
         await tx.execute("update api_tokens set expires_at = now() + interval '1 day'")
         await tx.execute("update payments set provider_reference = $1", goods.canary)
         for status, closed in (("needs_response", None), ("lost", clock.now())):
@@ -337,7 +356,6 @@ async def _find(installation: Installation, goods: Goods) -> None:
             "ApiToken": "select id from api_tokens limit 1",
             "Payment": "select id from payments limit 1",
             "Refund": "select id from refunds limit 1",
-            "Batch": "select id from batches limit 1",
         }.items():
             goods.name(kind, await tx.value(sql))
 

@@ -33,9 +33,9 @@ DEFINERS = frozenset({
     "account_token_create", "account_token_recipient", "host_shop", "operator_account",
     "operator_mail_trial", "operator_record", "operator_shop", "operator_shop_suspend",
     "operator_shops", "operator_work", "operator_work_counts", "operator_work_drop",
-    "operator_work_retry", "require_operator", "session_account", "session_create", "session_end",
-    "session_shop", "session_shops", "shop_create", "shop_merchants", "shop_set_open",
-    "token_shop",
+    "operator_work_retry", "require_operator", "session_account", "session_confirm",
+    "session_confirmed", "session_create", "session_end", "session_shop", "session_shops",
+    "shop_create", "shop_merchants", "shop_set_open", "token_shop",
 })  # fmt: skip
 """Functions that act as the owner: each looks up by a host, a secret's hash or the shop at hand."""
 

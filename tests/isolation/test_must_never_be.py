@@ -165,7 +165,7 @@ async def test_history_is_written_once(walls: Walls, app: asyncpg.Connection) ->
     await app.execute("select set_config('app.shop', $1, true)", str(walls.theirs.id))
     history = (
         "shop_keys", "order_lines", "order_events", "batches", "reveals", "ledger_transactions",
-        "ledger_entries", "idempotency_keys",
+        "ledger_entries", "idempotency_keys", "code_exports",
     )  # fmt: skip
     for name in history:
         for sql in (f"update {name} set shop_id = shop_id", f"delete from {name}"):

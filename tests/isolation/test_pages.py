@@ -8,9 +8,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from keystall.graphql import arrival
 from keystall.graphql.handlers import Handlers
+from keystall.platform import database
 from keystall.platform.asgi.application import application
 from keystall.platform.database import Reads
 from keystall.platform.live import Live
+from keystall.platform.tokens import secret_hash
 from keystall.tenants.identity.service import Viewer, Visitor, sign_in
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops import queries as shop_queries
@@ -45,6 +47,8 @@ for an order whose link somebody asks for, whether there is one or not."""
 
 async def session_of(installation: Installation, person: Viewer) -> str:
     signed_in = await sign_in(installation, person.email, PASSWORD, visitor=Visitor())
+    async with database.transaction(None) as tx:
+        await tx.execute("select session_confirm($1)", secret_hash(signed_in.secret))
     return signed_in.secret
 
 

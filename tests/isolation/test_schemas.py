@@ -123,6 +123,15 @@ NOT_OURS = frozenset({
 """Mutations outside of any shop: they take no id and no shop's word."""
 
 
+def _a_table(stocked: str) -> str:
+    """Codes of every kind that a preview tells of."""
+    row = f"{THEIRS} note,{THEIRS} preview,2099-01-01"
+    return (
+        f"code,note,preview,expires at,{THEIRS} column\nX,{row},\nX,,,,\n{stocked},,,,\n"
+        f"{'y' * 9000},,,,\n"
+    )
+
+
 async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[Any]]:
     """What the rightful owner sees as she does everything, each mutation on fresh goods."""
     goods = shops.theirs.again()
@@ -146,7 +155,7 @@ async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[An
             own["Refund"] = goods.ids["Refund"]
         filled = Filled(name, own)
         if name == "codesPreview":
-            filled = Filled(name, own, ("input", "text"), f"X\nX\n{goods.stocked}\n{'y' * 9000}\n")
+            filled = Filled(name, own, ("input", "text"), _a_table(goods.stocked))
         if name in ("orderCancel", "orderPaymentCheck"):
             filled = Filled(name, own, ("token",), goods.words["pending token"])
         ways = [filled.of(field_.args)]
@@ -164,7 +173,8 @@ async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[An
 
 
 VOCABULARY = frozenset({
-    "amount", "batch", "currencies", "currencyCode", "cursor", "date", "defaultCurrency",
+    "amount", "batch", "separator", "currencies", "currencyCode", "cursor", "date",
+    "defaultCurrency",
     "defaultLocale", "deletedId", "encoding", "endCursor", "formatted", "hint", "key", "kind",
     "locale", "locales", "masked", "message", "methodName", "number", "path",
     "paymentMethodName", "preset", "purpose", "removedId", "secretKeyEnding", "startCursor",
@@ -173,7 +183,8 @@ VOCABULARY = frozenset({
 """Texts that are the product's words or numbers, not the merchant's or buyer's."""
 OURS = {
     ("ApiTokenCreatePayload", "secret"),
-    ("BadLine", "reason"), ("Job", "result"), ("PaymentMethod", "name"),
+    ("BadLine", "reason"), ("CodesImported", "problem"), ("Job", "result"),
+    ("PaymentMethod", "name"),
     ("Refund", "reason"), ("Shop", "slug"), ("ThemeToken", "name"),
 }  # fmt: skip
 ADDRESSES = {("CartCompletePayload", "redirectUrl")}

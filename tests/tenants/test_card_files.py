@@ -1,3 +1,6 @@
+import codecs
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -6,13 +9,16 @@ from hypothesis import strategies as st
 
 from keystall.tenants.stock.card_files import (
     BadLine,
+    CodeFacts,
     Duplicate,
     LineProblem,
     ParsedCode,
     ParsedFile,
     UndecidableEncoding,
+    cards,
     parse_file,
     parse_text,
+    survey,
 )
 
 DATA = Path(__file__).parents[1] / "data"
@@ -54,9 +60,120 @@ def test_a_utf16_file_with_a_mark_is_read() -> None:
     assert all(text.count("----") == 3 for text in texts(parsed))
 
 
-def test_a_big5_file_is_refused_rather_than_garbled() -> None:
-    with pytest.raises(UndecidableEncoding):
-        sample("cards-big5.txt")
+def test_a_big5_file_keeps_its_text() -> None:
+    parsed = sample("cards-big5.txt")
+
+    assert parsed.encoding == "big5"
+    assert (len(parsed.codes), parsed.duplicates, parsed.bad) == (120, [], [])
+    assert parsed.codes[0] == ParsedCode(1, "點數卡 QB75R-LQPLL-JNCIM")
+    assert all(text.startswith("點數卡 ") for text in texts(parsed))
+
+
+def test_a_table_gives_codes_with_note_and_expiry_some_on_two_lines() -> None:
+    parsed = sample("keys.csv")
+
+    assert (parsed.encoding, parsed.format.kind, parsed.format.separator) == ("utf-8", "csv", ",")
+    assert [(column.name, column.use.value) for column in parsed.format.columns] == [
+        ("Note", "note"), ("Secret", "secret"), ("expires_at", "expires_at"),
+    ]  # fmt: skip
+    assert (len(parsed.codes), parsed.duplicates, parsed.bad) == (600, [], [])
+    first, second = parsed.codes[:2]
+    assert (first.line, first.text) == (2, "login: a0\npassword: lvhMFYATHwEngHl3")
+    assert first.facts == CodeFacts(note="批次 0, 第0张")
+    assert (second.line, second.text) == (4, "RXNEM-S9KKU-BS5JB-LVRGS-YKU8X")
+    assert second.facts == CodeFacts(
+        note="批次 0, 第1张", expires_at=datetime(2028, 1, 1, tzinfo=UTC)
+    )
+    assert sum("\n" in text for text in texts(parsed)) == 12
+
+
+def test_numbers_to_pick_come_with_preview_premium_and_cost() -> None:
+    parsed = sample("pick-a-number.txt")
+
+    assert (len(parsed.codes), parsed.duplicates) == (198, [])
+    assert parsed.bad == [
+        BadLine(14, LineProblem.COLUMNS_MISSING),
+        BadLine(58, LineProblem.CODE_MISSING),
+    ]
+    assert parsed.codes[3] == ParsedCode(
+        4, "67182196----sEVCOZQNoMHNjfII",
+        CodeFacts(preview="QQ 671****96", premium=Decimal("8.8"), cost=Decimal(1)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (",2027-12-31,", LineProblem.CODE_MISSING),
+        ("A-1,soon,", LineProblem.EXPIRY_INVALID),
+        ("A-1,2027-02-30,", LineProblem.EXPIRY_INVALID),
+        ("A-1,,free", LineProblem.AMOUNT_INVALID),
+        ("A-1,,-1", LineProblem.AMOUNT_INVALID),
+        ("A-1,,1e99", LineProblem.AMOUNT_INVALID),
+        ("b\x07l,,", LineProblem.CONTROL_CHARACTERS),
+        ('"never closed,,', LineProblem.QUOTE_UNCLOSED),
+    ],
+)
+def test_a_row_that_holds_no_code_is_named_and_the_next_goes_on(
+    row: str, reason: LineProblem
+) -> None:
+    parsed = parse_text(f"code,expires,cost\n{row}\nB-2,,\nC-3,2027/1/5 12:30,2.50")
+
+    assert parsed.bad == [BadLine(2, reason)]
+    assert [(code.line, code.text) for code in parsed.codes] == [(3, "B-2"), (4, "C-3")]
+    assert parsed.codes[1].facts == CodeFacts(
+        expires_at=datetime(2027, 1, 5, 12, 30, tzinfo=UTC), cost=Decimal("2.50")
+    )
+
+
+def test_an_account_and_its_password_are_one_code_of_labelled_lines() -> None:
+    parsed = parse_text("卡号;密码;备注\n100;abc;甲\n;def;\n")
+
+    assert parsed.format.separator == ";"
+    assert texts(parsed) == ["卡号: 100\n密码: abc", "def"]
+
+
+def test_lines_with_signs_but_no_headings_stay_codes_as_they_are() -> None:
+    lines = ["a,b,c", '"quoted"', "mail----pass", "x|y"]
+
+    assert texts(parse_text("\n".join(lines))) == lines
+    assert texts(parse_text("code,note\nx,y", plain=True)) == ["code,note", "x,y"]
+
+
+@given(st.binary(max_size=300), st.lists(st.integers(1, 40), max_size=20))
+def test_a_file_in_pieces_is_the_file_in_one(data: bytes, cuts: list[int]) -> None:
+    pieces, at = [], 0
+    for cut in cuts:
+        pieces.append(data[at : at + cut])
+        at += cut
+    pieces.append(data[at:])
+    try:
+        whole = parse_file(data)
+    except UndecidableEncoding:
+        with pytest.raises(UndecidableEncoding):
+            survey(pieces)
+        return
+
+    found = survey(pieces)
+    read = list(cards(pieces, found))
+    bad = [one for one in read if isinstance(one, BadLine)]
+    codes = [one for one in read if not isinstance(one, BadLine)]
+    assert found.format == whole.format
+    assert bad == whole.bad
+    assert [*dict.fromkeys(code.text for code in codes)] == texts(whole)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_a_line_without_end_is_too_long_and_is_not_held(encoding: str) -> None:
+    mark = codecs.BOM_UTF16_LE if encoding == "utf-16-le" else b""
+    pieces = [mark + "good\n".encode(encoding)] + ["x".encode(encoding) * 100_000] * 50
+    pieces.append("\nbetter".encode(encoding))
+
+    read = list(cards(pieces, survey(pieces)))
+
+    assert read[1] == BadLine(2, LineProblem.TOO_LONG)
+    assert len(read[1].text) < 300_000
+    assert (read[0], read[2]) == (ParsedCode(1, "good"), ParsedCode(3, "better"))
 
 
 def test_a_hostile_file_gives_its_good_lines_and_names_the_bad_ones() -> None:
@@ -178,8 +295,7 @@ def test_gb18030_beyond_gbk_is_read(text: str) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        "點數卡 100".encode("big5"),
-        "遊戲儲值 序號密碼".encode("big5"),
+        "我們今天去看海".encode("big5"),
         "会員カード".encode("shift_jis"),
         "naïve café".encode("latin-1"),
         "UTF-16 卡号".encode("utf-16-le"),

@@ -93,7 +93,7 @@ async def test_a_rotated_shop_reads_everything_with_its_new_key_alone(
     assert sorted(opened.values()) == ["A-1", "B-2"]
     assert await codes_content(installation, shelf.shop, upload) == b"Z-9\n"
     await shelf.work(waiting)
-    assert (await shelf.job(waiting))["result"]["duplicates_in_stock"] == 1
+    assert (await shelf.job(waiting))["result"]["duplicates_sold"] == 1
     assert (await shelf.codes())[-1] == "Y-8"
 
 
@@ -113,7 +113,7 @@ async def test_what_is_in_stock_is_found_under_either_key_while_they_rotate(
         keeper.connection, shelf.shop, column, cipher, UUID(int=first.int - 1)
     )
 
-    preview = await codes_preview(installation, shelf.shop, shelf.variant, CODES + "\nF-6")
+    preview = await codes_preview(installation, shelf.shop, shelf.variant, text=CODES + "\nF-6")
     job = await shelf.fill("E-5\nA-1\nF-6\nC-3")
 
     assert (preview.new, preview.duplicates_in_stock_count) == (1, 5)
@@ -285,7 +285,7 @@ async def test_destroying_one_shops_keys_makes_exactly_that_shop_unreadable(
     with pytest.raises(KeysDestroyed):
         await reveal_order_codes(installation, gone.shop, orders[gone.shop], address="")
     for attempt in (
-        codes_preview(installation, gone.shop, gone.variant, "N-1"),
+        codes_preview(installation, gone.shop, gone.variant, text="N-1"),
         codes_content(installation, gone.shop, upload),
         gone.ask("N-1"),
         shop_reopen(installation, gone.shop),

@@ -1,14 +1,14 @@
 """Sealed codes open in their own place alone."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keystall.platform.crypto import Unreadable, new_key
-from keystall.tenants.stock.sealing import ShopCipher
+from keystall.platform.crypto import Unreadable, derive, new_key, seal
+from keystall.tenants.stock.sealing import FRAME, ShopCipher
 
 SHOP, VARIANT, CODE = uuid4(), uuid4(), uuid4()
 KEY = new_key()
@@ -82,13 +82,42 @@ def test_a_secret_opens_in_its_own_column_and_row_alone() -> None:
         CIPHER.open_secret("payment_accounts.secret", CODE, b"\0\0\0\x09" + sealed[4:])
 
 
-def test_a_file_of_codes_opens_as_that_file_alone() -> None:
-    file: UUID = uuid4()
-    sealed = CIPHER.seal_file(file, b"one\ntwo")
+async def sealed_file(cipher: ShopCipher, file: UUID, *pieces: bytes) -> bytes:
+    async def coming() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
 
-    assert CIPHER.open_file(file, sealed) == b"one\ntwo"
+    return b"".join([frame async for frame in cipher.seal_file(file, coming())])
+
+
+async def test_a_file_of_codes_opens_as_that_file_alone() -> None:
+    file: UUID = uuid4()
+    sealed = await sealed_file(CIPHER, file, b"one\n", b"two")
+
+    assert b"".join(CIPHER.open_file(file, [sealed])) == b"one\ntwo"
     assert b"one" not in sealed
     with pytest.raises(Unreadable):
-        CIPHER.open_file(uuid4(), sealed)
+        list(CIPHER.open_file(uuid4(), [sealed]))
     with pytest.raises(Unreadable):
-        CIPHER.open_file(file, b"\0\0\0\x09" + sealed[4:])
+        list(CIPHER.open_file(file, [sealed[:4] + b"\0\0\0\x09" + sealed[8:]]))
+
+
+async def test_a_long_file_opens_in_pieces_and_misses_what_was_cut_off_or_moved() -> None:
+    file, content = uuid4(), bytes(range(256)) * 3_000
+    sealed = await sealed_file(CIPHER, file, content[:100_000], content[100_000:])
+    frame = FRAME + 4 + 28
+    header, frames = sealed[:8], [sealed[at : at + frame] for at in range(8, len(sealed), frame)]
+
+    pieces = [sealed[at : at + 1000] for at in range(0, len(sealed), 1000)]
+    assert b"".join(CIPHER.open_file(file, pieces)) == content
+    assert len(frames) == 3
+    for broken in (frames[:2], [frames[1], frames[0], frames[2]], [*frames, b"\0"], frames[:1]):
+        with pytest.raises(Unreadable):
+            list(CIPHER.open_file(file, [header, *broken]))
+
+
+def test_a_file_that_was_sealed_in_one_still_opens() -> None:
+    file, header = uuid4(), b"\0\0\0\x01"
+    sealed = header + seal(derive(KEY, "files"), b"one\ntwo", header + file.bytes)
+
+    assert b"".join(CIPHER.open_file(file, [sealed])) == b"one\ntwo"

@@ -12,6 +12,7 @@ from keystall.tenants.installation import Installation
 from keystall.tenants.stock.allocation import Wanted, reserve, sell
 from keystall.tenants.stock.listing import (
     MAX_DELETED,
+    CodeState,
     StockCount,
     StockedCode,
     codes_by_id,
@@ -28,7 +29,7 @@ async def shelf(installation: Installation) -> Shelf:
 
 
 async def page(
-    shelf: Shelf, *, state: str | None = None, after: UUID | None = None, limit: int = 10
+    shelf: Shelf, *, state: CodeState | None = None, after: UUID | None = None, limit: int = 10
 ) -> list[StockedCode]:
     async with database.transaction(shelf.shop) as tx:
         return await codes_page(

@@ -168,7 +168,9 @@ def variant(key: str = "v-1", name: str = "", **changes: Any) -> dict[str, Any]:
         "minQuantity": 1,
         "maxQuantity": 5,
         "translations": [{"locale": "zh-CN", "name": "三十天"}],
-        "stock": {"available": 3, "reserved": 1, "sold": 20},
+        "stock": {"available": 3, "reserved": 1, "sold": 20, "expired": 0},
+        "selling": {"saleOrder": "FIRST_IN", "expiryMarginHours": 24, "lowStock": 10},
+        "batches": {"nodes": [], "pageInfo": END},
         "product": {"id": "p-1", "name": "Moon Card"},
         "codes": {"nodes": [], "pageInfo": END},
         **changes,
@@ -210,9 +212,56 @@ CATEGORY = {
     "translations": [],
 }
 CODES = [
-    {"id": f"code-{state}", "masked": "M••••••33", "state": state, "createdAt": MOMENT}
-    for state in ("AVAILABLE", "RESERVED", "SOLD")
+    {
+        "id": f"code-{state}",
+        "masked": "M••••••33",
+        "state": state,
+        "createdAt": MOMENT,
+        "note": "From the spring sale" if state == "SOLD" else "",
+        "preview": "QQ 671****96" if state == "EXPIRED" else "",
+        "expiresAt": MOMENT if state == "EXPIRED" else None,
+    }
+    for state in ("AVAILABLE", "RESERVED", "SOLD", "EXPIRED")
 ]
+
+
+def batch(key: str = "b-1", **changes: Any) -> dict[str, Any]:
+    return {
+        "id": key,
+        "source": "UPLOAD",
+        "supplier": "Moon Wholesale",
+        "note": "Spring",
+        "cost": money("812.50"),
+        "expiresAt": MOMENT,
+        "added": 1000,
+        "working": False,
+        "createdAt": MOMENT,
+        "undoneAt": None,
+        **changes,
+    }
+
+
+BATCHES = [
+    batch(),
+    batch("b-2", working=True, added=40, supplier="", cost=None, note="", expiresAt=None),
+    batch("b-3", undoneAt=MOMENT),
+]
+
+
+def imported(**changes: Any) -> dict[str, Any]:
+    return {
+        "dryRun": False,
+        "added": 37,
+        "duplicatesInFile": 1,
+        "duplicatesInStock": 2,
+        "duplicatesSold": 3,
+        "bad": 4,
+        "problem": None,
+        "uploadId": None,
+        **changes,
+    }
+
+
 STEPS = ("PRODUCT", "CODES", "CONTACT", "TEST_SALE")
 
 
@@ -308,11 +357,17 @@ def job(state: str, **changes: Any) -> dict[str, Any]:
         "done": 40,
         "total": 100,
         "result": None,
+        "canceling": False,
+        "codes": imported(),
+        "batch": batch(),
         "variant": variant(),
         "createdAt": MOMENT,
         "finishedAt": None if state in ("QUEUED", "RUNNING") else MOMENT,
         **changes,
     }
+
+
+FAILED = imported(problem="Save it as UTF-8.")
 
 
 def _list(*nodes: Any, more: bool = False) -> dict[str, Any]:
@@ -375,11 +430,27 @@ _CONSOLE: Scenes = {
     "category": ("/galaxy/categories/c-1", {"category": CATEGORY}),
     "stock-none": ("/galaxy/stock/v-1", {"variant": variant()}),
     "stock-none-found": ("/galaxy/stock/v-1?state=SOLD", {"variant": variant()}),
-    "stock": ("/galaxy/stock/v-1", {"variant": variant(codes=_list(*CODES, more=True))}),
+    "stock": (
+        "/galaxy/stock/v-1",
+        {
+            "variant": variant(
+                codes=_list(*CODES, more=True),
+                batches=_list(*BATCHES),
+                stock={"available": 3, "reserved": 1, "sold": 20, "expired": 1},
+            )
+        },
+    ),
+    "console-confirm": ("/galaxy/confirm?to=%2Fconsole%2Fgalaxy%2F", {}),
     "job-queued": ("/galaxy/jobs/j-1", {"job": job("QUEUED", total=None)}),
     "job-running": ("/galaxy/jobs/j-1", {"job": job("RUNNING")}),
+    "job-canceling": ("/galaxy/jobs/j-1", {"job": job("RUNNING", canceling=True)}),
+    "job-counted": (
+        "/galaxy/jobs/j-1",
+        {"job": job("DONE", codes=imported(dryRun=True, uploadId="u-1"), batch=None)},
+    ),
+    "job-undone": ("/galaxy/jobs/j-1", {"job": job("DONE", batch=batch(undoneAt=MOMENT))}),
     "job-done": ("/galaxy/jobs/j-1", {"job": job("DONE", result="3 codes added.")}),
-    "job-failed": ("/galaxy/jobs/j-1", {"job": job("FAILED", variant=None)}),
+    "job-failed": ("/galaxy/jobs/j-1", {"job": job("FAILED", variant=None, codes=FAILED)}),
     "job-canceled": ("/galaxy/jobs/j-1", {"job": job("CANCELED")}),
     "orders-none": ("/galaxy/orders", {"orders": _list()}),
     "orders-none-found": ("/galaxy/orders?query=x", {"orders": _list()}),

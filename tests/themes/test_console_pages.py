@@ -248,6 +248,16 @@ def test_a_picture_that_is_not_kept_is_told_at_its_field() -> None:
 
 
 PREVIEW = {
+    "kind": "CSV",
+    "separator": ",",
+    "columns": [{"name": "Secret", "use": "SECRET"}, {"name": "Color", "use": "UNUSED"}],
+    "sample": [
+        {"line": 2, "masked": "MO••••••33", "note": "Blue", "preview": "", "expiresAt": None}
+    ],
+    "lines": 205,
+    "counted": True,
+    "duplicatesSold": [{"line": 9}],
+    "duplicatesSoldCount": 1,
     "new": 2,
     "duplicatesInFile": [{"line": 3, "firstLine": 1}],
     "duplicatesInFileCount": 1,
@@ -266,10 +276,20 @@ def test_pasted_codes_become_an_upload_and_never_stand_in_the_page() -> None:
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
     assert scene.stored == [("pasted.txt", b"SECRET-1\r\nSECRET-2")]
-    assert scene.calls == [("CodesPreview", {"variantId": "v-1", "uploadId": "upload-1"})]
+    assert scene.calls == [
+        ("CodesPreview", {"variantId": "v-1", "uploadId": "upload-1", "plain": False})
+    ]
     assert "SECRET" not in answer.text
     assert 'name="uploadId" value="upload-1"' in answer.text
-    for told in ("2 new codes", "line 3 repeats line 1", "Line 4:", "Too long", "GB18030"):
+    for told in (
+        "2 new codes",
+        "line 3 repeats line 1",
+        "1 line was sold",
+        "Color: not used",
+        "Line 4:",
+        "Too long",
+        "GB18030",
+    ):
         assert told in answer.text
 
 
@@ -278,8 +298,55 @@ def test_an_import_leads_to_its_job() -> None:
     fields = {"uploadId": "u-1", "idempotencyKey": "key-12345678"}
     answer = post(scene, _STOCK, "CodesImport", **fields)
     assert answer.headers["location"] == HERE + "/jobs/j-1"
-    expected = {"variantId": "v-1", "uploadId": "u-1", "skipBad": False}
-    assert scene.calls == [("CodesImport", {**expected, "idempotencyKey": "key-12345678"})]
+    expected = {"variantId": "v-1", "uploadId": "u-1", "skipBad": False, "dryRun": False}
+    key = {"idempotencyKey": "key-12345678", "plain": False}
+    assert scene.calls == [("CodesImport", {**expected, **key})]
+
+
+def test_an_import_tells_what_its_batch_is() -> None:
+    scene = Scene({}, {"codesImport": {"job": {"id": "j-1"}, "userErrors": []}})
+    fields = {"uploadId": "u-1", "idempotencyKey": "key-12345678", "dryRun": "true"}
+    told = {
+        "batch__supplier": "Moon",
+        "batch__cost": "8.50",
+        "batch__expiresAt": "2027-01-02T10:00",
+    }
+    post(scene, _STOCK, "CodesImport", **fields, **told)
+    ((_, variables),) = scene.calls
+    assert variables["dryRun"] is True
+    assert variables["batch"]["supplier"] == "Moon"
+    assert variables["batch"]["cost"] == "8.50"
+    assert variables["batch"]["expiresAt"].startswith("2027-01-02T10:00")
+
+
+def test_of_a_large_file_the_head_is_shown_and_counting_is_offered_first() -> None:
+    preview = PREVIEW | {"counted": False, "new": 0, "lines": 1_000_000}
+    answers = {"codesPreview": {"preview": preview, "userErrors": []}}
+    scene = Scene({**SHOP, "variant": variant()}, answers)
+    answer = post(scene, _STOCK, "CodesPreview", text="SECRET-1", uploadId="")
+    assert "A large file of 1,000,000 lines" in answer.text
+    assert 'name="dryRun" value="true"' in answer.text
+    assert 'name="skipBad"' in answer.text
+
+
+def test_a_code_asks_for_the_password_at_its_place_and_never_echoes_it() -> None:
+    error = {"path": ["password"], "message": "Enter your password.", "code": "PASSWORD_NEEDED"}
+    scene = Scene(
+        SCENES["stock"][1], {"codeReveal": {"code": None, "secret": None, "userErrors": [error]}}
+    )
+    answer = post(scene, _STOCK, "CodeReveal", id="code-SOLD", password="plum tree 19")
+    assert answer.status_code == 422
+    assert 'name="id" value="code-SOLD"' in answer.text
+    assert 'type="password"' in answer.text
+    assert "plum tree 19" not in answer.text
+
+
+def test_a_password_said_again_leads_back_to_what_asked_for_it() -> None:
+    scene = Scene(SHOP, {"passwordConfirm": {"done": True, "userErrors": []}})
+    path = HERE + "/confirm?to=%2Fconsole%2Fgalaxy%2Fstock%2Fv-1%2Fcodes.csv"
+    answer = post(scene, path, "PasswordConfirm", password="plum tree 19")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == HERE + "/stock/v-1/codes.csv"
 
 
 def test_an_import_that_is_refused_keeps_its_upload() -> None:
@@ -300,7 +367,7 @@ def test_a_revealed_code_is_shown_where_it_stands_and_nowhere_else() -> None:
     answer = post(scene, _STOCK, "CodeReveal", id="code-SOLD")
     assert answer.headers["cache-control"] == "no-store"
     assert answer.text.count("MOON-1") == 1
-    assert answer.text.count("M••••••33") == 3  # two rows, and a label
+    assert answer.text.count("M••••••33") == 5  # three rows, and two labels
 
 
 def test_a_token_is_shown_once() -> None:

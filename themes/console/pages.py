@@ -29,10 +29,11 @@ _PRODUCT = (
 )
 _CATEGORY = ("name", "slug", "translations.*.locale", "translations.*.name")
 _STRIPE = ("stripe.secretKey", "stripe.webhookSecret")
+_BATCH = ("batch.supplier", "batch.note", "batch.cost", "batch.expiresAt")
 _HERE = "/console/{slug}"
 
 
-def _page(name: str, path: str, *forms: Form, **rest: tuple[str, ...]) -> Page:
+def _page(name: str, path: str, *forms: Form, **rest: tuple[str, ...] | int) -> Page:
     return Page(
         name=name,
         route=_HERE + path,
@@ -104,28 +105,56 @@ PAGES: tuple[Page, ...] = (
         "/stock/{variantId}",
         Form(
             "CodesPreview",
-            fields=("uploadId",),
+            fields=("uploadId", "plain"),
             uploads=frozenset({"uploadId"}),
             pasted={"text": "uploadId"},
             shows=True,
         ),
         Form(
             "CodesImport",
-            fields=("uploadId", "skipBad", "idempotencyKey"),
+            fields=("uploadId", "plain", "skipBad", "dryRun", "idempotencyKey", *_BATCH),
             success=_HERE + "/jobs/{codesImport.job.id}",
         ),
-        Form("CodeReveal", fields=("id",), shows=True),
+        Form(
+            "CodeReveal",
+            fields=("id", "password"),
+            secret=frozenset({"password"}),
+            shows=True,
+        ),
+        Form(
+            "BatchUndo",
+            fields=("batchId",),
+            success=_HERE + "/stock/{variantId}?done=undone#batches",
+        ),
+        Form(
+            "VariantSellingUpdate",
+            fields=("saleOrder", "expiryMarginHours", "lowStock"),
+            success=_HERE + "/stock/{variantId}?done=saved",
+        ),
         Form(
             "CodesDelete",
             fields=("ids",),
             success=_HERE + "/stock/{variantId}?done=deleted",
         ),
         requires=("variant",),
+        largest_upload=66 * 1024 * 1024,
+    ),
+    _page(
+        "confirm",
+        "/confirm",
+        Form(
+            "PasswordConfirm",
+            fields=("password",),
+            secret=frozenset({"password"}),
+            returns=True,
+            success=_HERE + "/",
+        ),
     ),
     _page(
         "job",
         "/jobs/{id}",
         Form("JobCancel"),
+        Form("BatchUndo", fields=("batchId",), success="{here}"),
         requires=("job",),
         topics=(_HERE + "/jobs/{id}/events",),
     ),

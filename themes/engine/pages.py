@@ -98,6 +98,7 @@ class Page:
     `name` finds `themes/<surface>/<name>.graphql` and `.html`. `permission` is handed to the visit
     maker, which answers for it. `topics` are addresses of event streams with path holes. `requires`
     are dotted result fields: null means 404. A page without a document has `query=False`.
+    `largest_upload` are bytes that a request may have where a form takes files.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Page:
     forms: tuple[Form, ...] = ()
     requires: tuple[str, ...] = ()
     query: bool = field(default=True)
+    largest_upload: int = 16 * 1024 * 1024
 
     @property
     def audience(self) -> Audience:

@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from graphql import GraphQLSchema
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
@@ -27,6 +26,7 @@ from keystall.themes.engine.here import Here, fill, here, local
 from keystall.themes.engine.messages import LOCALES, URL_CODES
 from keystall.themes.engine.pages import Audience, Cache, Form, Page
 from keystall.themes.engine.run import Done, PageFailed, PageMissing, PageRun
+from keystall.themes.engine.spool import sent_form
 from keystall.themes.engine.visit import (
     Effect,
     Execute,
@@ -39,13 +39,8 @@ from keystall.themes.engine.visit import (
 _MOST_FIELDS = 2_000
 _MOST_FILES = 20
 _LONGEST_TEXT = 10 * 1024 * 1024
-_LARGEST_UPLOAD = 16 * 1024 * 1024
 _IN_URL = ":/%#?=@[]!$&'()*+,;"
 """What an address may hold as it is; Starlette's redirect quotes the rest likewise."""
-
-# An upload may be codes, and a temporary file would rest on the disk in plain: it stays in memory,
-# where whoever stores it wants it anyway.
-MultiPartParser.spool_max_size = _LARGEST_UPLOAD
 
 
 @dataclass(frozen=True)
@@ -74,7 +69,7 @@ def _route(page: Page, shared: Pages) -> Route:
     methods = ["GET", "POST"] if page.forms else ["GET"]
     name = f"{page.surface}:{page.name}"
     takes_files = any(form.uploads or form.pasted for form in page.forms)
-    limits = [Middleware(RequestBodyLimitMiddleware, max_body_size=_LARGEST_UPLOAD)]
+    limits = [Middleware(RequestBodyLimitMiddleware, max_body_size=page.largest_upload)]
     return Route(
         page.route,
         endpoint.serve,
@@ -109,8 +104,8 @@ class _Endpoint:
             await visit.release()
 
     async def _post(self, request: Request, visit: Visit) -> Response:
-        async with request.form(
-            max_fields=_MOST_FIELDS, max_files=_MOST_FILES, max_part_size=_LONGEST_TEXT
+        async with sent_form(
+            request, max_fields=_MOST_FIELDS, max_files=_MOST_FILES, max_text=_LONGEST_TEXT
         ) as sent:
             form = self.page.form(str(sent.get("form", "")))
             if form is None:

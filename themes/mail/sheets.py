@@ -14,6 +14,7 @@ from keystall.tenants.mails.port import (
     AccountReset,
     Bought,
     Letter,
+    MerchantLowStock,
     MerchantOrder,
     MerchantRefundDue,
     MerchantSoldOut,
@@ -70,6 +71,8 @@ def sheet(letter: Letter, messages: Messages) -> Sheet:
             return _merchant_order(letter, messages)
         case MerchantSoldOut():
             return _merchant_sold_out(letter, messages)
+        case MerchantLowStock():
+            return _merchant_low_stock(letter, messages)
         case MerchantRefundDue():
             return _merchant_refund_due(letter, messages)
         case AccountConfirm():
@@ -164,6 +167,32 @@ def _merchant_sold_out(letter: MerchantSoldOut, m: Messages) -> Sheet:
         title=m.t("mail.merchant_sold_out.title", product=product),
         lead=m.t("mail.merchant_sold_out.lead"),
         action=m.t("mail.merchant_sold_out.action"),
+        url=_console_url(letter.stall, "stock", "Variant", letter.variant),
+        footer=m.t("mail.footer.merchant", shop=letter.stall.name),
+    )
+
+
+def _merchant_low_stock(letter: MerchantLowStock, m: Messages) -> Sheet:
+    product = _goods(letter.product, letter.variant_name, m)
+    lead = m.t("mail.merchant_low_stock.lead_slow")
+    if letter.lasts is not None:
+        unit, count = letter.lasts
+        if unit == "hours":
+            span = m.t("mail.merchant_low_stock.hours", count=count)
+        else:
+            span = m.t("mail.merchant_low_stock.days", count=count)
+        lead = m.t("mail.merchant_low_stock.lead", span=span)
+    return Sheet(
+        brand=letter.stall.name,
+        subject=m.t(
+            "mail.merchant_low_stock.subject",
+            shop=_short(letter.stall.name),
+            product=_short(product),
+            count=letter.free,
+        ),
+        title=m.t("mail.merchant_low_stock.title", product=product, count=letter.free),
+        lead=lead,
+        action=m.t("mail.merchant_low_stock.action"),
         url=_console_url(letter.stall, "stock", "Variant", letter.variant),
         footer=m.t("mail.footer.merchant", shop=letter.stall.name),
     )

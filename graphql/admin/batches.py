@@ -1,0 +1,145 @@
+"""Batches of codes: where a set of codes came from, and taking one back."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from keystall.graphql.admin.families import CodeUserError
+from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.describing import (
+    about,
+    described,
+    enum_type,
+    input_type,
+    object_type,
+    resolver,
+    value,
+)
+from keystall.graphql.ids import encode, row_of
+from keystall.graphql.nouns import Node
+from keystall.graphql.refusals import attempted
+from keystall.graphql.relay import Connection, connection, decode_row, page_size
+from keystall.graphql.scalars import Money, money
+from keystall.tenants.stock.batches import BatchView, batch_undo, batches_by_id, batches_page
+from keystall.tenants.stock.imports import BatchInput as BatchFacts
+
+
+@enum_type
+class BatchSource(Enum):
+    """How codes came."""
+
+    PASTE = value("paste", "Pasted.")
+    UPLOAD = value("upload", "In a file.")
+
+
+@object_type
+class Batch(Node):
+    """A set of codes that came together."""
+
+    source: BatchSource = described("How they came.")
+    supplier: str = described("Whom they were bought from; may be empty.")
+    note: str = described("The merchant's note; may be empty.")
+    cost: Money | None = described("What the whole batch cost; null where that was not told.")
+    expires_at: datetime | None = described(
+        "When those of its codes expire that have no expiry of their own."
+    )
+    added: int = described("How many codes came with it.")
+    working: bool = described("Whether its import goes on.")
+    created_at: datetime = described("When it came.")
+    undone_at: datetime | None = described("When it was taken back; null for one that was not.")
+
+
+@input_type
+class BatchInput:
+    """What a merchant tells of a batch."""
+
+    supplier: str = described("Whom it was bought from, 100 characters at most.", default="")
+    note: str = described("A note, 500 characters at most.", default="")
+    cost: str | None = described(
+        "What all of it cost, as a decimal text in the shop's default currency.", default=None
+    )
+    expires_at: datetime | None = described(
+        "When those of its codes expire that have no expiry of their own.", default=None
+    )
+
+    def facts(self) -> BatchFacts:
+        """As the domain takes it."""
+        return BatchFacts(
+            self.supplier.strip(), self.note.strip(), (self.cost or "").strip() or None,
+            self.expires_at,
+        )  # fmt: skip
+
+
+@object_type
+class BatchUndoPayload:
+    """The answer to batchUndo."""
+
+    batch: Batch | None = described("The batch as it is now; null where it was refused.")
+    removed: int | None = described("How many codes are gone; null where it was refused.")
+    user_errors: list[CodeUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
+class BatchMutation:
+    """What a merchant does with batches."""
+
+    @resolver
+    async def batch_undo(
+        self, info: Info, id: Annotated[strawberry.ID, about("The batch.")]
+    ) -> BatchUndoPayload:
+        """Takes a batch's codes out of stock, all of them or none: none where one of them is sold
+        or held for an order."""
+        context, row = info.context, row_of("Batch", id)
+        call = batch_undo(context.installation, context.require_shop().id, row, actor=context.actor)
+        removed, errors = await attempted(context, call, CodeUserError)
+        found = None if removed is None else await batch_of(context, row)
+        return BatchUndoPayload(batch=found, removed=removed, user_errors=errors)
+
+
+async def batches(context: RequestContext, ids: Sequence[UUID]) -> Mapping[UUID, BatchView]:
+    """Batches by id, for `context.load`."""
+    return await batches_by_id(context.reader, context.require_shop().id, ids)
+
+
+async def batch_of(context: RequestContext, row: UUID) -> Batch | None:
+    """The batch of this id; None where the shop has none."""
+    found = await context.load(batches, row)
+    return batch(context, found) if found else None
+
+
+async def batches_connection(
+    context: RequestContext, variant: UUID, first: int | None, *, after: str | None
+) -> Connection[Batch]:
+    """A page of a variant's batches."""
+    size = page_size(first)
+    rows = await batches_page(
+        context.reader, context.require_shop().id, variant, after=decode_row(after), limit=size + 1
+    )
+    return connection(
+        rows,
+        size,
+        after=after,
+        node=lambda row: batch(context, row),
+        key=lambda row: (str(row.id),),
+    )
+
+
+def batch(context: RequestContext, view: BatchView) -> Batch:
+    """A batch."""
+    told = view.cost is not None and view.currency
+    return Batch(
+        id=encode("Batch", view.id),
+        source=BatchSource(view.source),
+        supplier=view.supplier,
+        note=view.note,
+        cost=money(view.cost or 0, view.currency, context.locale) if told else None,
+        expires_at=view.expires_at,
+        added=view.added,
+        working=view.working,
+        created_at=view.created_at,
+        undone_at=view.undone_at,
+    )

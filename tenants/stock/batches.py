@@ -1,0 +1,105 @@
+"""Batches: which set of codes came when, from whom, and taking one back whole."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from keystall.platform.database import Reads
+from keystall.tenants.errors import refuse
+from keystall.tenants.installation import Installation
+from keystall.tenants.writing import writing
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    """A batch. `added` codes came with it; `cost` of the whole, minor units of `currency`."""
+
+    id: UUID
+    variant_id: UUID
+    source: str
+    supplier: str
+    note: str
+    cost: int | None
+    currency: str
+    expires_at: datetime | None
+    created_at: datetime
+    undone_at: datetime | None
+    added: int
+    working: bool
+    """Whether its import goes on."""
+
+
+_SELECT = """
+  select batches.id, variant_id, source, supplier, note, cost, currency, expires_at,
+         batches.created_at, undone_at, coalesce((jobs.result ->> 'added')::bigint, 0) as added,
+         coalesce(jobs.state in ('queued', 'running'), false) as working
+  from batches left join jobs on jobs.shop_id = $1 and jobs.id = batches.id
+  where batches.shop_id = $1"""
+
+
+async def batches_page(
+    db: Reads, shop: UUID, variant_id: UUID, *, after: UUID | None = None, limit: int
+) -> list[BatchView]:
+    """Up to `limit` batches of a variant, newest first, those after the batch `after`."""
+    rows = await db.rows(
+        f"{_SELECT} and variant_id = $2 and ($3::uuid is null or batches.id < $3)"
+        " order by batches.id desc limit $4",
+        shop, variant_id, after, limit,
+    )  # fmt: skip
+    return [BatchView(**row) for row in rows]
+
+
+async def batches_by_id(db: Reads, shop: UUID, ids: Sequence[UUID]) -> dict[UUID, BatchView]:
+    """Those of the batches that the shop has, by id."""
+    rows = await db.rows(f"{_SELECT} and batches.id = any ($2::uuid[])", shop, list(ids))
+    return {row["id"]: BatchView(**row) for row in rows}
+
+
+async def batch_undo(installation: Installation, shop: UUID, batch: UUID, *, actor: str) -> int:
+    """Takes a batch's codes out of stock, all of them or none; answers how many they were.
+
+    Refuses NOT_FOUND, BATCH_UNDONE, CONFLICT (its import goes on), BATCH_SOLD (one of its codes is
+    sold or held for an order).
+    """
+    async with writing(installation, shop) as tx:
+        found = await tx.row(
+            "select variant_id, undone_at from batches where shop_id = $1 and id = $2 for update",
+            shop, batch,
+        )  # fmt: skip
+        if found is None:
+            raise refuse("NOT_FOUND", "id")
+        if found["undone_at"] is not None:
+            raise refuse("BATCH_UNDONE", "id")
+        working = await tx.value(
+            "select state in ('queued', 'running') from jobs"
+            " where shop_id = $1 and id = $2 for update",
+            shop, batch,
+        )  # fmt: skip
+        if working:
+            raise refuse("CONFLICT", "id")
+        which = (shop, found["variant_id"], batch)
+        if await tx.value(_TAKEN, *which):
+            raise refuse("BATCH_SOLD", "id")
+        gone = await tx.execute(
+            "delete from codes where shop_id = $1 and variant_id = $2 and batch_id = $3"
+            " and state = 'available'",
+            *which,
+        )
+        # An order that held one of them meanwhile was waited for; a new one passes them over.
+        if await tx.value(_TAKEN, *which):
+            raise refuse("BATCH_SOLD", "id")
+        await tx.execute(
+            "update batches set undone_at = now(), undone_by = $3"
+            " where shop_id = $1 and id = $2",
+            shop, batch, actor,
+        )  # fmt: skip
+        await tx.execute(
+            "delete from import_rejects where shop_id = $1 and job_id = $2", shop, batch
+        )
+    return gone
+
+
+_TAKEN = """
+  select exists (select from codes where shop_id = $1 and variant_id = $2 and batch_id = $3
+    and state <> 'available')"""

@@ -1,0 +1,117 @@
+"""Telling the merchant that stock runs low: once a fall, with how long it will last.
+
+A variant has a threshold of its own; zero never tells. `low_since` notes that a fall was told, and
+stock above the threshold forgets it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from math import floor
+from uuid import UUID
+
+from keystall.platform import clock
+from keystall.platform.database import Reads
+from keystall.tenants.writing import Writing
+
+MAIL = "mail.merchant_low_stock"
+WINDOW = timedelta(days=1)
+LONG_WINDOW = timedelta(days=7)
+FEW_SALES = 3
+"""Fewer sales than this in a day say little: then the last week is asked."""
+_SHORTEST = timedelta(hours=1)
+
+_FREE = """
+  (select count(*) from (select from codes where codes.shop_id = $1
+     and codes.variant_id = variants.id and state = 'available' and sellable_until > now()
+     limit variants.low_stock + 1) few)"""
+
+
+async def tell_of_low_stock(tx: Writing, shop: UUID, variants: Sequence[UUID]) -> None:
+    """After a sale: has the merchant told of those that fell to their threshold or below."""
+    await stock_has_risen(tx, shop, variants)
+    fallen = await tx.rows(
+        f"""
+        update variants set low_since = now()
+        where shop_id = $1 and id = any ($2::uuid[]) and archived_at is null
+          and low_since is null and low_stock > 0 and {_FREE} <= low_stock returning id
+        """,  # noqa: S608  (a constant)
+        shop, list(variants),
+    )  # fmt: skip
+    for row in fallen:
+        await tx.post(MAIL, row["id"])
+
+
+async def stock_has_risen(tx: Writing, shop: UUID, variants: Sequence[UUID]) -> None:
+    """Forgets a fall of variants that have more than their threshold again."""
+    await tx.execute(
+        f"""
+        update variants set low_since = null
+        where shop_id = $1 and id = any ($2::uuid[]) and low_since is not null
+          and {_FREE} > low_stock
+        """,  # noqa: S608  (a constant)
+        shop, list(variants),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LowStock:
+    """How little there is: `free` codes, lasting about `lasts`; None where nothing sells."""
+
+    product: str
+    variant: str
+    free: int
+    lasts: timedelta | None
+
+
+async def low_stock_of(db: Reads, shop: UUID, variant: UUID) -> LowStock | None:
+    """None where codes came in since, none is left (which another mail tells), or the variant is
+    not sold any more."""
+    found = await db.row(
+        f"""
+        select products.name as product, variants.name as variant, low_stock, {_FREE} as free
+        from variants join products on products.shop_id = $1 and products.id = product_id
+        where variants.shop_id = $1 and variants.id = $2 and archived_at is null
+        """,  # noqa: S608  (a constant)
+        shop, variant,
+    )  # fmt: skip
+    if found is None or not 0 < found["free"] <= found["low_stock"]:
+        return None
+    for window in (WINDOW, LONG_WINDOW):
+        sold, first = await _sales(db, shop, variant, window)
+        if sold >= FEW_SALES or window is LONG_WINDOW:
+            break
+    return LowStock(
+        found["product"], found["variant"], found["free"], lasts(found["free"], sold, first)
+    )
+
+
+async def _sales(db: Reads, shop: UUID, variant: UUID, window: timedelta) -> tuple[int, timedelta]:
+    """Codes sold in the window, and how long ago the first of them was."""
+    now = clock.now()
+    # Ids tell their time of birth: the index of orders by state and id finds the newest.
+    oldest = UUID(int=int((now - window).timestamp() * 1000) << 80)
+    row = await db.row(
+        """
+        select coalesce(sum(quantity), 0) as sold, min(orders.delivered_at) as first from orders
+        join order_lines on order_lines.shop_id = $1 and order_id = orders.id and variant_id = $3
+        where orders.shop_id = $1 and status = 'delivered' and orders.id > $2
+        """,
+        shop, oldest, variant,
+    )  # fmt: skip
+    if row is None or row["first"] is None:
+        return 0, window
+    return row["sold"], min(window, now - row["first"])
+
+
+def lasts(free: int, sold: int, over: timedelta) -> timedelta | None:
+    """How long `free` codes last when `sold` went in the time `over`; None where nothing sells."""
+    if sold <= 0:
+        return None
+    return max(over, _SHORTEST) * free / sold
+
+
+def in_words(span: timedelta) -> tuple[str, int]:
+    """A span as people say it: ("hours", 6) or ("days", 3), at least one hour."""
+    hours = max(1, round(span / timedelta(hours=1)))
+    return ("hours", hours) if hours < 48 else ("days", floor(hours / 24))

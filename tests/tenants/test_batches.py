@@ -1,0 +1,452 @@
+"""Batches taken back, codes that expire, orders of sale, and mail when stock runs low."""
+
+import asyncio
+import csv
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from io import BytesIO, StringIO
+from uuid import UUID
+
+import pytest
+import xlsxwriter  # type: ignore[import-untyped]
+
+from keystall.platform import clock, database
+from keystall.platform.ids import new_id
+from keystall.tenants.catalog.availability import bands_by_variants
+from keystall.tenants.errors import Refused, UserError
+from keystall.tenants.installation import Installation
+from keystall.tenants.stock import import_work
+from keystall.tenants.stock.allocation import Wanted, free, reserve, sell
+from keystall.tenants.stock.batches import BatchView, batch_undo, batches_page
+from keystall.tenants.stock.exports import codes_export, csv_line
+from keystall.tenants.stock.imports import BatchInput, codes_import
+from keystall.tenants.stock.listing import StockCount, stock_counts
+from keystall.tenants.stock.low_stock import in_words, lasts, low_stock_of, tell_of_low_stock
+from keystall.tenants.stock.rejects import Reject, forget_rejects, read_rejects
+from keystall.tenants.stock.selling import SaleOrder, SellingRules, selling_rules_update
+from keystall.tenants.writing import writing
+from tests.tenants.shelves import Shelf, a_shelf, an_order_line, an_upload
+
+
+@pytest.fixture
+async def shelf(installation: Installation) -> Shelf:
+    return await a_shelf(installation)
+
+
+async def imported(
+    shelf: Shelf, content: bytes, *, dry_run: bool = False, batch: BatchInput | None = None
+) -> UUID:
+    """An import of a file, done, bad lines skipped."""
+    job = await codes_import(
+        shelf.installation, shelf.shop, shelf.variant, upload_id=await an_upload(shelf, content),
+        skip_bad=True, dry_run=dry_run, batch=batch or BatchInput(), idempotency_key=str(new_id()),
+    )  # fmt: skip
+    await shelf.work(job)
+    return job
+
+
+async def take(shelf: Shelf, quantity: int) -> tuple[UUID, list[UUID], int]:
+    """An order's codes held: the order's id, the codes' ids and how many are short."""
+    order, line = await an_order_line(shelf, quantity)
+    async with database.transaction(shelf.shop) as tx:
+        short = await reserve(tx, shelf.shop, [Wanted(line, shelf.variant, quantity)])
+        rows = await tx.rows(
+            "select id from codes where order_line_id = $1 order by position", line
+        )
+    return order, [row["id"] for row in rows], short.get(line, 0)
+
+
+async def rules(
+    shelf: Shelf, order: SaleOrder = "first_in", margin: int = 24, low: int = 10
+) -> None:
+    await selling_rules_update(
+        shelf.installation, shelf.shop, shelf.variant, SellingRules(order, margin, low)
+    )
+
+
+async def counts(shelf: Shelf) -> StockCount:
+    async with database.transaction(shelf.shop) as tx:
+        return (await stock_counts(tx, shelf.shop, [shelf.variant]))[shelf.variant]
+
+
+async def batches(shelf: Shelf) -> list[BatchView]:
+    async with database.transaction(shelf.shop) as tx:
+        return await batches_page(tx, shelf.shop, shelf.variant, limit=10)
+
+
+async def undo(shelf: Shelf, batch: UUID) -> int:
+    return await batch_undo(shelf.installation, shelf.shop, batch, actor="lin")
+
+
+async def undo_refused(shelf: Shelf, batch: UUID) -> tuple[UserError, ...]:
+    with pytest.raises(Refused) as refused:
+        await undo(shelf, batch)
+    return refused.value.errors
+
+
+async def rejects(shelf: Shelf, job: UUID) -> list[Reject]:
+    steps = read_rejects(shelf.installation, shelf.shop, job)
+    return [one async for step in steps for one in step]
+
+
+async def test_a_batch_keeps_what_was_told_of_it_and_goes_whole(shelf: Shelf) -> None:
+    expiry = datetime(2027, 5, 1, tzinfo=UTC)
+    told = BatchInput(supplier="Moon", note="Spring", cost="812.50", expires_at=expiry)
+    stays = await shelf.fill("stays")
+    goes = await imported(shelf, b"one\ntwo", batch=told)
+
+    newest = (await batches(shelf))[0]
+    assert (newest.id, newest.supplier, newest.note) == (goes, "Moon", "Spring")
+    assert (newest.cost, newest.currency, newest.expires_at) == (81250, "CNY", expiry)
+    assert (newest.added, newest.working, newest.undone_at) == (2, False, None)
+
+    assert await undo(shelf, goes) == 2
+
+    assert await shelf.codes() == ["stays"]
+    assert [one.id for one in await batches(shelf) if one.undone_at is None] == [stays]
+    assert await undo_refused(shelf, goes) == (UserError("BATCH_UNDONE", ("id",)),)
+
+
+@pytest.mark.parametrize("paid", [False, True])
+async def test_a_batch_of_which_one_is_held_or_sold_stays_whole(shelf: Shelf, paid: bool) -> None:
+    batch = await shelf.fill("one\ntwo\nthree")
+    order, _, _ = await take(shelf, 1)
+    if paid:
+        async with database.transaction(shelf.shop) as tx:
+            await sell(tx, shelf.shop, order)
+
+    assert await undo_refused(shelf, batch) == (UserError("BATCH_SOLD", ("id",)),)
+    assert await shelf.codes() == ["one", "two", "three"]
+
+
+async def test_orders_and_the_taking_back_of_their_batch_never_both_have_a_code(
+    shelf: Shelf,
+) -> None:
+    batch = await shelf.fill("\n".join(f"c{n}" for n in range(200)))
+
+    results = await asyncio.gather(
+        *(take(shelf, 1) for _ in range(6)), undo(shelf, batch), return_exceptions=True
+    )
+
+    held = [result for result in results[:6] if isinstance(result, tuple) and result[1]]
+    refused = isinstance(results[6], Refused)
+    assert refused == bool(held)
+    left = await counts(shelf)
+    assert left == (StockCount(200 - len(held), len(held), 0) if held else StockCount())
+
+
+async def test_another_shop_takes_no_batch_back(installation: Installation, shelf: Shelf) -> None:
+    stranger = await a_shelf(installation)
+    batch = await shelf.fill("one")
+
+    assert await undo_refused(stranger, batch) == (UserError("NOT_FOUND", ("id",)),)
+    assert await shelf.codes() == ["one"]
+
+
+async def test_a_canceled_import_is_a_batch_that_can_be_taken_back(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_work, "STEP", 2)
+    add = import_work._add
+
+    async def canceled_meanwhile(work: import_work._Import, done: int, step: object) -> int | None:
+        answer = await add(work, done, step)  # type: ignore[arg-type]
+        await shelf.cancel(job)
+        return answer
+
+    monkeypatch.setattr(import_work, "_add", canceled_meanwhile)
+    job = await shelf.ask("one\ntwo\nthree\nfour\nfive")
+    await shelf.work(job)
+
+    assert (await shelf.job(job))["state"] == "canceled"
+    assert await shelf.codes() == ["one", "two"]
+    assert await undo(shelf, job) == 2
+    assert await shelf.codes() == []
+
+
+async def test_a_dry_run_counts_everything_and_adds_nothing(shelf: Shelf) -> None:
+    await shelf.fill("sold\nstocked")
+    order, _, _ = await take(shelf, 1)
+    async with database.transaction(shelf.shop) as tx:
+        await sell(tx, shelf.shop, order)
+
+    job = await imported(shelf, b"sold\nstocked\nnew\nnew\nb\x07d", dry_run=True)
+
+    assert (await shelf.job(job))["result"] == {
+        "new": 1, "duplicates_in_file": 1, "duplicates_in_stock": 1, "duplicates_sold": 1, "bad": 1,
+    }  # fmt: skip
+    assert await rejects(shelf, job) == [
+        Reject(1, "SOLD", 0, "sold"),
+        Reject(2, "IN_STOCK", 0, "stocked"),
+        Reject(4, "IN_FILE", 3, "new"),
+        Reject(5, "CONTROL_CHARACTERS", 0, "b\x07d"),
+    ]
+    assert len(await batches(shelf)) == 1
+    assert await shelf.codes() == ["sold", "stocked"]
+    # The upload waits for the import itself.
+    file = (await shelf.job(job))["input"]["file_id"]
+    real = await codes_import(
+        shelf.installation, shelf.shop, shelf.variant, upload_id=UUID(file), skip_bad=True,
+        idempotency_key=str(new_id()),
+    )  # fmt: skip
+    await shelf.work(real)
+    assert (await shelf.codes())[-1] == "new"
+
+
+async def test_rejects_rest_sealed_for_their_shop_and_are_forgotten(
+    installation: Installation, shelf: Shelf
+) -> None:
+    job = await imported(shelf, b"CANARY-REJECT\x07\ngood")
+
+    assert [one.text for one in await rejects(shelf, job)] == ["CANARY-REJECT\x07"]
+    assert await rejects(await a_shelf(installation), job) == []
+    async with database.transaction(shelf.shop) as tx:
+        resting = await tx.value("select sealed from import_rejects")
+        item = await tx.value(
+            "select id from outbox where subject_id = $1 and kind = 'codes.forget_rejects'", job
+        )
+        due = await tx.value("select due_at from outbox where id = $1", item)
+    assert b"CANARY" not in resting
+    assert due > clock.now() + timedelta(days=29)
+    await forget_rejects(shelf.installation, shelf.shop, item)
+    assert await rejects(shelf, job) == []
+
+
+async def test_a_large_file_with_bad_lines_adds_nothing_unless_told_to(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keystall.tenants.stock.imports.AT_ONCE", 3)
+    job = await codes_import(
+        shelf.installation, shelf.shop, shelf.variant,
+        upload_id=await an_upload(shelf, b"good\nb\x07d"), idempotency_key=str(new_id()),
+    )  # fmt: skip
+
+    await shelf.work(job)
+
+    row = await shelf.job(job)
+    assert row["state"] == "failed"
+    assert row["result"] == {"problem": "BAD_LINES", "line": 2, "reason": "CONTROL_CHARACTERS"}
+    assert await shelf.codes() == []
+
+
+async def test_a_spreadsheet_is_read_with_its_rows_dates_and_line_breaks(shelf: Shelf) -> None:
+    out = BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        sheet = book.add_worksheet()
+        dates = book.add_format({"num_format": "yyyy-mm-dd"})
+        sheet.write_row(1, 0, ["卡密", "备注", "到期日"])
+        sheet.write_row(2, 0, ["A-1", "甲"])
+        sheet.write_datetime(2, 2, datetime(2027, 12, 31), dates)  # noqa: DTZ001  (as Excel)
+        sheet.write_row(3, 0, ["login: b\npass: 2", ""])
+        sheet.write_number(4, 0, 1234567)
+        sheet.write_row(5, 0, ["", "no code"])
+
+    job = await imported(shelf, out.getvalue())
+
+    assert await shelf.codes() == ["A-1", "login: b\npass: 2", "1234567"]
+    assert await rejects(shelf, job) == [Reject(6, "CODE_MISSING", 0, " no code ")]
+    async with database.transaction(shelf.shop) as tx:
+        row = await tx.row("select note, expires_at from codes order by position limit 1")
+    assert row is not None
+    assert dict(row) == {"note": "甲", "expires_at": datetime(2028, 1, 1, tzinfo=UTC)}
+
+
+async def test_a_spreadsheet_that_asks_for_too_much_is_refused_by_name(shelf: Shelf) -> None:
+    far = BytesIO()
+    with xlsxwriter.Workbook(far) as book:
+        sheet = book.add_worksheet()
+        sheet.write(0, 0, "A-1")
+        sheet.write(1_048_575, 16_383, "far away")
+
+    for content, code in (
+        (far.getvalue(), "SPREADSHEET_TOO_LARGE"),
+        (b"PK\x03\x04 no workbook", "SPREADSHEET_INVALID"),
+    ):
+        with pytest.raises(Refused) as refused:
+            await an_upload(shelf, content)
+        assert refused.value.errors[0].code == code
+
+
+async def test_what_expires_within_the_margin_is_shown_and_not_sold(shelf: Shelf) -> None:
+    soon, later = (clock.now() + timedelta(hours=hours) for hours in (20, 30))
+    await imported(shelf, b"soon", batch=BatchInput(expires_at=soon))
+    await imported(shelf, b"later", batch=BatchInput(expires_at=later))
+
+    assert await counts(shelf) == StockCount(available=1, expired=1)
+    async with database.transaction(shelf.shop) as tx:
+        assert await bands_by_variants(tx, shelf.shop, [shelf.variant]) == {shelf.variant: "low"}
+    order, held, short = await take(shelf, 2)
+    assert (len(held), short) == (1, 1)
+    assert await counts(shelf) == StockCount(reserved=1, expired=1)
+
+    await rules(shelf, margin=36)
+    async with database.transaction(shelf.shop) as tx:
+        assert await free(tx, shelf.shop, order) == 1
+        assert await bands_by_variants(tx, shelf.shop, [shelf.variant]) == {
+            shelf.variant: "sold_out"
+        }
+    assert await counts(shelf) == StockCount(expired=2)
+
+    await rules(shelf, margin=1)
+    assert await counts(shelf) == StockCount(available=2)
+    assert (await take(shelf, 2))[2] == 0
+
+
+async def test_codes_go_in_the_variants_order(shelf: Shelf) -> None:
+    await shelf.fill("\n".join(f"a{n}" for n in range(20)))
+    await shelf.fill("\n".join(f"b{n}" for n in range(20)))
+    texts = dict(await shelf.rows())
+    in_order = list(texts.values())
+
+    await rules(shelf, "newest_first")
+    _, held, _ = await take(shelf, 2)
+    assert {texts[code] for code in held} == {"b18", "b19"}
+
+    await rules(shelf, "random")
+    shuffled = [texts[code] for _ in range(8) for code in (await take(shelf, 1))[1]]
+    assert len(set(shuffled)) == 8
+    assert shuffled != in_order[:8]
+
+    await rules(shelf, "first_in")
+    first = next(text for text in in_order if text not in {*shuffled, "b18", "b19"})
+    _, held, _ = await take(shelf, 1)
+    assert texts[held[0]] == first
+
+
+@pytest.mark.parametrize("field", ["expiry_margin_hours", "low_stock"])
+async def test_rules_out_of_range_are_refused_and_change_nothing(shelf: Shelf, field: str) -> None:
+    asked = {"sale_order": "random", "expiry_margin_hours": 1, "low_stock": 1, field: -1}
+
+    with pytest.raises(Refused) as refused:
+        await selling_rules_update(
+            shelf.installation,
+            shelf.shop,
+            shelf.variant,
+            SellingRules(**asked),  # type: ignore[arg-type]
+        )
+
+    assert refused.value.errors == (UserError("INVALID", (field,)),)
+    async with database.transaction(shelf.shop) as tx:
+        row = await tx.row("select sale_order, expiry_margin_hours, low_stock from variants")
+    assert row is not None
+    assert dict(row) == {"sale_order": "first_in", "expiry_margin_hours": 24, "low_stock": 10}
+
+
+async def test_low_stock_is_told_once_a_fall(shelf: Shelf) -> None:
+    async def told() -> int:
+        async with writing(shelf.installation, shelf.shop) as tx:
+            await tell_of_low_stock(tx, shelf.shop, [shelf.variant])
+            count: int = await tx.value(
+                "select count(*) from outbox where kind = 'mail.merchant_low_stock'"
+            )
+        return count
+
+    await rules(shelf, low=2)
+    await shelf.fill("one\ntwo\nthree")
+    assert await told() == 0
+    await take(shelf, 1)
+    assert [await told(), await told()] == [1, 1]
+    async with database.transaction(shelf.shop) as tx:
+        found = await low_stock_of(tx, shelf.shop, shelf.variant)
+    assert found is not None
+    assert (found.product, found.free, found.lasts) == ("Steam card", 2, None)
+
+    await shelf.fill("four\nfive")
+    async with database.transaction(shelf.shop) as tx:
+        assert await tx.value("select low_since from variants") is None
+        assert await low_stock_of(tx, shelf.shop, shelf.variant) is None
+    await take(shelf, 2)
+    assert await told() == 2
+
+
+async def test_the_forecast_follows_the_last_days_sales(shelf: Shelf) -> None:
+    await shelf.fill("\n".join(f"c{n}" for n in range(8)))
+    order, _, _ = await take(shelf, 4)
+    async with database.transaction(shelf.shop) as tx:
+        await sell(tx, shelf.shop, order)
+        await tx.execute(
+            "update orders set status = 'delivered', paid_at = $1, delivered_at = $1",
+            clock.now() - timedelta(hours=6),
+        )
+        found = await low_stock_of(tx, shelf.shop, shelf.variant)
+
+    assert found is not None
+    assert found.lasts is not None
+    assert in_words(found.lasts) == ("hours", 6)
+
+
+@pytest.mark.parametrize(
+    ("free_codes", "sold", "hours", "words"),
+    [
+        (6, 6, 6, ("hours", 6)),
+        (1, 100, 24, ("hours", 1)),
+        (10, 1, 24, ("days", 10)),
+        (3, 3, 0, ("hours", 1)),
+    ],
+)
+def test_how_long_stock_lasts(
+    free_codes: int, sold: int, hours: int, words: tuple[str, int]
+) -> None:
+    span = lasts(free_codes, sold, timedelta(hours=hours))
+    assert span is not None
+    assert in_words(span) == words
+    assert lasts(free_codes, 0, timedelta(hours=hours)) is None
+
+
+async def exported(shelf: Shelf) -> list[dict[str, str]]:
+    lines: AsyncIterator[str] = await codes_export(
+        shelf.installation, shelf.shop, shelf.variant,
+        actor="lin", address="203.0.113.7", user_agent="Firefox",
+    )  # fmt: skip
+    text = "".join([line async for line in lines])
+    assert text.startswith("\ufeff")
+    return list(csv.DictReader(StringIO(text[1:], newline="")))
+
+
+async def test_an_export_has_every_code_and_is_recorded(shelf: Shelf) -> None:
+    batch = await shelf.fill('=HYPERLINK("http://evil.example","x")\nplain "two"')
+    order, held, _ = await take(shelf, 1)
+
+    rows = await exported(shelf)
+
+    assert list(rows[0]) == [
+        "id", "secret", "status", "product", "variant", "order", "batch", "created_at",
+    ]  # fmt: skip
+    assert [row["secret"] for row in rows] == [
+        '\'=HYPERLINK("http://evil.example","x")', 'plain "two"',
+    ]  # fmt: skip
+    assert [row["status"] for row in rows] == ["reserved", "available"]
+    assert (rows[0]["id"], rows[0]["order"], rows[1]["order"]) == (str(held[0]), str(order), "")
+    assert {row["batch"] for row in rows} == {str(batch)}
+    async with database.transaction(shelf.shop) as tx:
+        recorded = await tx.row("select actor, address, user_agent, codes from code_exports")
+    assert recorded is not None
+    assert dict(recorded) == {
+        "actor": "lin", "address": "203.0.113.7", "user_agent": "Firefox", "codes": 2,
+    }  # fmt: skip
+
+
+async def test_another_shop_exports_nothing(installation: Installation, shelf: Shelf) -> None:
+    await shelf.fill("one")
+    stranger = await a_shelf(installation)
+
+    with pytest.raises(Refused) as refused:
+        await codes_export(
+            installation, stranger.shop, shelf.variant, actor="x", address="", user_agent=""
+        )
+
+    assert refused.value.errors == (UserError("NOT_FOUND", ("variant_id",)),)
+    async with database.transaction(shelf.shop) as tx:
+        assert await tx.value("select count(*) from code_exports") == 0
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_begins_as_a_formula(start: str) -> None:
+    (cells,) = csv.reader(StringIO(csv_line([f"{start}1+1", "x"]), newline=""))
+    assert cells == [f"'{start}1+1", "x"]
+
+
+def test_rejects_do_not_show_in_a_repr() -> None:
+    assert "SECRET" not in repr(Reject(1, "SOLD", 0, "SECRET"))
+    assert json.loads(json.dumps(Reject(1, "SOLD", 0, "x"))) == [1, "SOLD", 0, "x"]
