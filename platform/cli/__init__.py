@@ -83,6 +83,9 @@ def demo(
     valkey_server: Annotated[
         str, typer.Option(envvar="KEYSTALL_VALKEY_SERVER", help="Valkey's or Redis's program.")
     ] = "",
+    stripe_url: Annotated[
+        str, typer.Option(envvar="KEYSTALL_STRIPE_URL", help="What stands in for Stripe, in tests.")
+    ] = "",
 ) -> None:
     """Run the whole product on this machine, with three shops, play money and readable mail.
 
@@ -94,7 +97,7 @@ def demo(
         keystall demo --home ~/shops --port 9000 --web 2
         keystall demo --fresh
     """
-    options = Options(home, port, bind, fresh, web, postgres_bin, valkey_server)
+    options = Options(home, port, bind, fresh, web, postgres_bin, valkey_server, stripe_url)
     try:
         Demo(options, _commands(), Console(highlight=False)).run()
     except (DemoError, HomeError, EngineError) as error:

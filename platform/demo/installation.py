@@ -27,6 +27,8 @@ class Options:
     web: int = 1
     postgres_bin: str = ""
     valkey_server: str = ""
+    stripe_url: str = ""
+    """Stands in for Stripe; empty: Stripe itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ class DemoInstallation:
     def environment(self) -> Mapping[str, str]:
         """KEYSTALL_* for every program of this demo."""
         kept: Secrets = self.secrets
-        return {
+        elsewhere = self.options.stripe_url
+        return ({"KEYSTALL_STRIPE_URL": elsewhere} if elsewhere else {}) | {
             "KEYSTALL_ENVIRONMENT": "demo",
             "KEYSTALL_PUBLIC_URL": self.platform_url,
             "KEYSTALL_SHOPS_SUFFIX": SUFFIX,

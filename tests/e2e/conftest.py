@@ -13,17 +13,34 @@ from playwright.async_api import Browser, async_playwright
 
 from keystall.platform.engines.ports import free_port
 from keystall.platform.engines.supervisor import Program, spawn, stop_together
+from tests.payments.emulator import Emulator, emulated
 
 _START_SECONDS = 180.0
 
 
 @pytest.fixture(scope="session")
-def demo(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def stripe_port() -> int:
+    """Where the demo takes Stripe to be."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+async def stripe(stripe_port: int) -> AsyncIterator[Emulator]:
+    """Stripe, for the demo and for the browser."""
+    async with emulated(stripe_port) as there:
+        yield there
+
+
+@pytest.fixture(scope="session")
+def demo(
+    chromium_path: str, stripe_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Any]]:
     """What `demo.json` of a fresh demo says; asked for by browser tests only."""
     home = tmp_path_factory.mktemp("demo") / "home"
     log = home.with_suffix(".log")
     command = (sys.executable, "-m", "keystall", "demo", "--home", str(home),
-               "--port", str(free_port()))  # fmt: skip
+               "--port", str(free_port()),
+               "--stripe-url", f"http://stripe.localhost:{stripe_port}")  # fmt: skip
     program = Program(name="demo", command=command, log=log, death_signal=signal.SIGTERM, grace=20)
     process = spawn(program)
     try:

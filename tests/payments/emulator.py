@@ -285,9 +285,9 @@ _ACTIONS: dict[tuple[str, str, bool], Do] = {
 
 
 @contextlib.asynccontextmanager
-async def emulated() -> AsyncIterator[Emulator]:
-    """A running emulator at a host of its own."""
-    listening = socket.create_server(("127.0.0.1", 0))
+async def emulated(port: int = 0) -> AsyncIterator[Emulator]:
+    """A running emulator at a host of its own, at any free port unless told which."""
+    listening = socket.create_server(("127.0.0.1", port))
     async with http_client() as http:
         there = Emulator(f"http://stripe.localhost:{listening.getsockname()[1]}", http)
         config = uvicorn.Config(there.app(), log_level="critical", lifespan="off")
