@@ -13,7 +13,7 @@ from keystall.platform.ids import new_id
 from keystall.platform.money import exponent
 from keystall.tenants.stock.card_files import BadLine, CodeFacts, LineProblem, ParsedCode
 from keystall.tenants.stock.rejects import Reject
-from keystall.tenants.stock.sealing import ShopCipher
+from keystall.tenants.stock.sealing import ImportSealer, ShopCipher
 from keystall.tenants.stock.seen_codes import SeenCodes
 
 
@@ -63,6 +63,10 @@ class Stepping:
     size: int
     done: int = 0
     dry_run: bool = False
+    sealer: ImportSealer = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sealer", self.cipher.for_import(self.variant))
 
     def steps(self, cards: Iterable[ParsedCode | BadLine], lines: int) -> Iterator[Step]:
         """The steps; the last one reaches to the end of the file's `lines`."""
@@ -85,7 +89,8 @@ class Stepping:
             step.rejects.append(Reject(card.line, card.reason, 0, card.text))
             return True
         # Of what was done before, too: a line may repeat it.
-        lookup = self.cipher.lookup(self.variant, card.text)
+        text = card.text.encode()
+        lookup = self.sealer.lookup(text)
         first = seen.first(lookup, card.line)
         if card.line <= self.done:
             return False
@@ -93,10 +98,10 @@ class Stepping:
             step.repeats += 1
             step.rejects.append(Reject(card.line, "IN_FILE", first, card.text))
             return True
-        self._seal(card, lookup, step)
+        self._seal(card, text, lookup, step)
         return True
 
-    def _seal(self, card: ParsedCode, lookup: bytes, step: Step) -> None:
+    def _seal(self, card: ParsedCode, text: bytes, lookup: bytes, step: Step) -> None:
         try:
             facts = None if card.facts is None else self._facts(card.facts)
         except _TooPrecise:
@@ -104,7 +109,7 @@ class Stepping:
             step.rejects.append(Reject(card.line, LineProblem.AMOUNT_INVALID, 0, card.text))
             return
         row = new_id()
-        sealed = b"" if self.dry_run else self.cipher.seal_code(self.variant, row, card.text)
+        sealed = b"" if self.dry_run else self.sealer.seal(row, text)
         step.codes.append(SealedCode(card.line, row, sealed, lookup, card.text, facts))
 
     def _facts(self, facts: CodeFacts) -> RowFacts:
