@@ -26,6 +26,7 @@ TABLES_WITHOUT_SHOP = frozenset(
 )
 
 MODELS = (
+    "keystall.tenants.audit.models",
     "keystall.tenants.catalog.models",
     "keystall.tenants.checkout.models",
     "keystall.tenants.delivery.models",

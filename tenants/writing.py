@@ -18,6 +18,7 @@ from uuid import UUID
 from keystall.platform import clock, database
 from keystall.platform.database import Row, Transaction
 from keystall.platform.ids import new_id
+from keystall.tenants.audit.acting import entry_opened
 from keystall.tenants.installation import Installation
 
 INSTALLATION = UUID(int=0)
@@ -71,8 +72,10 @@ class Writing:
 
 @asynccontextmanager
 async def writing(installation: Installation, shop: UUID) -> AsyncIterator[Writing]:
-    """One unit of work on the rows of `shop`."""
+    """One unit of work on the rows of `shop`, recorded as the deed of whoever is at work."""
     async with database.transaction(shop) as tx:
         work = Writing(tx, shop)
+        if shop != INSTALLATION:
+            await entry_opened(tx, shop)
         yield work
     await work.tell(installation)

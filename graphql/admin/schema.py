@@ -10,6 +10,13 @@ import strawberry
 from keystall.graphql import loads
 from keystall.graphql.admin import home
 from keystall.graphql.admin.accounts import AccountMutation
+from keystall.graphql.admin.activity import (
+    ActivityEntry,
+    ActivityKind,
+    Actor,
+    activity,
+    activity_actors,
+)
 from keystall.graphql.admin.batches import BatchMutation, batch_of
 from keystall.graphql.admin.catalog import (
     Category,
@@ -48,6 +55,7 @@ from keystall.graphql.admin.shop import (
     shop,
 )
 from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.deeds import ADMIN, recorded
 from keystall.graphql.describing import about, described, object_type, resolver
 from keystall.graphql.errors import bad_input
 from keystall.graphql.ids import decode, encode, row_of
@@ -256,6 +264,25 @@ class Query:
         return [api_token(view) for view in found]
 
     @resolver
+    async def activity(
+        self,
+        info: Info,
+        first: First = 20,
+        after: After = None,
+        actor: Annotated[
+            str | None, about("Only deeds of this one: the `key` of an actor.")
+        ] = None,
+        kind: Annotated[ActivityKind | None, about("Only deeds about this kind of thing.")] = None,
+    ) -> Connection[ActivityEntry]:
+        """Who did what in the shop, newest first."""
+        return await activity(info.context, first, after=after, actor=actor, kind=kind)
+
+    @resolver
+    async def activity_actors(self, info: Info) -> list[Actor]:
+        """Who did the latest thousand deeds, by name."""
+        return await activity_actors(info.context)
+
+    @resolver
     def description_preview(
         self, markdown: Annotated[str, about("The description, as Markdown.")]
     ) -> str:
@@ -375,4 +402,4 @@ _NODES: dict[str, Callable[[RequestContext, UUID], Awaitable[Node | None]]] = {
     "ApiToken": _api_token,
 }
 
-schema = build(Query, Mutation, suggestions=False)
+schema = recorded(build(Query, Mutation, suggestions=False), ADMIN)

@@ -9,6 +9,7 @@ from uuid import UUID
 import strawberry
 
 from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.deeds import OPERATOR, recorded
 from keystall.graphql.describing import about, described, object_type, resolver
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Id, Ids, Node, ShopStatus, checked_ids
@@ -192,4 +193,4 @@ class Mutation(WorkMutation, MailMutation):
         )
 
 
-schema = build(Query, Mutation, suggestions=False)
+schema = recorded(build(Query, Mutation, suggestions=False), OPERATOR, kind="operator")

@@ -10,6 +10,7 @@ from keystall.graphql.ids import encode, row_of
 from keystall.platform import clock, database
 from keystall.platform.ids import new_id
 from keystall.platform.tokens import secret_hash
+from keystall.tenants.audit.acting import Act, acting
 from keystall.tenants.catalog.categories import category_create
 from keystall.tenants.catalog.input import (
     BuyerFieldInput,
@@ -113,6 +114,9 @@ async def a_full_shop(installation: Installation, canary: str) -> Goods:
     await a_cart(installation, goods, quantity=10)  # more than there are
     await _end(installation, goods)
     await _find(installation, goods)
+    with acting(Act("account", owner.account_id, owner.email, "shopUpdate", "shop")):
+        for contact in (f"{canary} before", f"{canary} contact"):
+            await shop_update(installation, goods.shop.id, ShopChanges(contact=contact))
     return goods
 
 

@@ -24,6 +24,9 @@ UNBOUND = {
     ("outbox", "subject_id"),  # of any kind: the item's kind says which
     ("ledger_transactions", "subject_id"),  # a taking or a refund
     ("idempotency_keys", "object_id"),  # of any kind: the operation says which
+    ("audit_entries", "actor_id"),  # an account or a token: `actor_kind` says which
+    ("audit_entries", "object_id"),  # of any kind: `object_kind` says which; outlives it
+    ("audit_changes", "object_id"),  # of any kind: `kind` says which; outlives it
     ("reveals", "code_id"),  # outlives the code: stock that was looked at can be deleted
 }
 """Columns that name a row without a foreign key, each for its reason."""

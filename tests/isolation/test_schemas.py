@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from keystall.graphql.deeds import OPERATOR, UNRECORDED
 from keystall.graphql.executor import Surface
+from keystall.platform import database
 from tests.isolation.asking import Filled, documents, positions, reached, tells
 from tests.isolation.goods import (
     a_cart,
@@ -100,6 +102,9 @@ async def _own(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[Any
             )
         for way, text in itertools.product(ways, documents(built(surface), operation, name)):
             await _see(shops, surface, text, way.of(field_.args), seen)
+        if name == "activity":
+            (text,) = documents(built(surface), operation, name)
+            await _see(shops, surface, text, {"kind": "SHOP", "first": 100}, seen)
     return seen
 
 
@@ -182,6 +187,8 @@ VOCABULARY = frozenset({
 })  # fmt: skip
 """Texts that are the product's words or numbers, not the merchant's or buyer's."""
 OURS = {
+    ("ActivityEntry", "address"), ("ActivityEntry", "operation"), ("ActivityEntry", "userAgent"),
+    ("ChangedField", "name"),
     ("ApiTokenCreatePayload", "secret"),
     ("BadLine", "reason"), ("CodesImported", "problem"), ("Job", "result"),
     ("PaymentMethod", "name"),
@@ -221,3 +228,14 @@ async def test_the_owner_reaches_every_field_and_sees_her_own_words(
     telling = {key for key in texts if tells({"seen": seen[key]}, THEIRS)}
     assert texts - telling == set()
     print(f"{surface}: {len(wanted)} fields reached, {len(telling)} of them with a canary")
+    if surface == "admin":
+        await _all_recorded(shops)
+
+
+async def _all_recorded(shops: Shops) -> None:
+    """Whatever the owner has just done stands in the audit log, and nothing that is excused."""
+    async with database.transaction(shops.theirs.shop.id) as tx:
+        rows = await tx.rows("select distinct operation from audit_entries")
+    found = {row["operation"] for row in rows} - {"system", *OPERATOR}
+    done = {name for operation, name, _ in roots("admin") if operation == "mutation"} - NOT_OURS
+    assert found == done - UNRECORDED.keys()

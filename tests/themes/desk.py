@@ -368,6 +368,38 @@ def job(state: str, **changes: Any) -> dict[str, Any]:
 
 
 FAILED = imported(problem="Save it as UTF-8.")
+ACTORS = [
+    {"key": "account:1", "kind": "ACCOUNT", "name": "lin@galaxy.example.com"},
+    {"key": "token:2", "kind": "TOKEN", "name": "Robot"},
+    {"key": "system", "kind": "SYSTEM", "name": ""},
+]
+CHANGE: dict[str, Any] = {
+    "change": "UPDATE",
+    "kind": "SHOP",
+    "label": "Galaxy Cards",
+    "fields": [
+        {"key": "contact", "name": "contact", "before": "", "after": LONG},
+        {"key": "hold_minutes", "name": "minutes held unpaid", "before": "15", "after": "30"},
+    ],
+}
+
+
+_NEW_SHOP = {**CHANGE, "change": "CREATE"}
+
+
+def deed(**changes: Any) -> dict[str, Any]:
+    return {
+        "at": MOMENT,
+        "actor": ACTORS[0],
+        "message": "Changed the shop's settings",
+        "kind": "SHOP",
+        "objectId": "shop-1",
+        "label": "Galaxy Cards",
+        "address": "203.0.113.9",
+        "userAgent": "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0",
+        "changes": [CHANGE],
+        **changes,
+    }
 
 
 def _list(*nodes: Any, more: bool = False) -> dict[str, Any]:
@@ -383,7 +415,11 @@ def waiting(due: dict[str, Any], returned: dict[str, Any]) -> Any:
     return refunds
 
 
-SHOP: dict[str, Any] = {"shop": shop(), "categories": _list(CATEGORY)}
+SHOP: dict[str, Any] = {
+    "shop": shop(),
+    "categories": _list(CATEGORY),
+    "activityActors": ACTORS,
+}
 HERE = "/console/galaxy"
 LINK = {"email": "new@example.com", "purpose": "confirm"}
 Scenes = dict[str, tuple[str, dict[str, Any]]]
@@ -485,6 +521,20 @@ _CONSOLE: Scenes = {
         },
     ),
     "attention-none": ("/galaxy/attention", {"refunds": waiting(_list(), _list())}),
+    "activity-none": ("/galaxy/activity", {"activity": _list()}),
+    "activity-none-found": ("/galaxy/activity?kind=ORDER", {"activity": _list()}),
+    "activity": (
+        "/galaxy/activity",
+        {
+            "activity": _list(
+                deed(),
+                deed(kind="ORDER", label=LONG, changes=[]),
+                deed(actor=ACTORS[1], kind="PRODUCT", changes=[CHANGE, _NEW_SHOP]),
+                deed(actor=ACTORS[2], objectId=None, label="", address="", userAgent=""),
+                more=True,
+            )
+        },
+    ),
     "settings": ("/galaxy/settings", {}),
     "settings-closed": ("/galaxy/settings", {"shop": shop(status="CLOSED", locales=["en"])}),
     "settings-suspended": (

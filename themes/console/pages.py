@@ -254,4 +254,5 @@ PAGES: tuple[Page, ...] = (
         Form("ApiTokenCreate", fields=("name",), shows=True),
         Form("ApiTokenRevoke", fields=("id",), success=_HERE + "/tokens?done=revoked"),
     ),
+    _page("activity", "/activity"),
 )

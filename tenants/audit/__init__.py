@@ -1,0 +1,1 @@
+"""Who changed what in a shop: written by the database with the change itself."""

@@ -1,0 +1,109 @@
+"""Reading the audit log."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from keystall.platform.database import Reads
+
+_RECENT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """A deed; `actor_name` is empty for the operator and the system."""
+
+    id: UUID
+    position: int
+    actor_kind: str
+    actor_id: UUID | None
+    actor_name: str
+    operation: str
+    object_kind: str
+    object_id: UUID | None
+    address: str
+    user_agent: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeView:
+    """A row that a deed changed: its changed values before and after, by column."""
+
+    entry_id: UUID
+    kind: str
+    object_id: UUID | None
+    label: str
+    change: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody who did something here; `id` None for the operator and the system."""
+
+    kind: str
+    id: UUID | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFilter:
+    """Which entries: of whom, about what kind of thing. `actor` is a kind and an id."""
+
+    actor: tuple[str, UUID | None] | None = None
+    object_kind: str | None = None
+
+
+async def audit_list(
+    db: Reads, shop: UUID, wanted: EntryFilter, *, after: int | None, limit: int
+) -> list[EntryView]:
+    """The shop's entries, newest first, `limit` at most, from before the position `after`."""
+    kind, actor = wanted.actor if wanted.actor is not None else (None, None)
+    rows = await db.rows(
+        """
+        select id, position, actor_kind, actor_id, actor_name, operation, object_kind, object_id,
+               address, user_agent, at
+        from audit_entries
+        where shop_id = $1 and ($2::bigint is null or position < $2)
+          and ($3::text is null or actor_kind = $3) and ($4::uuid is null or actor_id = $4)
+          and ($5::text is null or object_kind = $5)
+        order by position desc limit $6
+        """,
+        shop, after, kind, actor, wanted.object_kind, limit,
+    )  # fmt: skip
+    return [EntryView(**row) for row in rows]
+
+
+async def changes_of(
+    db: Reads, shop: UUID, entries: Sequence[UUID]
+) -> Mapping[UUID, list[ChangeView]]:
+    """What each of the entries changed, in the order in which it did."""
+    rows = await db.rows(
+        """
+        select entry_id, kind, object_id, label, change, before, after from audit_changes
+        where shop_id = $1 and entry_id = any ($2::uuid[]) order by position
+        """,
+        shop, list(entries),
+    )  # fmt: skip
+    found: dict[UUID, list[ChangeView]] = {entry: [] for entry in entries}
+    for row in rows:
+        found[row["entry_id"]].append(ChangeView(**row))
+    return found
+
+
+async def actors(db: Reads, shop: UUID) -> list[Actor]:
+    """Who did the latest thousand deeds, by name."""
+    rows = await db.rows(
+        """
+        select distinct on (actor_kind, actor_id) actor_kind as kind, actor_id as id,
+               actor_name as name
+        from (select * from audit_entries where shop_id = $1 order by position desc limit $2) latest
+        order by actor_kind, actor_id, position desc
+        """,
+        shop, _RECENT,
+    )  # fmt: skip
+    return sorted((Actor(**row) for row in rows), key=lambda actor: (actor.name, actor.kind))
