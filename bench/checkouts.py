@@ -123,6 +123,11 @@ class OurBuyer:
             raise ValueError("delivered without a code")
         return True
 
+    async def codes(self, placed: Placed) -> list[str]:
+        """The codes of a delivered order."""
+        order = (await self._ask(ORDER, token=placed.token))["order"]
+        return [code["secret"] for line in order["lines"] for code in line["codes"]]
+
     async def _ask(self, query: str, **variables: Any) -> dict[str, Any]:
         return await self._web.graphql(STOREFRONT, query, **variables)
 

@@ -64,6 +64,11 @@ class House:
     def sandbox_host(self) -> str:
         return f"pay.localhost:{self.sandbox_port}"
 
+    @property
+    def floors_url(self) -> str:
+        """The database of the floors."""
+        return self._product.postgres.url("floors")
+
     def start(self) -> None:
         """Everything but the floors, whose answers from memory are taken from the product."""
         self._engines()
@@ -81,7 +86,7 @@ class House:
     def start_floors(self, answers: Path) -> None:
         """The floors, with the files in `answers` in their memory."""
         superuser = self._product.postgres.url("postgres")
-        address = self._product.postgres.url("floors")
+        address = self.floors_url
         asyncio.run(_make_floors(superuser, address))
         command = (*PYTHON, "uvicorn", "bench.floors.app:app", "--host", "127.0.0.1",
                    "--port", str(self.floors_port), "--loop", "uvloop", "--http", "httptools",

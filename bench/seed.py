@@ -1,7 +1,8 @@
 """Fills an empty database with one big shop: `python -m bench.seed FILE`, settings by environment.
 
 Through the services, as a merchant would: a thousand products with codes, half of them with a
-picture. FILE becomes `{"slug", "variants": [opaque ids]}`.
+picture, and one with a thousand codes for a flash sale. FILE becomes `{"slug", "variants": [opaque
+ids], "flash": opaque id}`.
 """
 
 import asyncio
@@ -37,6 +38,7 @@ from keystall.tenants.stock.imports import codes_import
 SLUG = "bench"
 PRODUCTS = 1000
 CODES_EACH = 20
+CODES_OF_FLASH_SALE = 1000
 AT_ONCE = 4
 CATEGORIES = ("Games", "Software", "Gift cards", "Courses")
 TEXT = "A digital licence delivered by email at once after payment. Works world-wide, one "
@@ -48,7 +50,8 @@ async def fill(settings: Settings) -> dict[str, object]:
     try:
         async with installed(settings) as installation:
             shop = await _shop(installation)
-            return {"slug": shop.slug, "variants": await _products(installation, shop)}
+            *variants, flash = await _products(installation, shop)
+            return {"slug": shop.slug, "variants": variants, "flash": flash}
     finally:
         await database.disconnect()
 
@@ -76,7 +79,7 @@ async def _products(installation: Installation, shop: Shop) -> list[str]:
             shelf = shelves[number % len(shelves)]
             return await _product(installation, shop, number, shelf=shelf)
 
-    return await asyncio.gather(*(one(number) for number in range(1, PRODUCTS + 1)))
+    return await asyncio.gather(*(one(number) for number in range(1, PRODUCTS + 2)))
 
 
 async def _product(installation: Installation, shop: Shop, number: int, *, shelf: UUID) -> str:
@@ -98,12 +101,13 @@ async def _product(installation: Installation, shop: Shop, number: int, *, shelf
     )
     async with database.transaction(shop.id) as db:
         ((variant,),) = (await variants_by_products(db, shop.id, [product.id])).values()
-    await _stock(installation, shop, variant.id)
+    codes = CODES_EACH if number <= PRODUCTS else CODES_OF_FLASH_SALE
+    await _stock(installation, shop, variant.id, codes)
     return ids.encode("Variant", variant.id)
 
 
-async def _stock(installation: Installation, shop: Shop, variant: UUID) -> None:
-    text = "\n".join(secrets.token_hex(10).upper() for _ in range(CODES_EACH))
+async def _stock(installation: Installation, shop: Shop, variant: UUID, codes: int) -> None:
+    text = "\n".join(secrets.token_hex(10).upper() for _ in range(codes))
     job = await codes_import(
         installation, shop.id, variant, text=text, idempotency_key=secrets.token_urlsafe(16)
     )

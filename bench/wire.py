@@ -14,10 +14,13 @@ class Answer(NamedTuple):
 
 
 class Connection:
-    """Requests one after another to 127.0.0.1:`port`, for `host`. `close()` it."""
+    """Requests one after another to 127.0.0.1:`port`, for `host`. `close()` it.
 
-    def __init__(self, port: int, host: str) -> None:
-        self._port, self._host = port, host
+    `source`: the loopback address to come from, where it matters (127.0.0.0/8 are all ours).
+    """
+
+    def __init__(self, port: int, host: str, *, source: str = "127.0.0.1") -> None:
+        self._port, self._host, self._source = port, host, source
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -63,17 +66,23 @@ class Connection:
             self._writer.close()
         self._reader = self._writer = None
 
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connects, unless it is connected; whoever times an answer does so before."""
+        if self._reader is None or self._writer is None:
+            self._reader, self._writer = await asyncio.open_connection(
+                "127.0.0.1", self._port, local_addr=(self._source, 0)
+            )
+        return self._reader, self._writer
+
     async def _send(
         self, method: str, path: str, body: bytes, content_type: str
     ) -> asyncio.StreamReader:
-        if self._reader is None or self._writer is None:
-            opened = await asyncio.open_connection("127.0.0.1", self._port)
-            self._reader, self._writer = opened
+        reader, writer = await self.open()
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self._host}"]
         if method != "GET":
             lines += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
-        self._writer.write("\r\n".join([*lines, "", ""]).encode() + body)
-        return self._reader
+        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        return reader
 
 
 async def _head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
