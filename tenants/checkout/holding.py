@@ -21,7 +21,7 @@ SCARCE = 10
 """Free codes of a variant below which new holds on it last half as long."""
 SHORTEST_MINUTES = 5
 """No hold is cut below this: somebody has to find their wallet. A shop may set less itself."""
-_ENOUGH = 1000  # free codes beyond which a share of them is no matter
+_ENOUGH = 1000  # codes of a kind beyond which a share of them is no matter
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ def minutes_held(asked: int, free: int) -> int:
     return min(asked, max(asked // 2, SHORTEST_MINUTES))
 
 
-def beyond_share(held: int, free: int, share: int) -> bool:
-    """Whether a buyer holds more than `share` percent of what could be sold to others else."""
-    return held * 100 > share * (held + free)
+def beyond_share(held: int, unsold: int, share: int) -> bool:
+    """Whether a buyer holds more than `share` percent of the codes that are not sold yet."""
+    return held * 100 > share * unsold
 
 
 async def refuse_too_many_unpaid(tx: Writing, shop: Shop, buyer: Buyer) -> bool:
@@ -95,7 +95,10 @@ async def refuse_too_large_share(
              and order_lines.variant_id = wanted.variant_id) as held,
           (select count(*) from (
              select from codes where codes.shop_id = $1 and codes.variant_id = wanted.variant_id
-               and state = 'available' and sellable_until > now() limit $5) free) as free
+               and state = 'available' and sellable_until > now() limit $5) free)
+          + (select count(*) from (
+             select from codes where codes.shop_id = $1 and codes.variant_id = wanted.variant_id
+               and state = 'reserved' limit $5) held_by_all) as unsold
         from unnest($2::uuid[]) as wanted (variant_id)
         """,
         shop.id, [line.variant_id for line in lines], buyer.email, buyer.placed_from, _ENOUGH,
@@ -106,7 +109,7 @@ async def refuse_too_large_share(
         for at, line in enumerate(lines)
         if found[line.variant_id]["held"] > line.quantity
         and beyond_share(
-            found[line.variant_id]["held"], found[line.variant_id]["free"], shop.hold_share
+            found[line.variant_id]["held"], found[line.variant_id]["unsold"], shop.hold_share
         )
     ]
     if errors:

@@ -99,6 +99,16 @@ async def test_several_unpaid_orders_hold_no_more_than_a_share_of_the_stock(
     await purchase.order(1, email="c@x.test", address="192.0.2.1")
 
 
+async def test_the_last_code_of_a_rush_is_sold_to_whoever_comes(purchase: Purchase) -> None:
+    await purchase.stock(*codes(8))
+    for number in range(6):
+        await purchase.order(email=f"rush{number}@x.test", address=f"203.0.113.{number}")
+    for name in ("one", "two"):  # behind one provider's address, of which all others are free
+        await purchase.order(email=f"{name}@x.test", address="203.0.113.1")
+
+    assert await purchase.states() == ["reserved"] * 8
+
+
 async def test_one_order_alone_may_take_all_there_is(purchase: Purchase) -> None:
     await purchase.stock(*codes(4))
     await purchase.order(4, address="203.0.113.7")
@@ -155,7 +165,8 @@ def test_a_hold_is_never_longer_than_asked_nor_cut_below_five_minutes(
 
 @given(st.integers(1, 1000), st.integers(0, 1000), st.integers(1, 100))
 def test_a_share_of_all_is_no_limit_and_a_larger_share_never_refuses_more(
-    held: int, free: int, share: int
+    held: int, others: int, share: int
 ) -> None:
-    assert not beyond_share(held, free, 100)
-    assert beyond_share(held, free, share) >= beyond_share(held, free, min(100, share + 1))
+    unsold = held + others
+    assert not beyond_share(held, unsold, 100)
+    assert beyond_share(held, unsold, share) >= beyond_share(held, unsold, min(100, share + 1))

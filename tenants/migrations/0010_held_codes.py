@@ -1,0 +1,13 @@
+"""Finding the codes that are held, for the share that one buyer may hold."""
+
+from pathlib import Path
+
+from tortoise import migrations
+from tortoise.migrations.operations import RunSQL
+
+HERE = Path(__file__).parent
+
+
+class Migration(migrations.Migration):
+    dependencies = [("keystall", "0009_code_batches")]  # noqa: RUF012  (Tortoise's own form)
+    operations = [RunSQL((HERE / "0010_held_codes.sql").read_text())]  # noqa: RUF012
