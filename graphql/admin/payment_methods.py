@@ -1,4 +1,7 @@
-"""Ways to pay, from their merchant's side: connected, changed, opened, closed, removed."""
+"""Ways to pay, from their merchant's side: connected, changed, opened, closed, removed.
+
+Where the money goes is a person's to say: a token that leaked must not lead it elsewhere.
+"""
 
 from collections.abc import Awaitable
 from typing import Annotated, Any, TypeVar
@@ -115,8 +118,10 @@ class PaymentMethodMutation:
         self, info: Info, stripe: Annotated[StripeKeysInput, about("The keys of the account.")]
     ) -> PaymentMethodCreatePayload:
         """Connects the merchant's own Stripe account. Stripe is asked whether the keys work, and
-        for a webhook endpoint, before anything is kept."""
+        for a webhook endpoint, before anything is kept. Needs a signed-in person, like all that
+        is done with ways to pay."""
         context = info.context
+        context.require_person()
         call = accounts.stripe_connect(context.installation, context.require_shop(), _keys(stripe))
         made, errors = await attempted(context, call, PaymentMethodUserError, under=("stripe",))
         method = await _method(context, encode("PaymentMethod", made)) if made else None
@@ -131,6 +136,7 @@ class PaymentMethodMutation:
     ) -> PaymentMethodUpdatePayload:
         """Changes keys of the connected Stripe account, tried like new ones."""
         context = info.context
+        context.require_person()
         call = accounts.stripe_connect(
             context.installation, context.require_shop(), _keys(stripe),
             account=row_of("PaymentMethod", id),
@@ -156,6 +162,7 @@ class PaymentMethodMutation:
         """Removes it and forgets its keys. Refunds of what it took must be sent at the provider
         from then on."""
         context = info.context
+        context.require_person()
         call = accounts.payment_account_remove(
             context.installation, context.require_shop().id, row_of("PaymentMethod", id)
         )
@@ -192,6 +199,7 @@ def _keys(asked: StripeKeysInput | StripeKeysUpdateInput) -> StripeKeys:
 
 
 def _set_open(context: RequestContext, id: strawberry.ID, is_open: bool) -> Awaitable[None]:
+    context.require_person()
     return accounts.payment_account_set_enabled(
         context.installation,
         context.require_shop().id,
