@@ -186,7 +186,7 @@ async def test_a_newcomer_opens_a_shop_and_sells(
 
 def _pages(shop: str) -> list[str]:
     paths = ["", "orders", "products", "products?query=zzzz", "products/new", "categories",
-             "payments", "tokens", "settings", "activity"]  # fmt: skip
+             "payments", "tokens", "settings", "activity", "confirm"]  # fmt: skip
     return [f"/console/{shop}/{path}" for path in paths]
 
 
