@@ -180,7 +180,8 @@ class Handlers:
         return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
 
     async def _codes_file(self, request: Request, context: RequestContext) -> Response:
-        """The codes of a delivered order, one a line; recorded as revealed."""
+        """The codes of a delivered order, one a line, without those that turned out bad; each
+        recorded as revealed."""
         order = self._order(request, context)
         shop = context.require_shop().id
         view = order and await order_by_id(context.reader, shop, order)
@@ -188,7 +189,7 @@ class Handlers:
             return _MISSING
         try:
             codes = await reveal_order_codes(
-                self.installation, shop, view.id, address=context.address
+                self.installation, shop, view.id, address=context.address, good_only=True
             )
         except KeysDestroyed:
             return _MISSING

@@ -17,6 +17,7 @@ from keystall.tenants.catalog.queries import (
     ProductView,
     VariantView,
 )
+from keystall.tenants.code_reports.queries import ReportView, reports_by_id, reports_of_orders
 from keystall.tenants.delivery.service import MaskedCode, codes_of_orders
 from keystall.tenants.orders import queries as orders
 from keystall.tenants.orders.queries import (
@@ -106,6 +107,16 @@ async def refunds(context: RequestContext, ids: Rows) -> Mapping[UUID, list[Refu
 async def disputes(context: RequestContext, ids: Rows) -> Mapping[UUID, list[DisputeView]]:
     """The disputes of orders."""
     return await disputes_of_orders(context.reader, context.require_shop().id, ids)
+
+
+async def code_reports(context: RequestContext, ids: Rows) -> Mapping[UUID, list[ReportView]]:
+    """The reports of bad codes of orders."""
+    return await reports_of_orders(context.reader, context.require_shop().id, ids)
+
+
+async def code_reports_by_id(context: RequestContext, ids: Rows) -> Mapping[UUID, ReportView]:
+    """Reports of bad codes, by id."""
+    return await reports_by_id(context.reader, context.require_shop().id, ids)
 
 
 async def taken(context: RequestContext, ids: Rows) -> Mapping[UUID, TakenView]:

@@ -29,6 +29,7 @@ MODELS = (
     "keystall.tenants.audit.models",
     "keystall.tenants.catalog.models",
     "keystall.tenants.checkout.models",
+    "keystall.tenants.code_reports.models",
     "keystall.tenants.delivery.models",
     "keystall.tenants.files.models",
     "keystall.tenants.idempotency.models",

@@ -13,6 +13,7 @@ from keystall.graphql.describing import described, enum_type, object_type, resol
 from keystall.graphql.scalars import URL, Money, money
 from keystall.platform import clock
 from keystall.tenants.catalog.availability import low_stock
+from keystall.tenants.code_reports.queries import count_open_reports
 from keystall.tenants.orders.queries import (
     DaySales,
     count_orders,
@@ -83,7 +84,9 @@ class Dashboard:
     orders_to_do: int = described(
         "Orders that wait for the merchant: those whose refund is due by hand."
     )
-    attention: int = described("How many payments and refunds wait for the merchant's decision.")
+    attention: int = described(
+        "How many refunds that are due and reports of bad codes wait for the merchant."
+    )
     low_stock: list[Variant] = described(
         "Variants on sale with few or no codes left, the emptiest first; 20 at most."
     )
@@ -138,7 +141,8 @@ async def dashboard(context: RequestContext) -> Dashboard:
         sales=[_sales(days, currency, today, context.locale) for currency in ordered],
         orders_by_day=_by_day(days, today),
         orders_to_do=await count_orders(context.reader, shop.id, "refund_due"),
-        attention=await count_refunds_due(context.reader, shop.id),
+        attention=await count_refunds_due(context.reader, shop.id)
+        + await count_open_reports(context.reader, shop.id),
         low_stock=[variant(found) for found in variants if found is not None],
     )
 

@@ -8,6 +8,7 @@ import strawberry
 
 from keystall.graphql import loads
 from keystall.graphql.admin.catalog import Variant, variant
+from keystall.graphql.admin.code_reports import CodeReport, code_report
 from keystall.graphql.admin.families import OrderUserError
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, enum_type, object_type, resolver, value
@@ -129,6 +130,7 @@ class DeliveredCode:
     masked: str | None = described(
         "The code with most of it hidden; null where the shop's keys were destroyed."
     )
+    reports: list[CodeReport] = described("What its buyer said of it, oldest first.")
 
 
 @object_type
@@ -155,8 +157,13 @@ class OrderLine:
     async def codes(self, info: Info) -> list[DeliveredCode]:
         """The goods, masked; empty before delivery."""
         found = await info.context.load(loads.order_codes, self.view.order_id) or []
+        told = await info.context.load(loads.code_reports, self.view.order_id) or []
         return [
-            DeliveredCode(id=encode("Code", code.id), masked=code.masked)
+            DeliveredCode(
+                id=encode("Code", code.id),
+                masked=code.masked,
+                reports=[code_report(one) for one in told if one.code_id == code.id],
+            )
             for code in found
             if code.order_line_id == self.view.id
         ]

@@ -29,6 +29,12 @@ from keystall.graphql.admin.catalog import (
     variant,
 )
 from keystall.graphql.admin.code_import import CodeMutation
+from keystall.graphql.admin.code_reports import (
+    CodeReport,
+    CodeReportMutation,
+    code_report,
+    code_reports_connection,
+)
 from keystall.graphql.admin.code_reveal import RevealMutation
 from keystall.graphql.admin.codes import Code, code, codes
 from keystall.graphql.admin.home import Checklist, ChecklistMutation, Dashboard
@@ -54,6 +60,7 @@ from keystall.graphql.admin.shop import (
     api_token,
     shop,
 )
+from keystall.graphql.code_reports import CodeReportStatus
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.deeds import ADMIN, recorded
 from keystall.graphql.describing import about, described, object_type, resolver
@@ -241,6 +248,17 @@ class Query:
         )
 
     @resolver
+    async def code_reports(
+        self,
+        info: Info,
+        first: First = 20,
+        after: After = None,
+        status: Annotated[CodeReportStatus | None, about("Only those in this state.")] = None,
+    ) -> Connection[CodeReport]:
+        """Buyers' reports of bad codes, newest first."""
+        return await code_reports_connection(info.context, first, after=after, status=status)
+
+    @resolver
     async def job(self, info: Info, id: Annotated[strawberry.ID, about("The job.")]) -> Job | None:
         """One job by its id."""
         return await job_of(info.context, row_of("Job", id))
@@ -316,6 +334,7 @@ class Mutation(
     OrderMutation,
     PaymentMethodMutation,
     RefundMutation,
+    CodeReportMutation,
 ):
     """What a merchant can do."""
 
@@ -374,6 +393,11 @@ async def _refund(context: RequestContext, row: UUID) -> Refund | None:
     return refund(context, found) if found else None
 
 
+async def _code_report(context: RequestContext, row: UUID) -> CodeReport | None:
+    found = await context.load(loads.code_reports_by_id, row)
+    return code_report(found) if found else None
+
+
 async def _code(context: RequestContext, row: UUID) -> Code | None:
     found = await context.load(codes, row)
     return code(found, context.locale) if found else None
@@ -395,6 +419,7 @@ _NODES: dict[str, Callable[[RequestContext, UUID], Awaitable[Node | None]]] = {
     "Category": _category,
     "Order": _order,
     "Refund": _refund,
+    "CodeReport": _code_report,
     "Code": _code,
     "Job": job_of,
     "Batch": batch_of,

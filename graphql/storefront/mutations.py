@@ -21,6 +21,7 @@ from keystall.graphql.ids import row_of
 from keystall.graphql.refusals import attempted
 from keystall.graphql.scalars import URL
 from keystall.graphql.storefront.cart import Cart, CartUserError, cart_of
+from keystall.graphql.storefront.code_reports import CodeReportMutation
 from keystall.graphql.storefront.order import (
     Order,
     OrderUserError,
@@ -171,7 +172,7 @@ class OrderPaymentCheckPayload:
 
 
 @object_type
-class Mutation(RecoveryMutation):
+class Mutation(RecoveryMutation, CodeReportMutation):
     """What a buyer can do."""
 
     @resolver

@@ -8,6 +8,7 @@ from uuid import UUID
 import strawberry
 
 from keystall.graphql import loads
+from keystall.graphql.code_reports import CodeReportReason, CodeReportStatus
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import described, object_type, resolver
 from keystall.graphql.ids import encode
@@ -38,6 +39,8 @@ OrderErrorCode = error_codes(
     "REQUIRED",
     "EMAIL_INVALID",
     "THROTTLED",
+    "DUPLICATE",
+    "TOO_LONG",
 )
 
 
@@ -47,6 +50,18 @@ class OrderUserError(UserError):
 
     family = OrderErrorCode
     code: Enum = described("The reason for programs.", graphql_type=OrderErrorCode)
+
+
+@object_type
+class CodeReport:
+    """What the buyer reported of a code, and the seller's answer."""
+
+    status: CodeReportStatus = described("What became of it.")
+    reason: CodeReportReason = described("What is wrong with the code.")
+    note: str = described("What the buyer wrote; empty where nothing.")
+    answer: str = described("What the seller wrote; empty where nothing.")
+    created_at: datetime = described("When it was reported.")
+    answered_at: datetime | None = described("When it was answered; null while it waits.")
 
 
 @object_type
@@ -66,6 +81,22 @@ class Code:
         Asking for it is recorded as a reveal each time."""
         opened = await info.context.load(_revealed, self.order_id) or {}
         return opened.get(self.view.id)
+
+    @resolver
+    async def report(self, info: Info) -> CodeReport | None:
+        """The newest report that it does not work; null where there is none."""
+        found = await info.context.load(loads.code_reports, self.order_id) or []
+        last = next((one for one in reversed(found) if one.code_id == self.view.id), None)
+        if last is None:
+            return None
+        return CodeReport(
+            status=CodeReportStatus(last.state),
+            reason=CodeReportReason(last.reason),
+            note=last.note,
+            answer=last.answer,
+            created_at=last.created_at,
+            answered_at=last.answered_at,
+        )
 
 
 @object_type

@@ -72,9 +72,10 @@ async def masked(
 
 
 async def reveal_order_codes(
-    installation: Installation, shop: UUID, order: UUID, *, address: str
+    installation: Installation, shop: UUID, order: UUID, *, address: str, good_only: bool = False
 ) -> dict[UUID, str]:
     """The plain codes of a delivered order for its buyer, by code id; recorded as a reveal each.
+    `good_only` leaves out those that turned out bad.
 
     Raises KeysDestroyed where nobody can read them any more.
     """
@@ -83,11 +84,12 @@ async def reveal_order_codes(
         rows = await tx.rows(
             f"""
             select {_COLUMNS} from codes
-            where shop_id = $1 and state = 'sold' and order_line_id = any (array(
+            where shop_id = $1 and state = 'sold' and not ($3 and bad_at is not null)
+              and order_line_id = any (array(
               select id from order_lines where shop_id = $1 and order_id = $2))
             order by position
             """,  # noqa: S608  (a constant)
-            shop, order,
+            shop, order, good_only,
         )  # fmt: skip
         return await _reveal(tx, cipher, shop, rows, actor="buyer", address=address)
 

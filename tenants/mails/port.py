@@ -9,6 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from keystall.platform.money import Money
+from keystall.tenants.code_reports.states import ReportReason, ReportState
 from keystall.tenants.payments.refunding import RefundReason
 
 
@@ -116,6 +117,31 @@ class MerchantRefundDue:
 
 
 @dataclass(frozen=True, slots=True)
+class MerchantCodeReport:
+    """To the merchant: a buyer says that a code does not work."""
+
+    stall: Stall
+    order: UUID
+    number: str
+    buyer: str
+    product: str
+    variant_name: str
+    reason: ReportReason
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeReportAnswered:
+    """To the buyer: what became of their report; `said` may be empty."""
+
+    stall: Stall
+    number: str
+    token: str
+    outcome: ReportState
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccountConfirm:
     """To whoever signed up: the link that proves the address."""
 
@@ -141,6 +167,8 @@ Letter = (
     | MerchantSoldOut
     | MerchantLowStock
     | MerchantRefundDue
+    | MerchantCodeReport
+    | CodeReportAnswered
     | AccountConfirm
     | AccountReset
 )

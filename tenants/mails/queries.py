@@ -18,7 +18,9 @@ from keystall.tenants.mails.port import (
     AccountConfirm,
     AccountReset,
     Bought,
+    CodeReportAnswered,
     Letter,
+    MerchantCodeReport,
     MerchantLowStock,
     MerchantOrder,
     MerchantRefundDue,
@@ -161,6 +163,42 @@ async def merchant_refund_due(
     return await _to_merchants(db, letter, back["order_id"])
 
 
+async def merchant_code_report(
+    db: Reads, installation: Installation, shop: UUID, report: UUID
+) -> list[Post]:
+    """Nothing where the report was answered since."""
+    told = await _report(db, shop, report)
+    if told["state"] != "open":
+        return []
+    found = await _order(db, shop, told["order_id"])
+    letter = MerchantCodeReport(
+        stall=await _stall(db, installation, shop),
+        order=told["order_id"],
+        number=found["number"],
+        buyer=found["email"],
+        product=told["product_name"],
+        variant_name=told["variant_name"],
+        reason=told["reason"],
+        note=told["note"],
+    )
+    return await _to_merchants(db, letter, told["order_id"])
+
+
+async def code_report_answered(
+    db: Reads, installation: Installation, shop: UUID, report: UUID
+) -> list[Post]:
+    told = await _report(db, shop, report)
+    found = await _order(db, shop, told["order_id"])
+    letter = CodeReportAnswered(
+        stall=await _stall(db, installation, shop),
+        number=found["number"],
+        token=order_token(installation.keys, shop, told["order_id"]),
+        outcome=told["state"],
+        said=told["answer"],
+    )
+    return [Post(found["email"], known_locale(found["locale"]), letter, told["order_id"])]
+
+
 async def account_mail(
     db: Reads, installation: Installation, shop: UUID, token_id: UUID
 ) -> list[Post]:
@@ -199,6 +237,16 @@ async def _order(db: Reads, shop: UUID, order: UUID) -> Any:
 
 async def _refund(db: Reads, shop: UUID, refund: UUID) -> Any:
     return await _found(db, "select * from refunds where shop_id = $1 and id = $2", shop, refund)
+
+
+async def _report(db: Reads, shop: UUID, report: UUID) -> Any:
+    return await _found(
+        db,
+        "select code_reports.*, product_name, variant_name from code_reports join order_lines"
+        " on order_lines.shop_id = $1 and order_lines.id = order_line_id"
+        " where code_reports.shop_id = $1 and code_reports.id = $2",
+        shop, report,
+    )  # fmt: skip
 
 
 async def _found(db: Reads, sql: str, *args: object) -> Any:

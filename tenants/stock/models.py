@@ -29,6 +29,7 @@ class Code(Model):
 
     `state` is available, reserved or sold; the last two belong to an order line. It is sold until
     `sellable_until`, its expiry less the variant's margin, or for ever.
+    `bad_at`: it turned out not to work, after it was sold.
     """
 
     id = fields.UUIDField(primary_key=True)
@@ -48,6 +49,7 @@ class Code(Model):
     cost = fields.BigIntField(null=True)
     expires_at = fields.DatetimeField(null=True)
     sellable_until = fields.DatetimeField(generated=True)
+    bad_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "codes"

@@ -33,13 +33,14 @@ Path: TypeAlias = tuple[str, ...]
 
 _BY_ARGUMENT = {
     "cartId": "Cart", "batchId": "Batch", "variantId": "Variant", "lineIds": "CartLine",
-    "categoryId": "Category",
+    "categoryId": "Category", "codeId": "Code",
     "paymentMethod": "PaymentMethod", "uploadId": "Upload", "uploadIds": "Upload",
     "logoUploadId": "Upload",
 }  # fmt: skip
 _BY_FIELD = {
     "product": "Product", "variant": "Variant", "category": "Category", "code": "Code",
     "codes": "Code", "job": "Job", "order": "Order", "refund": "Refund",
+    "codeReport": "CodeReport",
     "apiToken": "ApiToken", "upload": "Upload", "batch": "Batch",
     "payment": "PaymentMethod", "cart": "Cart", "node": "Product", "nodes": "Product",
     "shop": "Shop",
@@ -50,7 +51,7 @@ _WORDS = {
     "currency": "CNY", "currencyCode": "CNY", "currencies": "CNY", "locale": "zh-CN",
     "locales": "en", "amount": "9.90", "email": "buyer@keystall.test", "key": "account",
     "name": "Name", "value": "Answer", "label": "Label", "markdown": "Text", "options": "One",
-    "secretKey": STRIPE_KEY, "reason": "Reason", "supplier": "Moon",
+    "secretKey": STRIPE_KEY, "reason": "Reason", "answer": "Answer", "supplier": "Moon",
     "cost": "8.00",
     "contact": "Contact", "notice": "Notice", "policies": "Policies",
     "note": "Note", "kind": "mail.none",
@@ -66,7 +67,7 @@ def kind_of(field: str, path: Path) -> str:
         return _BY_ARGUMENT[name]
     if name in ("id", "ids") and len(path) > 1:
         return {"lines": "CartLine", "variants": "Variant"}[path[-2]]
-    found = re.match(r"[a-z]+(?:Token)?", field)
+    found = re.match(r"[a-z]+(?:Token|Report)?", field)
     if name in ("id", "ids") and found and found.group(0) in _BY_FIELD:
         return _BY_FIELD[found.group(0)]
     raise AssertionError(f"{field}({'.'.join(path)}): an id of unknown kind")

@@ -20,6 +20,7 @@ from keystall.tenants.catalog.input import (
 )
 from keystall.tenants.checkout.carts import NewLine, cart_buyer_update, cart_create
 from keystall.tenants.checkout.completion import cart_complete
+from keystall.tenants.code_reports.service import Answer, Complaint, code_report, report_reject
 from keystall.tenants.identity.links import account_token
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
@@ -111,6 +112,11 @@ async def a_full_shop(installation: Installation, canary: str) -> Goods:
     await stock(installation, goods)
     for outcome, quantity in (("delivered", 1), ("refunding", 1), ("pending", 1)):
         await buy(installation, goods, outcome, quantity)
+    await a_code_report(installation, goods)
+    await report_reject(
+        installation, goods.shop.id, goods.rows["CodeReport"],
+        answer=Answer("merchant", str(new_id()), canary),
+    )  # fmt: skip
     await a_cart(installation, goods, quantity=10)  # more than there are
     await _end(installation, goods)
     await _find(installation, goods)
@@ -327,6 +333,28 @@ async def a_due_refund(installation: Installation, goods: Goods) -> None:
             order, goods.canary,
         )  # fmt: skip
     goods.name("Refund", refund)
+
+
+async def a_code_report(installation: Installation, goods: Goods) -> None:
+    """Names a code that was sold, its order's token, and the report that it does not work."""
+    await a_sold_code(installation, goods)
+    report = await code_report(
+        installation, goods.shop.id, goods.rows["Order"], goods.rows["Code"],
+        Complaint("used", goods.canary),
+    )  # fmt: skip
+    goods.name("CodeReport", report)
+
+
+async def a_sold_code(installation: Installation, goods: Goods) -> None:
+    """Names the code of a new delivered order."""
+    await buy(installation, goods, "delivered", 1)
+    async with writing(installation, goods.shop.id) as tx:
+        code = await tx.value(
+            "select codes.id from codes join order_lines on order_lines.id = order_line_id"
+            " where order_id = $1",
+            goods.rows["Order"],
+        )
+    goods.name("Code", code)
 
 
 async def an_account_link(installation: Installation, goods: Goods) -> str:

@@ -15,7 +15,9 @@ from keystall.platform import database
 from tests.isolation.asking import Filled, documents, positions, reached, tells
 from tests.isolation.goods import (
     a_cart,
+    a_code_report,
     a_due_refund,
+    a_sold_code,
     a_stripe_account,
     an_account_link,
     buy,
@@ -155,6 +157,12 @@ async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[An
         if surface == "admin" and name in ("orderCancel", "orderComplete"):
             await buy(shops.installation, goods, "pending", 1)
             own["Order"] = goods.orders["pending"]
+        if name.startswith("codeReport"):
+            await a_code_report(shops.installation, goods)
+            own["CodeReport"] = goods.ids["CodeReport"]
+        if name == "orderCodeReport":
+            await a_sold_code(shops.installation, goods)
+            own["Code"] = goods.ids["Code"]
         if name.startswith("refund"):
             await a_due_refund(shops.installation, goods)
             own["Refund"] = goods.ids["Refund"]
@@ -163,6 +171,8 @@ async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[An
             filled = Filled(name, own, ("input", "text"), _a_table(goods.stocked))
         if name in ("orderCancel", "orderPaymentCheck"):
             filled = Filled(name, own, ("token",), goods.words["pending token"])
+        if name == "orderCodeReport":
+            filled = Filled(name, own, ("token",), goods.words["delivered token"])
         ways = [filled.of(field_.args)]
         if name == "cartComplete":
             # Sent again, it answers where the waiting order is paid.

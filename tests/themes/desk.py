@@ -308,6 +308,22 @@ def refund(**changes: Any) -> dict[str, Any]:
     }
 
 
+def report(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "cr-1",
+        "status": "OPEN",
+        "reason": "USED",
+        "note": "It says used.",
+        "answer": "It works here. " * 9 if changes else "",
+        "createdAt": MOMENT,
+        "orderId": "o-1",
+        "orderNumber": "KS7Q2M4X",
+        "email": "x" * 90,
+        "productName": "Moon Card",
+        **changes,
+    }
+
+
 def order(**changes: Any) -> dict[str, Any]:
     return {
         "id": "o-1",
@@ -327,7 +343,10 @@ def order(**changes: Any) -> dict[str, Any]:
                 "quantity": 3,
                 "unitPrice": money("9.90"),
                 "total": money("29.70"),
-                "codes": [{"masked": "M••••••33"}],
+                "codes": [
+                    {"masked": "M••••••33", "reports": [report(), report(status="REJECTED")]},
+                    {"masked": "N••••••44", "reports": []},
+                ],
             }
         ],
         "payments": [
@@ -517,10 +536,14 @@ _CONSOLE: Scenes = {
             "refunds": waiting(
                 _list(refund(), refund(note=LONG), more=True),
                 _list(refund(status="SUCCEEDED"), refund(status="REQUESTED", note=LONG)),
-            )
+            ),
+            "codeReports": _list(report(), report(note=LONG, productName=LONG)),
         },
     ),
-    "attention-none": ("/galaxy/attention", {"refunds": waiting(_list(), _list())}),
+    "attention-none": (
+        "/galaxy/attention",
+        {"refunds": waiting(_list(), _list()), "codeReports": _list()},
+    ),
     "activity-none": ("/galaxy/activity", {"activity": _list()}),
     "activity-none-found": ("/galaxy/activity?kind=ORDER", {"activity": _list()}),
     "activity": (

@@ -189,7 +189,19 @@ def cart(**changes: Any) -> dict[str, Any]:
     }
 
 
-CODES = [{"masked": "7Q4M-****-****", "secret": f"7Q4M-0XKD-J2{n}"} for n in range(3)]
+REPORT = {
+    "status": "OPEN",
+    "reason": "USED",
+    "note": "Says used " * 20,
+    "answer": "",
+    "createdAt": "2026-11-22T22:30:00+00:00",
+}
+CODES = [
+    {"id": f"c-{n}", "masked": "7Q4M-****-****", "secret": f"7Q4M-0XKD-J2{n}", "report": report}
+    for n, report in enumerate(
+        (None, REPORT, {**REPORT, "status": "REJECTED", "answer": "It works here."})
+    )
+]
 
 
 def order(status: str, **changes: Any) -> dict[str, Any]:

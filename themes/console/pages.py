@@ -174,6 +174,21 @@ PAGES: tuple[Page, ...] = (
             fields=("reason", "idempotencyKey"),
             success=_HERE + "/orders/{id}?done=completed",
         ),
+        Form(
+            "CodeReportReplace",
+            fields=("reportId", "idempotencyKey"),
+            success=_HERE + "/orders/{id}?done=replaced",
+        ),
+        Form(
+            "CodeReportRefund",
+            fields=("reportId", "idempotencyKey"),
+            success=_HERE + "/orders/{id}?done=refunded",
+        ),
+        Form(
+            "CodeReportReject",
+            fields=("reportId", "idempotencyKey", "answer"),
+            success=_HERE + "/orders/{id}?done=answered",
+        ),
         Form("OrderCancel", success=_HERE + "/orders/{id}?done=canceled"),
         Form(
             "RefundAccept",

@@ -13,7 +13,9 @@ from keystall.tenants.mails.port import (
     AccountConfirm,
     AccountReset,
     Bought,
+    CodeReportAnswered,
     Letter,
+    MerchantCodeReport,
     MerchantLowStock,
     MerchantOrder,
     MerchantRefundDue,
@@ -75,6 +77,10 @@ def sheet(letter: Letter, messages: Messages) -> Sheet:
             return _merchant_low_stock(letter, messages)
         case MerchantRefundDue():
             return _merchant_refund_due(letter, messages)
+        case MerchantCodeReport():
+            return _merchant_code_report(letter, messages)
+        case CodeReportAnswered():
+            return _code_report_answered(letter, messages)
         case AccountConfirm():
             return _account_confirm(letter, messages)
         case AccountReset():
@@ -214,6 +220,41 @@ def _merchant_refund_due(letter: MerchantRefundDue, m: Messages) -> Sheet:
         action=m.t("mail.merchant_refund_due.action"),
         url=_console_url(letter.stall, "orders", "Order", letter.order),
         footer=m.t("mail.footer.merchant", shop=letter.stall.name),
+    )
+
+
+def _merchant_code_report(letter: MerchantCodeReport, m: Messages) -> Sheet:
+    said = ((m.t("mail.merchant_code_report.note"), letter.note),) if letter.note else ()
+    return Sheet(
+        brand=letter.stall.name,
+        subject=m.t("mail.merchant_code_report.subject", shop=_short(letter.stall.name)),
+        title=m.t("mail.merchant_code_report.title"),
+        lead=_goods(letter.product, letter.variant_name, m),
+        facts=(
+            (m.t("mail.reason_label"), m.label("mail.merchant_code_report.reason", letter.reason)),
+            *said,
+            (m.t("mail.order_number"), letter.number),
+            (m.t("mail.buyer"), letter.buyer),
+        ),
+        action=m.t("mail.merchant_code_report.action"),
+        url=_console_url(letter.stall, "orders", "Order", letter.order),
+        footer=m.t("mail.footer.merchant", shop=letter.stall.name),
+    )
+
+
+def _code_report_answered(letter: CodeReportAnswered, m: Messages) -> Sheet:
+    said = ((m.t("mail.order_refunded.said"), letter.said),) if letter.said else ()
+    return Sheet(
+        brand=letter.stall.name,
+        sender=m.t("mail.sender", shop=_one_line(letter.stall.name)),
+        subject=m.t("mail.code_report_answered.subject", number=letter.number),
+        title=m.t("mail.code_report_answered.title"),
+        lead=m.label("mail.code_report_answered.lead", letter.outcome),
+        facts=(*said, (m.t("mail.order_number"), letter.number)),
+        action=m.t("mail.code_report_answered.action"),
+        url=_order_url(letter.stall, letter.token, m),
+        contact=letter.stall.contact,
+        footer=m.t("mail.footer.buyer", shop=letter.stall.name),
     )
 
 

@@ -76,7 +76,11 @@ PAGES: tuple[Page, ...] = (
         "storefront",
         topics=("/order/{token}/events",),
         requires=("order",),
-        forms=(Form("Cancel"), Form("PaymentCheck", shows=True)),
+        forms=(
+            Form("Cancel"),
+            Form("PaymentCheck", shows=True),
+            Form("CodeReport", fields=("codeId", "reason", "note")),
+        ),
     ),
     Page("codes", "/{l}/order/{token}/codes", "storefront", requires=("order",)),
     Page(

@@ -1,0 +1,1 @@
+"""Codes that do not work: what buyers report and merchants answer."""
