@@ -347,7 +347,9 @@ async def a_code_report(installation: Installation, goods: Goods) -> None:
 
 async def a_sold_code(installation: Installation, goods: Goods) -> None:
     """Names the code of a new delivered order."""
+    placed, completed = goods.placed, goods.completed_cart
     await buy(installation, goods, "delivered", 1)
+    goods.placed, goods.completed_cart = placed, completed
     async with writing(installation, goods.shop.id) as tx:
         code = await tx.value(
             "select codes.id from codes join order_lines on order_lines.id = order_line_id"

@@ -191,7 +191,7 @@ VOCABULARY = frozenset({
     "amount", "batch", "separator", "currencies", "currencyCode", "cursor", "date",
     "defaultCurrency",
     "defaultLocale", "deletedId", "encoding", "endCursor", "formatted", "hint", "key", "kind",
-    "locale", "locales", "masked", "message", "methodName", "number", "path",
+    "locale", "locales", "masked", "message", "methodName", "number", "orderNumber", "path",
     "paymentMethodName", "preset", "purpose", "removedId", "secretKeyEnding", "startCursor",
     "statusNote", "themePreset", "token", "webhookSecretEnding",
 })  # fmt: skip
