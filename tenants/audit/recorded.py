@@ -51,6 +51,7 @@ RECORDED: Mapping[str, Recorded] = {
         "source", "supplier", "note", "cost", "currency", "expires_at", "undone_at",
     )),
     "orders": Recorded("order", "id", "number", False, ("status",)),
+    "code_reports": Recorded("order", "order_id", "", False, ("state",)),
     "refunds": Recorded("order", "order_id", "", False, (
         "amount", "currency", "reason", "note", "by_hand", "state",
     )),

@@ -35,3 +35,4 @@ create index code_reports_refund on code_reports (shop_id, refund_id);
 create index code_reports_line on code_reports (shop_id, order_line_id);
 
 select tenant_wall('code_reports', 'shop_id', 'select, insert, update');
+select audit_wall('code_reports', 'order', 'order_id', '', false, array['state']);
