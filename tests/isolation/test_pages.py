@@ -25,8 +25,10 @@ from tests.factories import PASSWORD, a_viewer
 from tests.isolation.goods import (
     Goods,
     a_cart,
+    a_due_refund,
     a_full_shop,
     a_stripe_account,
+    buy,
     fingerprint,
     fresh_code,
     no_stripe_account,
@@ -156,6 +158,11 @@ async def test_the_rightful_owner_is_not_refused_by_any_form(
                 await no_stripe_account(shops.installation, goods)
             elif form.mutation in ("StripeChange", "MethodRemove"):
                 given.ids["PaymentMethod"] = await a_stripe_account(shops.installation, goods)
+            if surface == "console" and form.mutation in ("OrderCancel", "OrderComplete"):
+                await buy(shops.installation, given, "pending", 1)
+                given.ids["Order"] = given.orders["pending"]
+            elif form.mutation.startswith("Refund"):
+                await a_due_refund(shops.installation, given)
             await _done(visiting, given, page, Sheet(page, form))
     print(f"{surface} pages: {visiting.tried} forms sent by their owner")
 
