@@ -19,6 +19,7 @@ ADMIN: Mapping[str, str] = {
     "shopUpdate": "shop",
     "shopClose": "shop",
     "shopReopen": "shop",
+    "shopAskApproval": "shop",
     "checklistDismiss": "shop",
     "apiTokenCreate": "api_token",
     "apiTokenRevoke": "api_token",
@@ -51,7 +52,12 @@ ADMIN: Mapping[str, str] = {
 }
 """Mutations of merchants and the kind of thing that each is about."""
 
-OPERATOR: Mapping[str, str] = {"shopSuspend": "shop", "shopResume": "shop"}
+OPERATOR: Mapping[str, str] = {
+    "shopSuspend": "shop",
+    "shopResume": "shop",
+    "shopApprove": "shop",
+    "shopDecline": "shop",
+}
 """Mutations of the operator, which the shop's own log tells of."""
 
 UNRECORDED: Mapping[str, str] = {
@@ -68,6 +74,7 @@ UNRECORDED: Mapping[str, str] = {
     "failedWorkDrop": "written to `operator_actions`",
     "failedWorkDropAll": "written to `operator_actions`",
     "mailTest": "written to `operator_actions`",
+    "shopLook": "written to `operator_actions`",
     "codeReveal": "written to `reveals`, with who, when and from where, for each code",
 }
 """Mutations that leave no entry, each for its reason."""

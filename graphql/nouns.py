@@ -45,6 +45,10 @@ def checked_ids(wanted: list[strawberry.ID]) -> list[strawberry.ID]:
 class ShopStatus(Enum):
     """Whether a shop is selling."""
 
+    PENDING = value(
+        "pending", "New: it opens when the operator of the installation has approved it."
+    )
+    DECLINED = value("declined", "New, and not approved by the operator of the installation.")
     OPEN = value("open", "Selling.")
     CLOSED = value("closed", "Closed by its merchant: nothing can be bought.")
     SUSPENDED = value(

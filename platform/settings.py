@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     """`smtp://user:password@host:587`, `smtps://…` or `folder:///path`."""
     mail_from: str
 
+    shop_approval: Literal["before", "after"] = "after"
+    """Whether an operator approves a new shop before it opens, or looks at it afterwards."""
+
     sandbox_url: str = ""
     """Public address of the sandbox payment gateway; empty switches the provider off."""
     sandbox_secret: str = Field(default="", repr=False)

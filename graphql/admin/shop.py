@@ -53,7 +53,7 @@ class Shop(Node):
     theme_preset: str = described("The named set of colours and shapes that the shop wears.")
     status: ShopStatus = described("Whether it is selling.")
     status_reason: str | None = described(
-        "Why the operator suspended it; null while it is not suspended."
+        "Why the operator suspended or declined it; null where neither happened."
     )
     translations: list[ShopTranslation] = described(
         "Notice and policies in the shop's other languages."
@@ -266,6 +266,14 @@ class ShopClosePayload:
 
 
 @object_type
+class ShopAskApprovalPayload:
+    """The answer to shopAskApproval."""
+
+    shop: Shop | None = described("The shop as it is now.")
+    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
 class ShopReopenPayload:
     """The answer to shopReopen."""
 
@@ -336,6 +344,14 @@ class ShopMutation:
         call = service.shop_reopen(context.installation, context.require_shop().id)
         found, errors = await attempted(context, call, ShopUserError)
         return ShopReopenPayload(shop=_now(context, found), user_errors=errors)
+
+    @resolver
+    async def shop_ask_approval(self, info: Info) -> ShopAskApprovalPayload:
+        """Asks the operator again to approve a shop that was declined."""
+        context = info.context
+        call = service.shop_ask_approval(context.installation, context.require_shop().id)
+        found, errors = await attempted(context, call, ShopUserError)
+        return ShopAskApprovalPayload(shop=_now(context, found), user_errors=errors)
 
     @resolver
     async def api_token_create(

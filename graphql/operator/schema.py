@@ -1,6 +1,6 @@
 """What the operator of the installation sees and does."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Annotated
@@ -43,10 +43,24 @@ class Shop(Node):
     slug: str = described("The shop's short name, as in its address.")
     url: URL = described("The shop's own address.")
     status: ShopStatus = described("Whether it is selling.")
-    status_reason: str | None = described("Why it was suspended; null while it is not suspended.")
+    status_reason: str | None = described(
+        "Why it was suspended or declined; null where neither happened."
+    )
     owner_email: str = described("The owner's email address.")
     order_count: int = described("How many orders were placed.")
     created_at: datetime = described("When it was opened.")
+    reviewed_at: datetime | None = described(
+        "When an operator first looked at it; null while it is new."
+    )
+
+
+@object_type
+class ShopCounts:
+    """The installation's shops counted."""
+
+    waiting: int = described("How many wait to be approved.")
+    unseen: int = described("How many no operator has looked at yet.")
+    selling: int = described("How many are open.")
 
 
 ShopErrorCode = error_codes(
@@ -71,6 +85,14 @@ class ShopSuspendPayload:
 
 
 @object_type
+class ShopReviewPayload:
+    """The answer to shopApprove, shopDecline and shopLook."""
+
+    shop: Shop | None = described("The shop as it is now; null where it was refused.")
+    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
+
+
+@object_type
 class ShopResumePayload:
     """The answer to shopResume."""
 
@@ -89,7 +111,13 @@ def _shop(context: RequestContext, found: OperatedShop) -> Shop:
         owner_email=found.owner_email,
         order_count=found.order_count,
         created_at=found.created_at,
+        reviewed_at=found.reviewed_at,
     )
+
+
+async def _reviewed(context: RequestContext, call: Awaitable[OperatedShop]) -> ShopReviewPayload:
+    shop, errors = await attempted(context, call, ShopUserError)
+    return ShopReviewPayload(shop=_shop(context, shop) if shop else None, user_errors=errors)
 
 
 async def _shops(context: RequestContext, rows: Sequence[UUID]) -> dict[UUID, OperatedShop]:
@@ -124,13 +152,16 @@ class Query(WorkQuery, RecordQuery):
             about("Only those whose name or short name has this text."),
         ] = None,
         status: Annotated[ShopStatus | None, about("Only those in this state.")] = None,
+        unreviewed: Annotated[
+            bool | None, about("Only those no operator has looked at yet; false: the others.")
+        ] = None,
     ) -> Connection[Shop]:
         """The installation's shops, newest first."""
         size = page_size(first)
         rows = await operating.operated_shops(
             info.context.reader,
             access.operator_of(info.context),
-            ShopFilter(query=query, status=status.value if status else None),
+            ShopFilter(query=query, status=status.value if status else None, new=unreviewed),
             after=decode_row(after),
             limit=size + 1,
         )
@@ -146,6 +177,12 @@ class Query(WorkQuery, RecordQuery):
     async def shop(self, info: Info, id: ShopId) -> Shop | None:
         """One shop by its id."""
         return await _by_id(info.context, id)
+
+    @resolver
+    async def shop_counts(self, info: Info) -> ShopCounts:
+        """How many shops wait, are new, and sell."""
+        found = await operating.shop_counts(info.context.reader, access.operator_of(info.context))
+        return ShopCounts(waiting=found.waiting, unseen=found.unseen, selling=found.selling)
 
     @resolver
     async def node(self, info: Info, id: Id) -> Node | None:
@@ -180,6 +217,33 @@ class Mutation(WorkMutation, MailMutation):
         return ShopSuspendPayload(
             shop=_shop(info.context, shop) if shop else None, user_errors=errors
         )
+
+    @resolver
+    async def shop_approve(self, info: Info, id: ShopId) -> ShopReviewPayload:
+        """Opens a shop that waits or was declined; its merchant is mailed."""
+        person = access.operator_of(info.context)
+        call = operating.shop_approve(info.context.installation, person, row_of("Shop", id))
+        return await _reviewed(info.context, call)
+
+    @resolver
+    async def shop_decline(
+        self,
+        info: Info,
+        id: ShopId,
+        reason: Annotated[str, about("Why, for the merchant to read.")],
+    ) -> ShopReviewPayload:
+        """Says no to a shop that waits; its merchant is mailed the reason and may ask again."""
+        person = access.operator_of(info.context)
+        row = row_of("Shop", id)
+        call = operating.shop_decline(info.context.installation, person, row, reason=reason)
+        return await _reviewed(info.context, call)
+
+    @resolver
+    async def shop_look(self, info: Info, id: ShopId) -> ShopReviewPayload:
+        """Notes that a new shop was looked at."""
+        person = access.operator_of(info.context)
+        call = operating.shop_look(info.context.installation, person, row_of("Shop", id))
+        return await _reviewed(info.context, call)
 
     @resolver
     async def shop_resume(self, info: Info, id: ShopId) -> ShopResumePayload:

@@ -1,6 +1,6 @@
 """Making visits: who stands behind a request for a page, and may they see it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -40,6 +40,11 @@ _LOCALES = {code: locale for locale, code in URL_CODES.items()}
 _UPLOAD_PART = 256 * 1024
 _READABLE_WHEN_SUSPENDED = frozenset({"order", "codes", "find_order", "find_order_sent"})
 """Whoever has paid may still reach the goods."""
+
+_SHUT: Mapping[str, str] = {
+    "suspended": "shop_suspended", "pending": "shop_pending", "declined": "shop_pending",
+}  # fmt: skip
+"""States in which nobody looks around, with the page that says so."""
 
 
 @lru_cache(maxsize=1024)
@@ -95,9 +100,9 @@ class Visits:
         if context is None:
             return self.failures.page(request, "not_found")
         shop = context.require_shop()
-        if shop.status == "suspended" and page.name not in _READABLE_WHEN_SUSPENDED:
+        if shop.status in _SHUT and page.name not in _READABLE_WHEN_SUSPENDED:
             return self.failures.page(
-                request, "shop_suspended", locale=context.locale, look=look_of(shop)
+                request, _SHUT[shop.status], locale=context.locale, look=look_of(shop)
             )
         return Visit(
             context=context,

@@ -142,6 +142,21 @@ class CodeReportAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class MerchantApproved:
+    """To the merchant: the operator approved the shop, and it is open."""
+
+    stall: Stall
+
+
+@dataclass(frozen=True, slots=True)
+class MerchantDeclined:
+    """To the merchant: the operator said no to the shop, and why."""
+
+    stall: Stall
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccountConfirm:
     """To whoever signed up: the link that proves the address."""
 
@@ -167,6 +182,8 @@ Letter = (
     | MerchantSoldOut
     | MerchantLowStock
     | MerchantRefundDue
+    | MerchantApproved
+    | MerchantDeclined
     | MerchantCodeReport
     | CodeReportAnswered
     | AccountConfirm

@@ -20,7 +20,9 @@ from keystall.tenants.mails.port import (
     Bought,
     CodeReportAnswered,
     Letter,
+    MerchantApproved,
     MerchantCodeReport,
+    MerchantDeclined,
     MerchantLowStock,
     MerchantOrder,
     MerchantRefundDue,
@@ -197,6 +199,17 @@ async def code_report_answered(
         said=told["answer"],
     )
     return [Post(found["email"], known_locale(found["locale"]), letter, told["order_id"])]
+
+
+async def merchant_reviewed(
+    db: Reads, installation: Installation, shop: UUID, subject: UUID
+) -> list[Post]:
+    """What the operator's verdict is now; nothing where it was taken back since."""
+    found = await _found(db, "select status, status_reason from shops where id = $1", shop)
+    stall = await _stall(db, installation, shop)
+    if found["status"] == "declined":
+        return await _to_merchants(db, MerchantDeclined(stall, found["status_reason"]))
+    return await _to_merchants(db, MerchantApproved(stall)) if found["status"] == "open" else []
 
 
 async def account_mail(

@@ -98,6 +98,8 @@ _READS: Mapping[str, _Read] = {
     "mail.merchant_sold_out": queries.merchant_sold_out,
     "mail.merchant_low_stock": queries.merchant_low_stock,
     "mail.merchant_refund_due": queries.merchant_refund_due,
+    "mail.merchant_approved": queries.merchant_reviewed,
+    "mail.merchant_declined": queries.merchant_reviewed,
     "mail.merchant_code_report": queries.merchant_code_report,
     "mail.code_report_answered": queries.code_report_answered,
     # Posted under tenants.writing.INSTALLATION; the ids are of account tokens.

@@ -1,4 +1,4 @@
-"""The operator's hand on shops: looking, suspending, letting go on.
+"""The operator's hand on shops: looking, approving, declining, suspending, letting go on.
 
 The session itself is checked again in the database, so a mistake above this opens nothing.
 """
@@ -11,7 +11,7 @@ from keystall.platform.database import Reads
 from keystall.tenants.errors import Refused, refuse
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
-from keystall.tenants.shops.shop import ShopStatus
+from keystall.tenants.shops.status import ShopStatus
 from keystall.tenants.texts import text_errors
 from keystall.tenants.writing import writing
 
@@ -20,7 +20,8 @@ REASON_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class OperatedShop:
-    """A shop as the operator sees it; `order_count` counts paid orders."""
+    """A shop as the operator sees it; `order_count` counts paid orders. It is new while
+    `reviewed_at` is None."""
 
     id: UUID
     slug: str
@@ -28,16 +29,27 @@ class OperatedShop:
     status: ShopStatus
     status_reason: str
     created_at: datetime
+    reviewed_at: datetime | None
     owner_email: str
     order_count: int
 
 
 @dataclass(frozen=True, slots=True)
 class ShopFilter:
-    """Which shops: `query` in name, slug or a member's address."""
+    """Which shops: `query` in name, slug or a member's address; `new`: not looked at yet."""
 
     query: str | None = None
     status: ShopStatus | None = None
+    new: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShopCounts:
+    """How many shops wait for approval, were not looked at yet, and sell."""
+
+    waiting: int
+    unseen: int
+    selling: int
 
 
 async def operated_shops(
@@ -45,16 +57,71 @@ async def operated_shops(
 ) -> list[OperatedShop]:
     """The installation's shops, newest first, `limit` at most, older than `after`."""
     rows = await db.rows(
-        "select * from operator_shops($1, $2, $3, $4, $5)",
-        viewer.secret_hash, wanted.query or None, wanted.status, after, limit,
+        "select * from operator_shop_list($1, null, $2, $3, $4, $5, $6)",
+        viewer.secret_hash, wanted.query or None, wanted.status, wanted.new, after, limit,
     )  # fmt: skip
     return [OperatedShop(**row) for row in rows]
 
 
 async def operated_shop(db: Reads, viewer: Viewer, shop: UUID) -> OperatedShop | None:
     """One shop."""
-    row = await db.row("select * from operator_shop($1, $2)", viewer.secret_hash, shop)
+    row = await db.row(
+        "select * from operator_shop_list($1, $2, null, null, null, null, 1)",
+        viewer.secret_hash, shop,
+    )  # fmt: skip
     return None if row is None else OperatedShop(**row)
+
+
+async def shop_counts(db: Reads, viewer: Viewer) -> ShopCounts:
+    """The same counted."""
+    row = await db.row("select * from operator_shop_counts($1)", viewer.secret_hash)
+    if row is None:
+        raise LookupError("counting answers one row")
+    return ShopCounts(**row)
+
+
+async def shop_approve(installation: Installation, viewer: Viewer, shop: UUID) -> OperatedShop:
+    """Opens a shop that waits or was declined, and has its merchant told. Refuses NOT_FOUND;
+    CONFLICT in any other state."""
+    return await _review(installation, viewer, shop, "approve")
+
+
+async def shop_decline(
+    installation: Installation, viewer: Viewer, shop: UUID, *, reason: str
+) -> OperatedShop:
+    """Says no to a shop that waits, and has its merchant told why. Refuses REQUIRED, TOO_LONG,
+    INVALID; NOT_FOUND; CONFLICT where it does not wait."""
+    errors = text_errors(reason, "reason", limit=REASON_LIMIT, required=True, lines=True)
+    if errors:
+        raise Refused(*errors)
+    return await _review(installation, viewer, shop, "decline", reason.strip())
+
+
+async def shop_look(installation: Installation, viewer: Viewer, shop: UUID) -> OperatedShop:
+    """Notes that a new shop was looked at; a second time changes nothing. Refuses NOT_FOUND."""
+    return await _review(installation, viewer, shop, "look")
+
+
+_MAILS = {"approve": "mail.merchant_approved", "decline": "mail.merchant_declined"}
+
+
+async def _review(
+    installation: Installation, viewer: Viewer, shop: UUID, verdict: str, reason: str = ""
+) -> OperatedShop:
+    async with writing(installation, shop) as tx:
+        changed = await tx.value(
+            "select operator_shop_review($1, $2, $3, $4)",
+            viewer.secret_hash, shop, verdict, reason,
+        )  # fmt: skip
+        found = await operated_shop(tx, viewer, shop)
+        if found is None:
+            raise refuse("NOT_FOUND", "id")
+        if changed and verdict in _MAILS:
+            await tx.post(_MAILS[verdict], shop)
+            tx.announce("shop")
+        elif not changed and verdict in _MAILS:
+            raise refuse("CONFLICT", "id")
+        return found
 
 
 async def shop_suspend(

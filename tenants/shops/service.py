@@ -16,6 +16,7 @@ from keystall.tenants.shops.input import ShopChanges, ShopInput, change_errors, 
 from keystall.tenants.shops.models import ShopRow
 from keystall.tenants.shops.queries import shop_by_id, shops_of
 from keystall.tenants.shops.shop import Shop
+from keystall.tenants.shops.status import first_status
 from keystall.tenants.stock.sealing import key_place
 from keystall.tenants.writing import Writing, writing
 
@@ -26,7 +27,8 @@ _COLUMNS = {"theme_preset": "theme", "logo_upload_id": "logo_file_id"}
 
 
 async def shop_create(installation: Installation, viewer: Viewer, asked: ShopInput) -> Shop:
-    """Opens a shop at `<slug>.<suffix>`, the viewer its owner, with a data key of its own.
+    """Opens a shop at `<slug>.<suffix>`, the viewer its owner, with a data key of its own. Where an
+    operator approves shops before they open, it is pending.
 
     Refuses REQUIRED, TOO_LONG, INVALID, RESERVED, LOCALE_UNKNOWN, CURRENCY_UNKNOWN; TAKEN for an
     address that another shop has; LIMIT_REACHED.
@@ -39,10 +41,11 @@ async def shop_create(installation: Installation, viewer: Viewer, asked: ShopInp
         if len(await shops_of(tx, viewer.secret_hash)) >= MAX_SHOPS:
             raise refuse("LIMIT_REACHED", limit=MAX_SHOPS)
         opened = await tx.value(
-            "select shop_create($1, $2, $3, $4, $5, $6, $7, $8)",
+            "select shop_create($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             viewer.secret_hash, shop, asked.slug, installation.settings.shop_host(asked.slug),
             asked.name.strip(), asked.locale, asked.currency,
             await wrap_with_ring(tx, installation.keys, new_key(), key_place(shop)),
+            first_status(installation.settings.shop_approval),
         )  # fmt: skip
         if not opened:
             raise refuse("TAKEN", "slug")
@@ -76,13 +79,22 @@ async def shop_update(installation: Installation, shop: UUID, changes: ShopChang
 
 
 async def shop_close(installation: Installation, shop: UUID) -> Shop:
-    """Closes the shop: nothing can be bought. Refuses CONFLICT where it is suspended."""
+    """Closes the shop: nothing can be bought. Refuses CONFLICT where it is suspended or was not
+    approved yet."""
     return await _set_open(installation, shop, False)
 
 
 async def shop_reopen(installation: Installation, shop: UUID) -> Shop:
-    """Opens a closed shop. Refuses CONFLICT where it is suspended."""
+    """Opens a closed shop. Refuses CONFLICT where it is suspended or was not approved yet."""
     return await _set_open(installation, shop, True)
+
+
+async def shop_ask_approval(installation: Installation, shop: UUID) -> Shop:
+    """Asks the operator again after a no; changes nothing where there was none."""
+    async with writing(installation, shop) as tx:
+        if await tx.value("select shop_ask_approval()"):
+            tx.announce("shop")
+        return await _shop(tx, shop)
 
 
 async def checklist_dismiss(installation: Installation, shop: UUID) -> None:

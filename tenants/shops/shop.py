@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from keystall.platform.database import Row
-
-ShopStatus = Literal["open", "closed", "suspended"]
+from keystall.tenants.shops.status import ShopStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,7 @@ def shop(**changes: Any) -> dict[str, Any]:
         "createdAt": MOMENT,
         "ownerEmail": "lin@galaxy.example.com",
         "orderCount": 1234,
+        "reviewedAt": MOMENT,
         **changes,
     }
 
@@ -595,6 +596,10 @@ _CONSOLE: Scenes = {
             )
         },
     ),
+    "settings-pending": ("/galaxy/settings", {"shop": shop(status="PENDING")}),
+    "settings-declined": (
+        "/galaxy/settings?done=asked", {"shop": shop(status="DECLINED", statusReason=LONG)},
+    ),
     "tokens-none": ("/galaxy/tokens", {"apiTokens": []}),
     "tokens": (
         "/galaxy/tokens?done=revoked",
@@ -648,9 +653,24 @@ def _action(**changes: Any) -> dict[str, Any]:
 _OPERATOR: Scenes = {
     "operator-shops": (
         "/operator/",
-        {"shops": _list(shop(), shop(name=LONG), more=True), "failedWorkCounts": _COUNTS},
+        {
+            "shops": _list(shop(), shop(name=LONG, reviewedAt=None), more=True),
+            "failedWorkCounts": _COUNTS,
+            "shopCounts": {"waiting": 2, "unseen": 3, "selling": 12},
+        },
     ),
-    "operator-none": ("/operator/", {"shops": _list(), "failedWorkCounts": []}),
+    "operator-none": (
+        "/operator/?unreviewed=on",
+        {
+            "shops": _list(), "failedWorkCounts": [],
+            "shopCounts": {"waiting": 0, "unseen": 0, "selling": 0},
+        },
+    ),
+    "operator-pending": ("/operator/shops/shop-1", {"shop": shop(status="PENDING")}),
+    "operator-declined": (
+        "/operator/shops/shop-1", {"shop": shop(status="DECLINED", statusReason=LONG)},
+    ),
+    "operator-new": ("/operator/shops/shop-1", {"shop": shop(reviewedAt=None)}),
     "operator-work": (
         "/operator/work?done=retried",
         {"failedWorkCounts": _COUNTS, "failedWork": _list(_work(), _FAILING, more=True)},

@@ -243,6 +243,7 @@ PAGES: tuple[Page, ...] = (
         ),
         Form("ShopClose", success=_HERE + "/settings?done=closed#main"),
         Form("ShopReopen", success=_HERE + "/settings?done=reopened#main"),
+        Form("ShopAskApproval", success=_HERE + "/settings?done=asked#main"),
     ),
     _page(
         "payments",

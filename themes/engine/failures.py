@@ -27,6 +27,7 @@ KINDS: Mapping[str, int] = {
     "broken": 500,
     "unavailable": 503,
     "shop_suspended": 403,
+    "shop_pending": 403,
     "shop_closed": 503,
 }
 _BY_STATUS = {status: kind for kind, status in reversed(list(KINDS.items()))}

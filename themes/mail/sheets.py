@@ -15,7 +15,9 @@ from keystall.tenants.mails.port import (
     Bought,
     CodeReportAnswered,
     Letter,
+    MerchantApproved,
     MerchantCodeReport,
+    MerchantDeclined,
     MerchantLowStock,
     MerchantOrder,
     MerchantRefundDue,
@@ -81,6 +83,10 @@ def sheet(letter: Letter, messages: Messages) -> Sheet:
             return _merchant_code_report(letter, messages)
         case CodeReportAnswered():
             return _code_report_answered(letter, messages)
+        case MerchantApproved():
+            return _merchant_approved(letter, messages)
+        case MerchantDeclined():
+            return _merchant_declined(letter, messages)
         case AccountConfirm():
             return _account_confirm(letter, messages)
         case AccountReset():
@@ -255,6 +261,32 @@ def _code_report_answered(letter: CodeReportAnswered, m: Messages) -> Sheet:
         url=_order_url(letter.stall, letter.token, m),
         contact=letter.stall.contact,
         footer=m.t("mail.footer.buyer", shop=letter.stall.name),
+    )
+
+
+def _merchant_approved(letter: MerchantApproved, m: Messages) -> Sheet:
+    return Sheet(
+        brand=letter.stall.name,
+        subject=m.t("mail.merchant_approved.subject", shop=_short(letter.stall.name)),
+        title=m.t("mail.merchant_approved.title"),
+        lead=m.t("mail.merchant_approved.lead"),
+        action=m.t("mail.merchant_approved.action"),
+        url=f"{letter.stall.public_url}/console/{letter.stall.slug}/",
+        footer=m.t("mail.footer.merchant", shop=letter.stall.name),
+    )
+
+
+def _merchant_declined(letter: MerchantDeclined, m: Messages) -> Sheet:
+    return Sheet(
+        brand=letter.stall.name,
+        subject=m.t("mail.merchant_declined.subject", shop=_short(letter.stall.name)),
+        title=m.t("mail.merchant_declined.title"),
+        lead=m.t("mail.merchant_declined.lead"),
+        facts=((m.t("mail.reason_label"), letter.reason),),
+        action=m.t("mail.merchant_declined.action"),
+        url=f"{letter.stall.public_url}/console/{letter.stall.slug}/settings",
+        note=m.t("mail.merchant_declined.note"),
+        footer=m.t("mail.footer.merchant", shop=letter.stall.name),
     )
 
 

@@ -14,6 +14,9 @@ PAGES: tuple[Page, ...] = (
         forms=(
             Form("ShopSuspend", fields=("reason",), success=_SHOP + "?done=suspended"),
             Form("ShopResume", success=_SHOP + "?done=resumed"),
+            Form("ShopApprove", success=_SHOP + "?done=approved"),
+            Form("ShopDecline", fields=("reason",), success=_SHOP + "?done=declined"),
+            Form("ShopLook", success=_SHOP + "?done=looked"),
         ),
         requires=("shop",),
     ),
