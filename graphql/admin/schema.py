@@ -52,6 +52,7 @@ from keystall.graphql.admin.payment_methods import PaymentMethodMutation
 from keystall.graphql.admin.products import CatalogMutation
 from keystall.graphql.admin.refunds import RefundMutation
 from keystall.graphql.admin.selling import SellingMutation
+from keystall.graphql.admin.sessions import SessionMutation
 from keystall.graphql.admin.shop import (
     ApiToken,
     Shop,
@@ -323,6 +324,7 @@ class Query:
 @object_type
 class Mutation(
     AccountMutation,
+    SessionMutation,
     ShopMutation,
     ChecklistMutation,
     CatalogMutation,

@@ -7,6 +7,7 @@ import strawberry
 
 from keystall.graphql.admin.families import ApiTokenUserError, ShopUserError
 from keystall.graphql.admin.payment_methods import PaymentMethod, payment_methods
+from keystall.graphql.admin.sessions import Session, sessions_of
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, input_type, object_type, resolver
 from keystall.graphql.ids import encode, row_of
@@ -107,6 +108,11 @@ class Viewer:
         else:
             found = [context.require_shop()]
         return [shop(context, facts) for facts in found]
+
+    @resolver
+    async def sessions(self, info: Info) -> list[Session]:
+        """Where the viewer is signed in, this browser first; for people only."""
+        return await sessions_of(info.context)
 
 
 @object_type

@@ -220,6 +220,8 @@ async def test_every_page_fits_its_window_and_pleases_axe(
         for path in _pages(shop["slug"]):
             await page.goto(base + path)
             found += await faults(page)
+        await page.goto(f"{base}/account")
+        found += await faults(page)
         console = f"{base}/console/{shop['slug']}"
         product = await linked(page, f"{console}/products", "td.lead-cell a")
         stock = await linked(page, product, ".stock-of a.btn")

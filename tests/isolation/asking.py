@@ -42,8 +42,8 @@ _BY_FIELD = {
     "codes": "Code", "job": "Job", "order": "Order", "refund": "Refund",
     "codeReport": "CodeReport",
     "apiToken": "ApiToken", "upload": "Upload", "batch": "Batch",
-    "payment": "PaymentMethod", "cart": "Cart", "node": "Product", "nodes": "Product",
-    "shop": "Shop",
+    "payment": "PaymentMethod", "session": "Session", "cart": "Cart",
+    "node": "Product", "nodes": "Product", "shop": "Shop",
     "failed": "FailedWork",
 }  # fmt: skip
 _WORDS = {
@@ -56,6 +56,7 @@ _WORDS = {
     "contact": "Contact", "notice": "Notice", "policies": "Policies",
     "note": "Note", "kind": "mail.none",
     "themePreset": "harbor", "text": "A-NEW-CODE", "token": "token", "password": "plum tree 19",
+    "current": "plum tree 19",
 }  # fmt: skip
 _numbers = itertools.count(1)
 

@@ -108,6 +108,7 @@ async def a_full_shop(installation: Installation, canary: str) -> Goods:
     )  # fmt: skip
     goods.name("Shop", goods.shop.id)
     goods.name("Upload", picture.id)
+    goods.name("Session", owner.session_id)
     _, goods.token = await api_token_create(installation, goods.shop.id, f"{canary} token")
     await stock(installation, goods)
     for outcome, quantity in (("delivered", 1), ("refunding", 1), ("pending", 1)):

@@ -32,14 +32,16 @@ UNBOUND = {
 """Columns that name a row without a foreign key, each for its reason."""
 
 DEFINERS = frozenset({
-    "account_confirm", "account_create", "account_for_sign_in", "account_reset",
+    "account_confirm", "account_create", "account_for_sign_in", "account_password_change",
+    "account_reset",
     "account_token_create", "account_token_recipient", "host_shop", "operator_account",
     "operator_mail_trial", "operator_record", "operator_shop", "operator_shop_suspend",
     "operator_shops", "operator_shop_counts", "operator_shop_list", "operator_shop_review",
     "operator_work", "operator_work_counts", "operator_work_drop",
     "operator_work_retry", "require_operator", "session_account", "session_confirm",
-    "session_confirmed", "session_create", "session_end", "session_shop", "session_shops",
-    "shop_ask_approval", "shop_create", "shop_merchants", "shop_set_open", "token_shop",
+    "session_confirmed", "session_create", "session_end", "session_end_others", "session_list",
+    "session_shop", "session_shops", "shop_ask_approval", "shop_create", "shop_merchants",
+    "shop_set_open", "token_shop",
 })  # fmt: skip
 """Functions that act as the owner: each looks up by a host, a secret's hash or the shop at hand."""
 

@@ -124,8 +124,9 @@ async def _see(
 
 
 NOT_OURS = frozenset({
-    "accountConfirm", "accountCreate", "passwordReset", "passwordResetRequest", "sessionCreate",
-    "sessionEnd", "shopCreate",
+    "accountConfirm", "accountCreate", "passwordChange", "passwordReset",
+    "passwordResetRequest", "sessionCreate", "sessionEnd", "sessionRevoke", "sessionsEndOthers",
+    "shopCreate",
 })  # fmt: skip
 """Mutations outside of any shop: they take no id and no shop's word."""
 
@@ -198,7 +199,7 @@ VOCABULARY = frozenset({
 """Texts that are the product's words or numbers, not the merchant's or buyer's."""
 OURS = {
     ("ActivityEntry", "address"), ("ActivityEntry", "operation"), ("ActivityEntry", "userAgent"),
-    ("ChangedField", "name"),
+    ("ChangedField", "name"), ("Session", "address"), ("Session", "browser"),
     ("ApiTokenCreatePayload", "secret"),
     ("BadLine", "reason"), ("CodesImported", "problem"), ("Job", "result"),
     ("PaymentMethod", "name"),

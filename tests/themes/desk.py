@@ -444,6 +444,16 @@ HERE = "/console/galaxy"
 LINK = {"email": "new@example.com", "purpose": "confirm"}
 Scenes = dict[str, tuple[str, dict[str, Any]]]
 
+_VIEWER = {"email": "lin@galaxy.example.com", "locale": "en"}
+_SESSIONS = [
+    {"id": f"s-{at}", "browser": browser, "address": address, "createdAt": MOMENT,
+     "current": at == 0}
+    for at, (browser, address) in enumerate(
+        [("Firefox · Linux", "203.0.113.9"), ("", "2001:db8:85a3:8d3:1319:8a2e:370:7348"),
+         ("WeChat · Android", "")]
+    )
+]  # fmt: skip
+
 _ACCOUNTS: Scenes = {
     "landing": ("/", {"viewer": None}),
     "landing-known": ("/", {"viewer": {"email": "lin@galaxy.example.com"}}),
@@ -454,12 +464,13 @@ _ACCOUNTS: Scenes = {
     "sign-in": ("/sign-in", {}),
     "sign-in-confirmed": ("/sign-in?done=confirmed", {}),
     "sign-out": ("/sign-out", {}),
+    "account": ("/account?done=password", {"viewer": {**_VIEWER, "sessions": _SESSIONS}}),
+    "account-alone": ("/account", {"viewer": {**_VIEWER, "sessions": _SESSIONS[:1]}}),
     "reset": ("/password-reset", {}),
     "reset-sent": ("/password-reset/sent", {}),
     "reset-new": ("/password-reset/t", {"accountLink": {**LINK, "purpose": "reset"}}),
     "reset-gone": ("/password-reset/t", {"accountLink": None}),
 }
-_VIEWER = {"email": "lin@galaxy.example.com", "locale": "en"}
 _CONSOLE: Scenes = {
     "shops": ("", {"viewer": {**_VIEWER, "shops": [shop(), shop(name=LONG, status="CLOSED")]}}),
     "shops-none": ("", {"viewer": {**_VIEWER, "shops": []}}),

@@ -51,6 +51,23 @@ PAGES: tuple[Page, ...] = (
         ),
     ),
     _page("sign_out", "/sign-out", Form("SessionEnd", effects=_SESSION, success="/")),
+    Page(
+        name="account",
+        route="/account",
+        surface="accounts",
+        permission="person",
+        forms=(
+            Form("SessionRevoke", fields=("id",), success="/account?done=ended"),
+            Form("SessionsEndOthers", success="/account?done=ended"),
+            Form(
+                "PasswordChange",
+                fields=("current", "password"),
+                secret=frozenset({"current", "password"}),
+                success="/account?done=password",
+            ),
+        ),
+        requires=("viewer",),
+    ),
     _page(
         "password_reset",
         "/password-reset",
