@@ -67,6 +67,19 @@ class Settings(BaseSettings):
     shop_approval: Literal["before", "after"] = "after"
     """Whether an operator approves a new shop before it opens, or looks at it afterwards."""
 
+    keep_buyers_days: int = Field(default=0, ge=0)
+    """Days after which orders that are over forget who bought. 0, here and below: kept for ever."""
+    keep_carts_days: int = Field(default=30, ge=0)
+    """Days after its last change that a cart goes."""
+    keep_sessions_days: int = Field(default=30, ge=0)
+    """Days after its end that a session, or the link of a mail, goes."""
+    keep_callbacks_days: int = Field(default=90, ge=0)
+    """Days after which the body of a provider's callback that was applied goes."""
+    keep_keys_days: int = Field(default=30, ge=0)
+    """Days that an idempotency key is remembered."""
+    keep_work_days: int = Field(default=14, ge=0)
+    """Days after which work that was done, or given up by an operator, goes."""
+
     sandbox_url: str = ""
     """Public address of the sandbox payment gateway; empty switches the provider off."""
     sandbox_secret: str = Field(default="", repr=False)

@@ -23,6 +23,7 @@ from keystall.tenants.orders.service import expire_order
 from keystall.tenants.payments.application import apply_callback
 from keystall.tenants.payments.checks import check_payment
 from keystall.tenants.payments.refunds import send_refund
+from keystall.tenants.retention.sweep import LONGEST, SWEEP, sweep_kept
 from keystall.tenants.schema import connect
 from keystall.tenants.stock.import_work import import_codes
 from keystall.tenants.stock.rejects import forget_rejects
@@ -30,6 +31,7 @@ from keystall.themes.mail.texts import ThemedMails
 from keystall.workers.counting import count_failed_work
 from keystall.workers.jobs import Handler, Work, arq_functions
 from keystall.workers.relay import relay
+from keystall.workers.sweeping import post_sweeps
 
 MAX_JOBS = 32
 
@@ -46,6 +48,7 @@ def handlers(desk: MailDesk) -> dict[str, Handler]:
         "refund.send": Handler(send_refund),
         "codes.import": Handler(import_codes, timeout=3600),
         "codes.forget_rejects": Handler(forget_rejects, timeout=60),
+        SWEEP: Handler(sweep_kept, timeout=int(LONGEST.total_seconds())),
         **{kind: Handler(work, timeout=60) for kind, work in mails.items()},
     }
 
@@ -67,6 +70,7 @@ async def work(settings: Settings) -> None:
                 ctx["tasks"] = [
                     asyncio.create_task(relay(installation.queue, worker._poll_iteration)),
                     asyncio.create_task(count_failed_work()),
+                    asyncio.create_task(post_sweeps(installation.queue)),
                 ]
 
             async def stop_relay(ctx: dict[str, Any]) -> None:
