@@ -36,6 +36,7 @@ from keystall.platform.engines.valkey import Valkey, find_valkey
 from keystall.platform.settings import Settings
 from keystall.tenants.installation import Installation, installed
 from keystall.tenants.schema import connect, migrate
+from tests.demos import filled_home
 
 # A slow machine is no failure: tests never time.
 hypothesis.settings.register_profile("keystall", deadline=None)
@@ -143,6 +144,12 @@ def engines(pytestconfig: pytest.Config) -> Engines:
     if given is not None:
         return Engines(**given["engines"])
     return pytestconfig.stash[RUNNING].addresses()
+
+
+@pytest.fixture(scope="session")
+def demo_home(engines: Engines) -> Path:
+    """A filled home of a demo, to copy (`tests.demos`)."""
+    return filled_home(Path(engines.folder))
 
 
 async def _clone(superuser_url: str, name: str) -> None:

@@ -25,6 +25,7 @@ from keystall.platform.engines.ports import free_port
 from keystall.platform.http import http_client
 from tests.canary.callbacks import Gateway
 from tests.canary.traces import files_below, traces
+from tests.demos import copy_home
 
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 SLUG = "galaxy"
@@ -61,8 +62,9 @@ class Town:
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def town(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     home = tmp_path_factory.mktemp("canary") / "home"
+    copy_home(demo_home, home)
     command = [sys.executable, "-m", "keystall", "demo", "--home", str(home)]
     log = (home.parent / "demo.log").open("wb")
     process = subprocess.Popen([*command, "--port", str(free_port())], stdout=log, stderr=log)

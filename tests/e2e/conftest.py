@@ -13,6 +13,7 @@ from playwright.async_api import Browser, async_playwright
 
 from keystall.platform.engines.ports import free_port
 from keystall.platform.engines.supervisor import Program, spawn, stop_together
+from tests.demos import copy_home
 from tests.payments.emulator import Emulator, emulated
 
 _START_SECONDS = 180.0
@@ -33,10 +34,14 @@ async def stripe(stripe_port: int) -> AsyncIterator[Emulator]:
 
 @pytest.fixture(scope="session")
 def demo(
-    chromium_path: str, stripe_port: int, tmp_path_factory: pytest.TempPathFactory
+    chromium_path: str,
+    stripe_port: int,
+    demo_home: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, Any]]:
     """What `demo.json` of a fresh demo says; asked for by browser tests only."""
     home = tmp_path_factory.mktemp("demo") / "home"
+    copy_home(demo_home, home)
     log = home.with_suffix(".log")
     command = (sys.executable, "-m", "keystall", "demo", "--home", str(home),
                "--port", str(free_port()),

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from keystall.platform.engines.ports import free_port
 from keystall.platform.engines.supervisor import Program, spawn, stop_together
+from tests.demos import copy_home
 from tests.storm.plan import Kind
 
 _MARKS: dict[str, Kind] = {
@@ -39,16 +40,20 @@ class Killed:
 class StormDemo:
     """One `keystall demo --web 2` in `home`.
 
+    `filled`: a home to copy instead of filling one (`tests.demos`).
     `back`: seconds from each kill until the supervisor had another process in its place.
     """
 
     home: Path
+    filled: Path | None = None
     killed: list[Killed] = field(default_factory=list)
     back: list[float] = field(default_factory=list)
     _dead: set[int] = field(default_factory=set)
 
     async def start(self) -> dict[str, Any]:
         """Starts it and answers demo.json once it is there."""
+        if self.filled is not None:
+            copy_home(self.filled, self.home)
         self.port = free_port()
         command = (sys.executable, "-m", "keystall", "demo", "--home", str(self.home),
                    "--port", str(self.port), "--web", "2")  # fmt: skip

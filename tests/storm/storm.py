@@ -34,15 +34,21 @@ Afterwards = Callable[[asyncpg.Connection, Sequence[Entry]], Awaitable[None]]
 
 
 async def storm(
-    scale: Scale, seed: int, say: Say, *, afterwards: Afterwards | None = None
+    scale: Scale,
+    seed: int,
+    say: Say,
+    *,
+    afterwards: Afterwards | None = None,
+    filled: Path | None = None,
 ) -> list[Violation]:
     """Runs the storm of `seed`; tells `say` how it went; answers what was broken.
 
-    `afterwards` is handed the database and the journal once all is judged.
+    `afterwards` is handed the database and the journal once all is judged; `filled` is a demo's
+    home to copy.
     """
     say(f"seed {seed}: {scale}")
     folder = Path(tempfile.mkdtemp(prefix="keystall-storm-"))
-    demo = StormDemo(folder / "home")
+    demo = StormDemo(folder / "home", filled)
     try:
         told = await demo.start()
         async with http_client() as http:

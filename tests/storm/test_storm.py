@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -23,14 +24,18 @@ def test_a_seed_makes_one_plan_in_which_every_kind_dies() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-async def test_nothing_is_lost_or_doubled_while_processes_die_and_the_judge_would_see_it() -> None:
+async def test_nothing_is_lost_or_doubled_while_processes_die_and_the_judge_would_see_it(
+    demo_home: Path,
+) -> None:
     told: list[str] = []
     missed: list[str] = []
 
     async def try_the_judge(database: asyncpg.Connection, journal: Sequence[Entry]) -> None:
         missed.extend(await overlooked(database, journal))
 
-    violations = await storm(SHORT, seed=20261122, say=told.append, afterwards=try_the_judge)
+    violations = await storm(
+        SHORT, seed=20261122, say=told.append, afterwards=try_the_judge, filled=demo_home
+    )
 
     assert violations == [], "\n".join(told)
     assert missed == []

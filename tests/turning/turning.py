@@ -39,10 +39,11 @@ class Stall:
     tokens: list[str]
 
 
-async def turn(orders: int, rounds: int, say: Say) -> list[str]:
-    """Does all of it; tells `say` how it went; answers what was wrong."""
+async def turn(orders: int, rounds: int, say: Say, *, filled: Path | None = None) -> list[str]:
+    """Does all of it; tells `say` how it went; answers what was wrong. `filled` is a demo's home to
+    copy."""
     folder = Path(tempfile.mkdtemp(prefix="keystall-turning-"))
-    demo = StormDemo(folder / "home")
+    demo = StormDemo(folder / "home", filled)
     found: list[str] = []
     try:
         told = await demo.start()
