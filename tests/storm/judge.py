@@ -18,7 +18,9 @@ _NEVER = {
     " ('delivered', 'expired', 'canceled', 'refunded')",
     "work undone": "select id, kind, subject_id, attempts, problem, due_at from outbox"
     " where done_at is null and (failed_at is not null or due_at <= now()"
-    " or kind <> 'payment.check' and (kind <> 'order.expire' or $1))",
+    # What is for days to come may wait: asking on, forgetting what was kept.
+    " or kind not in ('payment.check', 'codes.forget_rejects')"
+    " and (kind <> 'order.expire' or $1))",
     "payments that nobody asks about any more": "select payments.id, payments.state from payments"
     " where state <> 'succeeded' and not exists (select from outbox"
     "   where outbox.shop_id = payments.shop_id and kind = 'payment.check'"
