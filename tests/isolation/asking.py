@@ -33,7 +33,7 @@ Path: TypeAlias = tuple[str, ...]
 
 _BY_ARGUMENT = {
     "cartId": "Cart", "batchId": "Batch", "variantId": "Variant", "lineIds": "CartLine",
-    "categoryId": "Category", "codeId": "Code", "refundId": "Refund",
+    "categoryId": "Category", "codeId": "Code", "refundId": "Refund", "reportId": "CodeReport",
     "paymentMethod": "PaymentMethod", "uploadId": "Upload", "uploadIds": "Upload",
     "logoUploadId": "Upload",
 }  # fmt: skip

@@ -25,8 +25,10 @@ from tests.factories import PASSWORD, a_viewer
 from tests.isolation.goods import (
     Goods,
     a_cart,
+    a_code_report,
     a_due_refund,
     a_full_shop,
+    a_sold_code,
     a_stripe_account,
     buy,
     fingerprint,
@@ -163,6 +165,11 @@ async def test_the_rightful_owner_is_not_refused_by_any_form(
                 given.ids["Order"] = given.orders["pending"]
             elif form.mutation.startswith("Refund"):
                 await a_due_refund(shops.installation, given)
+            elif surface == "console" and form.mutation.startswith("CodeReport"):
+                await a_code_report(shops.installation, given)
+            elif form.mutation == "CodeReport":
+                await a_sold_code(shops.installation, given)
+                given.words["pending token"] = given.words["delivered token"]
             await _done(visiting, given, page, Sheet(page, form))
     print(f"{surface} pages: {visiting.tried} forms sent by their owner")
 

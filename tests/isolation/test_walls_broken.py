@@ -61,7 +61,8 @@ def _of_table(table: Table) -> Iterator[Mutant]:
         if reference.table == "shops":
             continue
         loose = zip(reference.columns, reference.targets, strict=True)
-        (column, target), *_ = [pair for pair in loose if pair[0] != table.shop_column]
+        pairs = [pair for pair in loose if pair[0] != table.shop_column]
+        column, target = next((pair for pair in pairs if pair[1] == "id"), pairs[0])
         name = f"{table.name}_loose_{column}"
         sql = (
             f'{alter} drop constraint "{reference.name}";'
