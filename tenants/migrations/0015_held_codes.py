@@ -9,5 +9,5 @@ HERE = Path(__file__).parent
 
 
 class Migration(migrations.Migration):
-    dependencies = [("keystall", "0009_code_batches")]  # noqa: RUF012  (Tortoise's own form)
-    operations = [RunSQL((HERE / "0010_held_codes.sql").read_text())]  # noqa: RUF012
+    dependencies = [("keystall", "0014_retention")]  # noqa: RUF012  (Tortoise's own form)
+    operations = [RunSQL((HERE / "0015_held_codes.sql").read_text())]  # noqa: RUF012
