@@ -111,7 +111,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[RUNNING].stop()
 
 
-LONGEST = ("tests/e2e/test_console", "tests/storm/", "tests/e2e/", "tests/canary/")
+LONGEST = (
+    "tests/e2e/test_sweep",
+    "tests/e2e/test_console",
+    "tests/storm/",
+    "tests/e2e/",
+    "tests/canary/",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

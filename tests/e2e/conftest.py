@@ -39,7 +39,7 @@ def demo(
     demo_home: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, Any]]:
-    """What `demo.json` of a fresh demo says; asked for by browser tests only."""
+    """What `demo.json` of a fresh demo says, and its `home`; asked for by browser tests only."""
     home = tmp_path_factory.mktemp("demo") / "home"
     copy_home(demo_home, home)
     log = home.with_suffix(".log")
@@ -49,7 +49,7 @@ def demo(
     program = Program(name="demo", command=command, log=log, death_signal=signal.SIGTERM, grace=20)
     process = spawn(program)
     try:
-        yield _told(home / "demo.json", log)
+        yield _told(home / "demo.json", log) | {"home": str(home)}
     finally:
         stop_together([(program, process)])
 

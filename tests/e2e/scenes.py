@@ -1,0 +1,270 @@
+"""Everything that a page can be asked to show, made to happen in one shop of a demo.
+
+What is made is named, and a visit's address names it: `{shop}/{l}/order/{refunded}`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import asyncpg
+from playwright.async_api import Browser, Page
+
+from keystall.graphql import ids
+from tests.e2e.town import CANCEL, PROBLEM, Placed, Town
+
+FAILED_KIND = "mail.merchant_order"
+PASSWORD = "a lamp on the harbour wall"
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A language and what a merchant of it writes. The shop that speaks it first is `slug`."""
+
+    locale: str
+    l: str  # noqa: E741  # as the page table calls it
+    slug: str
+    goods: str
+    variant: str
+    rare: str
+    field: str
+    answer: str
+    shop: str
+    seeded: dict[str, str]
+    """Of the demo's own goods: a category, a product with a picture, a word to search for."""
+
+
+ENGLISH = Speech(
+    locale="en",
+    l="en",
+    slug="northwind",
+    goods="The complete works of a very productive typesetter: Antidisestablishmentarianism",
+    variant="Perpetual licence with twelve months of updates, for up to five computers",
+    rare="A seat in the front row",
+    field="Name that the licence is made out to",
+    answer="Rindfleischetikettierungsueberwachungsaufgabenuebertragungsgesetz Ltd.",
+    shop="Corner Kiosk",
+    seeded={"category": "design", "pictured": "inkwell", "word": "mail"},
+)
+CHINESE = Speech(
+    locale="zh-CN",
+    l="zh",
+    slug="galaxy",
+    goods="星云平台全区通用钱包充值卡二零二六年度限定典藏礼盒版（含纪念外观与专属称号）",
+    variant="一次性永久授权，含十二个月更新，最多可在五台设备上同时使用",
+    rare="前排座位",
+    field="授权对象的完整名称",
+    answer="上海市浦东新区某某某网络科技发展有限责任公司第三分公司",
+    shop="街角小铺",
+    seeded={"category": "game-cards", "pictured": "nebula-wallet", "word": quote("会员")},
+)
+
+
+@dataclass
+class Scene:
+    """A shop in which everything has happened. `names` fill the holes of addresses; `carts` are
+    values of the cart cookie; `merchant` and `operator` are storage states of browsers."""
+
+    town: Town
+    speech: Speech
+    names: dict[str, str]
+    carts: dict[str, str]
+    merchant: Any
+    operator: Any
+
+    @property
+    def data(self) -> frozenset[str]:
+        """What people typed, which pages repeat as it is in every language."""
+        shops = self.town.told["shops"]
+        return frozenset(
+            {"中文", "English", "zzzz", "Demo", "Sweep", "galaxy-help", PROBLEM}
+            | {shop[told] for shop in shops for told in ("name", "slug")}
+        )
+
+    def address(self, template: str) -> str:
+        return template.format(**self.names)
+
+
+@asynccontextmanager
+async def set_scene(town: Town, speech: Speech, chromium: Browser) -> AsyncIterator[Scene]:
+    """Makes it all happen; an import stands still in the middle until the scene is over."""
+    base = town.told["platform_url"]
+    names = {"base": base, "shop": town.shop["url"], "l": speech.l, "slug": town.slug}
+    names |= speech.seeded | {"category_id": await _category(town, speech)}
+    goods = await _goods(town, speech)
+    names |= {"goods": goods["slug"], "goods_id": goods["id"], "goods_variant": goods["variant"]}
+    orders, carts = await _orders(town, speech, goods)
+    names |= {name: order.token for name, order in orders.items()}
+    names |= {f"{name}_id": await town.console_id(order) for name, order in orders.items()}
+    names |= {f"{name}_mail": quote(order.email) for name, order in orders.items()}
+    names["imported"] = await town.stock(goods["variant"], _card_file(), until=("DONE",))
+    names |= await _links(town, speech)
+    merchant = await _signed_in(chromium, base, town.shop["merchant"], speech, "/console")
+    operator = await _signed_in(chromium, base, town.told["operator"], speech, "/operator/")
+    await town.give_up(FAILED_KIND)
+    names |= await _shops(chromium, base, speech, merchant, operator)
+    other = await town.product(f"{speech.rare} 2")
+    names["bare"], names["bare_id"] = other["slug"], other["id"]
+    names["bare_variant"] = other["variant"]
+    async with _held(town, other["variant"]):
+        names["importing"] = await town.stock(other["variant"], ["A-1", "B-2"], until=("RUNNING",))
+        yield Scene(town, speech, names, carts, merchant, operator)
+
+
+async def _goods(town: Town, speech: Speech) -> dict[str, Any]:
+    field = {"key": "holder", "label": speech.field, "required": True}
+    goods = await town.product(
+        speech.goods,
+        variant=speech.variant,
+        description=f"# {speech.rare}\n\n{speech.goods}",
+        buyerFields=[field],
+    )
+    codes = [f"SWEEP-{speech.l.upper()}-{number:04d}" for number in range(60)]
+    await town.stock(goods["variant"], codes, until=("DONE",))
+    return goods
+
+
+async def _category(town: Town, speech: Speech) -> str:
+    found = (await town.admin("{ categories(first: 50) { nodes { id slug } } }"))["categories"]
+    slug = speech.seeded["category"]
+    return next(str(node["id"]) for node in found["nodes"] if node["slug"] == slug)
+
+
+def _card_file() -> list[str]:
+    """Good, repeated and bad lines: all that an import can tell of."""
+    return [*(f"LATER-{number}" for number in range(20)), "LATER-1", "bad\x01line", "x" * 5000]
+
+
+async def _orders(
+    town: Town, speech: Speech, goods: dict[str, Any]
+) -> tuple[dict[str, Placed], dict[str, str]]:
+    """An order in each state that buyers can bring about, and carts: filled, done, troubled."""
+    rare, dear = await town.product(speech.rare), await town.product(f"{speech.rare} 1")
+    for scarce in (rare, dear):
+        await town.stock(scarce["variant"], [f"ONLY-{scarce['slug']}"], until=("DONE",))
+    variant, told = goods["variant"], {"holder": speech.answer}
+    names = ("pending", "failed", "delivered", "twice", "wrong", "canceled", "expired", "late")
+    orders = {name: await town.place(variant, 2, **told) for name in names}
+    orders |= {name: await town.place(scarce["variant"]) for name, scarce in
+               (("refunded", rare), ("due", dear))}  # fmt: skip
+    carts = {"filled": await town.cart(variant, 2), "done": await town.cart(variant, 1, **told)}
+    await town.expire(*(orders[name] for name in ("expired", "late", "refunded", "due")))
+    carts["troubled"] = await town.cart(rare["variant"])
+    [method, *_] = (await town.buyer("{ shop { paymentMethods { id } } }"))["shop"][
+        "paymentMethods"
+    ]
+    await town.complete(carts["done"], method["id"])
+    for scarce in (rare, dear):
+        lucky = await town.place(scarce["variant"])
+        await town.play(lucky, "pay")
+        await town.until(lucky, "DELIVERED")
+    await town.buyer(CANCEL, token=orders["canceled"].token)
+    await town.play(orders["due"], "pay", delay=2)
+    await town.give_back(orders["due"])
+    for name, mode in (("failed", "fail"), ("delivered", "pay"), ("twice", "twice"),
+                       ("wrong", "wrong"), ("late", "pay"), ("refunded", "pay")):  # fmt: skip
+        await town.play(orders[name], mode)
+    await asyncio.gather(
+        town.until(orders["failed"], "PENDING", events=2),
+        town.until(orders["delivered"], "DELIVERED"),
+        town.until(orders["twice"], "DELIVERED", refunds=1),
+        town.until(orders["wrong"], "PENDING", refunds=1),
+        town.until(orders["late"], "DELIVERED"),
+        town.until(orders["refunded"], "REFUNDED"),
+        town.until(orders["due"], "REFUND_DUE"),
+    )
+    return orders, carts
+
+
+async def _links(town: Town, speech: Speech) -> dict[str, str]:
+    """Links of mails: one of each kind that is still good, and one that was used."""
+    fresh, used = (f"{kind}-{speech.l}@mail.example.com" for kind in ("fresh", "used"))
+    names = {}
+    for email in (fresh, used):
+        await town.send_form("/sign-up", "AccountCreate", email=email, password=PASSWORD)
+    names["confirm"] = await town.mailed(fresh, "/confirm/")
+    names["confirmed"] = await town.mailed(used, "/confirm/")
+    await town.send_form(names["confirmed"], "AccountConfirm")
+    await town.send_form("/password-reset", "PasswordResetRequest", email=used)
+    names["reset_used"] = await town.mailed(used, "/password-reset/")
+    await town.send_form(names["reset_used"], "PasswordReset", password=PASSWORD + "s")
+    names["reset"] = names["reset_used"]
+    await town.send_form("/password-reset", "PasswordResetRequest", email=used)
+    while names["reset"] == names["reset_used"]:
+        names["reset"] = await town.mailed(used, "/password-reset/")
+        await asyncio.sleep(0.1)
+    return names
+
+
+async def _signed_in(
+    chromium: Browser, base: str, who: dict[str, str], speech: Speech, to: str
+) -> Any:
+    context = await chromium.new_context(locale=speech.locale)
+    page = await context.new_page()
+    await page.goto(f"{base}/sign-in?to={to}")
+    await page.fill("[name=email]", who["email"])
+    await page.fill("[name=password]", who["password"])
+    await page.locator("main form button").last.click()
+    await page.wait_for_url(f"**{to}")
+    state = await context.storage_state()
+    await context.close()
+    return state
+
+
+async def _shops(
+    chromium: Browser, base: str, speech: Speech, merchant: Any, operator: Any
+) -> dict[str, str]:
+    """A shop in which nothing has happened yet, and one that the operator suspended."""
+    new, gone = f"corner-{speech.l}", f"gone-{speech.l}"
+    context = await chromium.new_context(storage_state=merchant)
+    page = await context.new_page()
+    for slug in (new, gone):
+        await page.goto(f"{base}/console")
+        await page.locator("main details > summary").click()
+        await page.fill("[name=name]", speech.shop)
+        await page.fill("[name=slug]", slug)
+        await page.locator("form:has([name=form][value=ShopCreate]) button").last.click()
+        await page.wait_for_url(f"**/console/{slug}/")
+    await context.close()
+    context = await chromium.new_context(storage_state=operator)
+    page = await context.new_page()
+    names = {"new": new, "gone": gone}
+    names["gone_page"] = await _operated(page, base, gone)
+    await page.goto(base + names["gone_page"])
+    await page.fill("[name=reason]", "Stolen keys were reported." if speech.l == "en" else "盗刷")
+    await page.locator("form:has([name=form][value=ShopSuspend]) button").last.click()
+    await page.wait_for_url("**?done=suspended*")
+    names["shop_page"] = await _operated(page, base, new)
+    names["failed_kind"] = FAILED_KIND
+    await page.goto(f"{base}/operator/work?kind={FAILED_KIND}")
+    link = page.locator("a[href^='/operator/work/']").first
+    names["failed_item"] = str(await link.get_attribute("href"))
+    await context.close()
+    return names | {name: base.replace("//", f"//{slug}.") for name, slug in
+                    (("new_shop", new), ("gone_shop", gone))}  # fmt: skip
+
+
+async def _operated(page: Page, base: str, slug: str) -> str:
+    """The operator's page of a shop, by its path."""
+    await page.goto(f"{base}/operator/?query={slug}")
+    link = page.locator("td.lead-cell a").first
+    return str(await link.evaluate("a => new URL(a.href).pathname"))
+
+
+@asynccontextmanager
+async def _held(town: Town, variant: str) -> AsyncIterator[None]:
+    """Nobody adds codes to this variant meanwhile: an import stays running."""
+    database = await asyncpg.connect(town.superuser_url())
+    try:
+        async with database.transaction():
+            row = ids.row_of("Variant", variant)
+            held = await database.execute(
+                "select from variants where id = $1 for no key update", row
+            )
+            assert held == "SELECT 1"
+            yield
+    finally:
+        await database.close()

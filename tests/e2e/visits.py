@@ -1,0 +1,257 @@
+"""Every page of the product in every state worth looking at, as a list of visits.
+
+A visit names the row of the page table that it is for; `test_sweep.py` holds that no row is without
+one, and that the address is really that row's.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from playwright.async_api import Page
+
+Who = Literal["nobody", "merchant", "operator"]
+Act = Callable[[Page], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """`row` is "surface:page" of the page table, or "" for an answer that is no row's.
+
+    `address` has holes, filled from a scene's names; `cart` names the scene's cart in the buyer's
+    cookie; `act` is what is done on the page before it is looked at.
+    """
+
+    row: str
+    address: str
+    state: str = ""
+    who: Who = "nobody"
+    status: int = 200
+    cart: str = ""
+    act: Act | None = None
+
+    @property
+    def name(self) -> str:
+        """What pictures and failures call it."""
+        return "-".join(filter(None, (*self.row.split(":"), self.state)))
+
+
+def _press(form: str, **fields: str) -> Act:
+    """Fills in and sends the form of this name, which answers with a page."""
+
+    async def act(page: Page) -> None:
+        await _unfold(page)
+        within = page.locator(f"form:has([name=form][value={form}])")
+        for name, value in fields.items():
+            await within.locator(f"[name='{name}']").first.fill(value)
+        button = within.locator("button:not([name]):not([type=button])").first
+        async with page.expect_response(lambda answer: answer.request.method == "POST"):
+            await button.click()
+        await page.wait_for_load_state()
+
+    return act
+
+
+async def _show_codes(page: Page) -> None:
+    await page.locator("#codes_block a.btn").click()
+    await page.locator("[data-code]").first.wait_for()
+
+
+async def _hide(page: Page) -> None:
+    await page.locator("[data-veil]").click()
+
+
+async def _unfold(page: Page) -> None:
+    await page.evaluate("for (const d of document.querySelectorAll('main details')) d.open = true")
+
+
+async def _preview(page: Page) -> None:
+    await page.locator("button[value=preview]").click()
+    await page.locator(".preview").wait_for()
+
+
+async def _add_variant(page: Page) -> None:
+    await page.locator("button[value=variants]").click()
+    await page.locator("fieldset.variant").nth(1).wait_for()
+
+
+def _shop(page: str, path: str, state: str = "", **more: object) -> Visit:
+    return Visit(f"storefront:{page}", "{shop}/{l}/" + path, state, **more)  # type: ignore[arg-type]
+
+
+def _order(name: str, act: Act | None = None, state: str = "") -> Visit:
+    return _shop("order", f"order/{{{name}}}", state or name, act=act)
+
+
+def _mine(page: str, path: str, state: str = "", **more: object) -> Visit:
+    address = "{base}/console/{slug}/" + path
+    return Visit(f"console:{page}", address, state, who="merchant", **more)  # type: ignore[arg-type]
+
+
+def _new(page: str, path: str) -> Visit:
+    return Visit(f"console:{page}", "{base}/console/{new}/" + path, "new", who="merchant")
+
+
+def _account(page: str, path: str, state: str = "", **more: object) -> Visit:
+    return Visit(f"accounts:{page}", "{base}" + path, state, **more)  # type: ignore[arg-type]
+
+
+_ORDERS = (
+    "pending",
+    "failed",
+    "wrong",
+    "delivered",
+    "twice",
+    "late",
+    "canceled",
+    "expired",
+    "refunded",
+    "due",
+)
+
+STOREFRONT = (
+    _shop("home", ""),
+    Visit("storefront:home", "{new_shop}/{l}/", "new"),
+    _shop("category", "c/{category}"),
+    _shop("search", "search?q={word}"),
+    _shop("search", "search", "everything"),
+    _shop("search", "search?q=zzzz", "none"),
+    _shop("product", "p/{pictured}"),
+    _shop("product", "p/{goods}", "long"),
+    _shop("product", "p/{bare}", "sold-out"),
+    _shop("cart", "cart", "empty"),
+    _shop("cart", "cart", cart="filled"),
+    _shop("cart", "cart", "done", cart="done"),
+    _shop("cart", "cart", "troubled", cart="troubled"),
+    _shop("checkout", "checkout", "empty"),
+    _shop("checkout", "checkout", cart="filled"),
+    _shop("checkout", "checkout", "troubled", cart="troubled"),
+    _shop("checkout", "checkout", "refused", cart="filled", act=_press("Complete", email="nobody")),
+    *(_order(name) for name in _ORDERS),
+    _order("pending", _unfold, "cancel"),
+    _order("delivered", _show_codes, "codes"),
+    _shop("codes", "order/{delivered}/codes"),
+    _shop("codes", "order/{delivered}/codes", "hidden", act=_hide),
+    _shop("codes", "order/{pending}/codes", "none"),
+    _shop("find_order", "find-order"),
+    _shop("find_order", "find-order", "refused", act=_press("OrderLinkSend", email="nobody")),
+    _shop("find_order_sent", "find-order/sent"),
+    _shop("policies", "policies"),
+    Visit("storefront:policies", "{new_shop}/{l}/policies", "new"),
+    _shop("product", "p/none", "missing", status=404),
+    _shop("order", "order/none", "missing", status=404),
+    Visit("", "{shop}/{l}/none/at/all", "shop-404", status=404),
+    Visit("storefront:home", "{gone_shop}/{l}/", "suspended", status=403),
+)
+"""What buyers see."""
+
+CLOSED = (
+    _shop("home", "", "closed"),
+    _shop("product", "p/{pictured}", "closed"),
+    _shop("cart", "cart", "closed", cart="filled"),
+    _shop("checkout", "checkout", "closed", cart="filled"),
+    _mine("home", "", "closed"),
+    _mine("settings", "settings", "closed"),
+)
+"""While the shop is closed."""
+
+ACCOUNTS = (
+    _account("landing", "/"),
+    _account("landing", "/", "signed-in", who="merchant"),
+    _account("sign_up", "/sign-up"),
+    _account(
+        "sign_up", "/sign-up", "refused", act=_press("AccountCreate", email="x", password="y")
+    ),
+    _account("sign_up_sent", "/sign-up/sent"),
+    _account("confirm", "{confirm}"),
+    _account("confirm", "{confirmed}", "used"),
+    _account("confirm", "/confirm/none", "unknown"),
+    _account("sign_in", "/sign-in"),
+    _account("sign_in", "/sign-in?done=confirmed", "confirmed"),
+    _account("sign_in", "/sign-in?done=password", "password"),
+    _account(
+        "sign_in",
+        "/sign-in",
+        "refused",
+        act=_press("SessionCreate", email="no@mail.example.com", password="wrong"),
+    ),
+    _account("sign_out", "/sign-out", who="merchant"),
+    _account("password_reset", "/password-reset"),
+    _account("password_reset_sent", "/password-reset/sent"),
+    _account("password_new", "{reset}"),
+    _account("password_new", "{reset}", "refused", act=_press("PasswordReset", password="short")),
+    _account("password_new", "{reset_used}", "used"),
+    Visit("", "{base}/none/at/all", "404", status=404),
+)
+"""The installation's own pages."""
+
+CONSOLE = (
+    Visit("console:shops", "{base}/console", who="merchant"),
+    Visit(
+        "console:shops",
+        "{base}/console",
+        "refused",
+        who="merchant",
+        act=_press("ShopCreate", name="x", slug="admin"),
+    ),
+    _mine("home", ""),
+    _new("home", ""),
+    _mine("products", "products"),
+    _mine("products", "products?query=zzzz", "none"),
+    _new("products", "products"),
+    _mine("product_new", "products/new"),
+    _mine("product_new", "products/new", "two-variants", act=_add_variant),
+    _mine("product", "products/{goods_id}"),
+    _mine("product", "products/{goods_id}?done=saved", "preview", act=_preview),
+    _mine("categories", "categories"),
+    _new("categories", "categories"),
+    _mine("category", "categories/{category_id}", act=_unfold),
+    _mine("stock", "stock/{goods_variant}"),
+    _mine("stock", "stock/{goods_variant}", "shown", act=_press("CodeReveal")),
+    _mine(
+        "stock",
+        "stock/{goods_variant}",
+        "preview",
+        act=_press("CodesPreview", text="NEW-1\nNEW-1\nLATER-1\n" + "x" * 4100),
+    ),
+    _mine("stock", "stock/{bare_variant}", "empty"),
+    _mine("job", "jobs/{imported}", "done"),
+    _mine("job", "jobs/{importing}", "running"),
+    _mine("orders", "orders"),
+    _mine("orders", "orders?query=zzzz", "none"),
+    _new("orders", "orders"),
+    *(_mine("order", f"orders/{{{name}_id}}", name) for name in _ORDERS),
+    _mine("order", "orders/{delivered_id}?done=resent", "resent"),
+    _mine("order", "orders/none", "missing", status=404),
+    _mine("attention", "attention"),
+    _new("attention", "attention"),
+    _mine("confirm", "confirm"),
+    _mine("confirm", "confirm", "refused", act=_press("PasswordConfirm", password="wrong")),
+    _mine("payments", "payments", act=_unfold),
+    _mine("settings", "settings", act=_unfold),
+    _new("settings", "settings"),
+    _mine("tokens", "tokens"),
+    _mine("tokens", "tokens", "shown", act=_press("ApiTokenCreate", name="Sweep")),
+    _new("tokens", "tokens"),
+    Visit("console:home", "{base}/console/{gone}/", "suspended", who="merchant"),
+    Visit("console:home", "{base}/console/none/", "missing", who="merchant", status=404),
+)
+"""A merchant's pages."""
+
+OPERATOR = (
+    Visit("operator:shops", "{base}/operator/", who="operator"),
+    Visit("operator:shops", "{base}/operator/?query=zzzz", "none", who="operator"),
+    Visit("operator:shop", "{base}{shop_page}", who="operator", act=_unfold),
+    Visit("operator:shop", "{base}{gone_page}", "suspended", who="operator"),
+    Visit("operator:shop", "{base}/operator/shops/none", "missing", who="operator", status=404),
+    Visit("operator:work", "{base}/operator/work", who="operator"),
+    Visit(
+        "operator:work", "{base}/operator/work?kind={failed_kind}", "kind", "operator", act=_unfold
+    ),
+    Visit("operator:work_item", "{base}{failed_item}", who="operator", act=_unfold),
+    Visit("operator:record", "{base}/operator/record", who="operator"),
+    Visit("operator:shops", "{base}/operator/", "stranger", who="merchant", status=404),
+)
+"""The operator's pages."""
+
+VISITS = (*STOREFRONT, *CLOSED, *ACCOUNTS, *CONSOLE, *OPERATOR)
