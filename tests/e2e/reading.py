@@ -17,7 +17,8 @@ _READ = r"""() => {
     const spoken = node.closest("[lang]");
     return spoken && spoken !== document.documentElement;
   };
-  const typed = "script, style, noscript, textarea, .mono, [data-code]";
+  // .said-value: what was changed, as the record has it.
+  const typed = "script, style, noscript, textarea, .mono, [data-code], .said-value";
   // A <wbr> breaks a word in the tree, not for its reader.
   for (const node of document.body.querySelectorAll("*")) {
     if (node.closest(typed) || foreign(node)) continue;
@@ -64,17 +65,24 @@ _SAME_IN_CHINESE = frozenset(
 
 async def faults(page: Page) -> list[str]:
     """What is wrong with the page as it stands, as sentences; empty where all is well."""
+    return [*await displeasing(page), *await overflowing(page)]
+
+
+async def displeasing(page: Page) -> list[str]:
+    """What axe-core finds."""
     await page.evaluate(_SETTLE)
     found = await Axe().run(page, options=_OPTIONS)
-    told = [
+    return [
         f"{page.url}: {broken['id']} at {node['html'][:160]}"
         for broken in found.response["violations"]
         for node in broken["nodes"]
     ]
+
+
+async def overflowing(page: Page) -> list[str]:
+    """By how much the page is wider than its window."""
     over: Any = await page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
-    if over > 0:
-        told.append(f"{page.url}: {over} pixels wider than its window")
-    return told
+    return [f"{page.url}: {over} pixels wider than its window"] if over > 0 else []
 
 
 async def strange_words(page: Page, locale: str, data: frozenset[str] = frozenset()) -> list[str]:

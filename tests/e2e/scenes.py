@@ -18,6 +18,7 @@ from tests.e2e.town import CANCEL, PROBLEM, Placed, Town
 
 FAILED_KIND = "mail.merchant_order"
 PASSWORD = "a lamp on the harbour wall"
+REASON = "Stolen keys were reported. 有人举报盗刷。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ class Scene:
         """What people typed, which pages repeat as it is in every language."""
         shops = self.town.told["shops"]
         return frozenset(
-            {"中文", "English", "zzzz", "Demo", "Sweep", "galaxy-help", PROBLEM}
+            {"中文", "English", "zzzz", "Demo", "Sweep", "galaxy-help", PROBLEM, REASON}
+            | {"Chrome", "Linux", ENGLISH.shop, CHINESE.shop}
             | {shop[told] for shop in shops for told in ("name", "slug")}
         )
 
@@ -88,8 +90,20 @@ class Scene:
         return template.format(**self.names)
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A browser, the installation's address, and storage states of those who are signed in."""
+
+    chromium: Browser
+    base: str
+    merchant: Any
+    operator: Any
+
+
 @asynccontextmanager
-async def set_scene(town: Town, speech: Speech, chromium: Browser) -> AsyncIterator[Scene]:
+async def set_scene(
+    town: Town, speech: Speech, chromium: Browser, stripe_key: str
+) -> AsyncIterator[Scene]:
     """Makes it all happen; an import stands still in the middle until the scene is over."""
     base = town.told["platform_url"]
     names = {"base": base, "shop": town.shop["url"], "l": speech.l, "slug": town.slug}
@@ -102,10 +116,13 @@ async def set_scene(town: Town, speech: Speech, chromium: Browser) -> AsyncItera
     names |= {f"{name}_mail": quote(order.email) for name, order in orders.items()}
     names["imported"] = await town.stock(goods["variant"], _card_file(), until=("DONE",))
     names |= await _links(town, speech)
+    for _ in range(2):  # two more places where the merchant is signed in
+        await town.send_form("/sign-in", "SessionCreate", **town.shop["merchant"])
     merchant = await _signed_in(chromium, base, town.shop["merchant"], speech, "/console")
     operator = await _signed_in(chromium, base, town.told["operator"], speech, "/operator/")
     await town.give_up(FAILED_KIND)
-    names |= await _shops(chromium, base, speech, merchant, operator)
+    signed = Signed(chromium, base, merchant, operator)
+    names |= await _shops(town, speech, signed, stripe_key)
     other = await town.product(f"{speech.rare} 2")
     names["bare"], names["bare_id"] = other["slug"], other["id"]
     names["bare_variant"] = other["variant"]
@@ -161,11 +178,13 @@ async def _orders(
         lucky = await town.place(scarce["variant"])
         await town.play(lucky, "pay")
         await town.until(lucky, "DELIVERED")
+    orders["reported"] = await town.place(variant, 2, **told)
     await town.buyer(CANCEL, token=orders["canceled"].token)
     await town.play(orders["due"], "pay", delay=2)
     await town.give_back(orders["due"])
     for name, mode in (("failed", "fail"), ("delivered", "pay"), ("twice", "twice"),
-                       ("wrong", "wrong"), ("late", "pay"), ("refunded", "pay")):  # fmt: skip
+                       ("wrong", "wrong"), ("late", "pay"), ("refunded", "pay"),
+                       ("reported", "pay")):  # fmt: skip
         await town.play(orders[name], mode)
     await asyncio.gather(
         town.until(orders["failed"], "PENDING", events=2),
@@ -173,9 +192,11 @@ async def _orders(
         town.until(orders["twice"], "DELIVERED", refunds=1),
         town.until(orders["wrong"], "PENDING", refunds=1),
         town.until(orders["late"], "DELIVERED"),
+        town.until(orders["reported"], "DELIVERED"),
         town.until(orders["refunded"], "REFUNDED"),
         town.until(orders["due"], "REFUND_DUE"),
     )
+    await town.report(orders["reported"], speech.answer)
     return orders, carts
 
 
@@ -214,37 +235,48 @@ async def _signed_in(
     return state
 
 
-async def _shops(
-    chromium: Browser, base: str, speech: Speech, merchant: Any, operator: Any
-) -> dict[str, str]:
-    """A shop in which nothing has happened yet, and one that the operator suspended."""
-    new, gone = f"corner-{speech.l}", f"gone-{speech.l}"
-    context = await chromium.new_context(storage_state=merchant)
+async def _shops(town: Town, speech: Speech, signed: Signed, stripe_key: str) -> dict[str, str]:
+    """Shops in which nothing has happened yet: as it is, suspended by the operator, and one that
+    has Stripe and waits for its approval."""
+    slugs = {"new": f"corner-{speech.l}", "gone": f"gone-{speech.l}", "waits": f"waits-{speech.l}"}
+    base = signed.base
+    context = await signed.chromium.new_context(storage_state=signed.merchant)
     page = await context.new_page()
-    for slug in (new, gone):
+    for slug in slugs.values():
         await page.goto(f"{base}/console")
         await page.locator("main details > summary").click()
         await page.fill("[name=name]", speech.shop)
         await page.fill("[name=slug]", slug)
         await page.locator("form:has([name=form][value=ShopCreate]) button").last.click()
         await page.wait_for_url(f"**/console/{slug}/")
+    await page.goto(f"{base}/console/{slugs['waits']}/payments")
+    await page.fill("[name='stripe.secretKey']", stripe_key)
+    await page.locator("form:has([name=form][value=StripeConnect]) button").last.click()
+    await page.wait_for_url("**?done=connected*")
     await context.close()
-    context = await chromium.new_context(storage_state=operator)
+    await town.put_off(slugs["waits"])
+    hosts = {f"{name}_shop": base.replace("//", f"//{slug}.") for name, slug in slugs.items()}
+    return slugs | hosts | await _desk(signed, slugs)
+
+
+async def _desk(signed: Signed, slugs: dict[str, str]) -> dict[str, str]:
+    """The operator suspends a shop; the addresses of their pages about shops and failed work."""
+    base = signed.base
+    context = await signed.chromium.new_context(storage_state=signed.operator)
     page = await context.new_page()
-    names = {"new": new, "gone": gone}
-    names["gone_page"] = await _operated(page, base, gone)
+    names = {"gone_page": await _operated(page, base, slugs["gone"])}
     await page.goto(base + names["gone_page"])
-    await page.fill("[name=reason]", "Stolen keys were reported." if speech.l == "en" else "盗刷")
+    await page.fill("[name=reason]", REASON)
     await page.locator("form:has([name=form][value=ShopSuspend]) button").last.click()
     await page.wait_for_url("**?done=suspended*")
-    names["shop_page"] = await _operated(page, base, new)
+    names["shop_page"] = await _operated(page, base, slugs["new"])
+    names["waits_page"] = await _operated(page, base, slugs["waits"])
     names["failed_kind"] = FAILED_KIND
     await page.goto(f"{base}/operator/work?kind={FAILED_KIND}")
     link = page.locator("a[href^='/operator/work/']").first
     names["failed_item"] = str(await link.get_attribute("href"))
     await context.close()
-    return names | {name: base.replace("//", f"//{slug}.") for name, slug in
-                    (("new_shop", new), ("gone_shop", gone))}  # fmt: skip
+    return names
 
 
 async def _operated(page: Page, base: str, slug: str) -> str:

@@ -57,6 +57,14 @@ _METHODS = "{ shop { defaultCurrency paymentMethods { id } } }"
 _STATE = """
 query ($token: String!) { order(token: $token) { status timeline { at } refunds { status } } }
 """
+_CODES = "query ($token: String!) { order(token: $token) { lines { codes { id } } } }"
+_REPORT = """
+mutation ($token: String!, $code: ID!, $note: String!) {
+  orderCodeReport(token: $token, codeId: $code, reason: OTHER, note: $note) {
+    userErrors { path message code }
+  }
+}
+"""
 _OF = "query ($query: String!) { orders(first: 5, query: $query) { nodes { id } } }"
 CANCEL = "mutation ($token: String!) { orderCancel(token: $token) { userErrors { code } } }"
 PROBLEM = "SMTPServerDisconnected: Connection lost"
@@ -196,6 +204,12 @@ class Town:
         )
         assert outcome.state == "succeeded", outcome
 
+    async def report(self, order: Placed, note: str) -> None:
+        """As the buyer: the order's first code does not do what it should."""
+        found = (await self.buyer(_CODES, token=order.token))["order"]
+        [code, *_] = found["lines"][0]["codes"]
+        await self.buyer(_REPORT, token=order.token, code=code["id"], note=note)
+
     async def expire(self, *orders: Placed) -> None:
         """Ends the holds of these orders now, by moving a moment in the database, for the
         shortest hold that a shop can choose is a minute. The expiry itself is real."""
@@ -224,6 +238,18 @@ class Town:
                 " (select shop_id, id from outbox where kind = $1 order by id desc limit 1)",
                 kind,
                 PROBLEM,
+            )
+            assert moved == "UPDATE 1"
+        finally:
+            await database.close()
+
+    async def put_off(self, slug: str) -> None:
+        """Lets a shop wait for its approval. The demo approves shops after they open, so this is
+        written into the database; what the operator then says of it is real."""
+        database = await asyncpg.connect(self.superuser_url())
+        try:
+            moved = await database.execute(
+                "update shops set status = 'pending', reviewed_at = null where slug = $1", slug
             )
             assert moved == "UPDATE 1"
         finally:

@@ -10,6 +10,8 @@ from typing import Literal
 
 from playwright.async_api import Page
 
+from tests.e2e.scenes import REASON
+
 Who = Literal["nobody", "merchant", "operator"]
 Act = Callable[[Page], Awaitable[None]]
 
@@ -45,9 +47,8 @@ def _press(form: str, **fields: str) -> Act:
         for name, value in fields.items():
             await within.locator(f"[name='{name}']").first.fill(value)
         button = within.locator("button:not([name]):not([type=button])").first
-        async with page.expect_response(lambda answer: answer.request.method == "POST"):
+        async with page.expect_navigation():
             await button.click()
-        await page.wait_for_load_state()
 
     return act
 
@@ -63,6 +64,11 @@ async def _hide(page: Page) -> None:
 
 async def _unfold(page: Page) -> None:
     await page.evaluate("for (const d of document.querySelectorAll('main details')) d.open = true")
+
+
+async def _unfold_some(page: Page) -> None:
+    some = "[...document.querySelectorAll('main details')].slice(0, 6)"
+    await page.evaluate(f"for (const d of {some}) d.open = true")
 
 
 async def _preview(page: Page) -> None:
@@ -92,6 +98,17 @@ def _new(page: str, path: str) -> Visit:
     return Visit(f"console:{page}", "{base}/console/{new}/" + path, "new", who="merchant")
 
 
+def _waiting(page: str, path: str, state: str, **more: object) -> Visit:
+    """Of the shop that waits for an operator's approval."""
+    address = "{base}/console/{waits}/" + path
+    return Visit(f"console:{page}", address, state, who="merchant", **more)  # type: ignore[arg-type]
+
+
+def _operated(page: str, path: str, state: str = "", **more: object) -> Visit:
+    address = "{base}" + path
+    return Visit(f"operator:{page}", address, state, who="operator", **more)  # type: ignore[arg-type]
+
+
 def _account(page: str, path: str, state: str = "", **more: object) -> Visit:
     return Visit(f"accounts:{page}", "{base}" + path, state, **more)  # type: ignore[arg-type]
 
@@ -107,6 +124,7 @@ _ORDERS = (
     "expired",
     "refunded",
     "due",
+    "reported",
 )
 
 STOREFRONT = (
@@ -130,6 +148,7 @@ STOREFRONT = (
     *(_order(name) for name in _ORDERS),
     _order("pending", _unfold, "cancel"),
     _order("delivered", _show_codes, "codes"),
+    _order("delivered", _unfold, "report"),
     _shop("codes", "order/{delivered}/codes"),
     _shop("codes", "order/{delivered}/codes", "hidden", act=_hide),
     _shop("codes", "order/{pending}/codes", "none"),
@@ -142,6 +161,7 @@ STOREFRONT = (
     _shop("order", "order/none", "missing", status=404),
     Visit("", "{shop}/{l}/none/at/all", "shop-404", status=404),
     Visit("storefront:home", "{gone_shop}/{l}/", "suspended", status=403),
+    Visit("storefront:home", "{waits_shop}/{l}/", "pending", status=403),
 )
 """What buyers see."""
 
@@ -176,6 +196,15 @@ ACCOUNTS = (
         act=_press("SessionCreate", email="no@mail.example.com", password="wrong"),
     ),
     _account("sign_out", "/sign-out", who="merchant"),
+    _account("account", "/account", who="merchant", act=_unfold),
+    _account("account", "/account?done=password", "done", who="merchant"),
+    _account(
+        "account",
+        "/account",
+        "refused",
+        who="merchant",
+        act=_press("PasswordChange", current="wrong", password="short"),
+    ),
     _account("password_reset", "/password-reset"),
     _account("password_reset_sent", "/password-reset/sent"),
     _account("password_new", "{reset}"),
@@ -228,6 +257,17 @@ CONSOLE = (
     _mine("confirm", "confirm"),
     _mine("confirm", "confirm", "refused", act=_press("PasswordConfirm", password="wrong")),
     _mine("payments", "payments", act=_unfold),
+    _mine(
+        "payments",
+        "payments",
+        "refused",
+        act=_press("StripeConnect", **{"stripe.secretKey": "pk_test_51ThisIsTheWrongKindOfKey"}),
+    ),
+    _waiting("payments", "payments", "stripe", act=_unfold),
+    _mine("activity", "activity", act=_unfold_some),
+    _mine("activity", "activity?kind=MEMBER", "none"),
+    _waiting("home", "", "pending"),
+    _waiting("settings", "settings", "pending"),
     _mine("settings", "settings", act=_unfold),
     _new("settings", "settings"),
     _mine("tokens", "tokens"),
@@ -239,19 +279,31 @@ CONSOLE = (
 """A merchant's pages."""
 
 OPERATOR = (
-    Visit("operator:shops", "{base}/operator/", who="operator"),
-    Visit("operator:shops", "{base}/operator/?query=zzzz", "none", who="operator"),
-    Visit("operator:shop", "{base}{shop_page}", who="operator", act=_unfold),
-    Visit("operator:shop", "{base}{gone_page}", "suspended", who="operator"),
-    Visit("operator:shop", "{base}/operator/shops/none", "missing", who="operator", status=404),
-    Visit("operator:work", "{base}/operator/work", who="operator"),
-    Visit(
-        "operator:work", "{base}/operator/work?kind={failed_kind}", "kind", "operator", act=_unfold
+    _operated("shops", "/operator/"),
+    _operated("shops", "/operator/?query=zzzz", "none"),
+    _operated("shops", "/operator/?status=PENDING", "pending"),
+    _operated("shop", "{shop_page}", act=_unfold),
+    _operated("shop", "{gone_page}", "suspended"),
+    _operated("shop", "/operator/shops/none", "missing", status=404),
+    _operated("shop", "{waits_page}", "pending"),
+    _operated("shop", "{waits_page}", "refused", act=_press("ShopDecline", reason="")),
+    _operated(
+        "shop",
+        "{waits_page}",
+        "declined",
+        act=_press("ShopDecline", reason=REASON),
     ),
-    Visit("operator:work_item", "{base}{failed_item}", who="operator", act=_unfold),
-    Visit("operator:record", "{base}/operator/record", who="operator"),
+    _waiting("home", "", "declined"),
+    _waiting("settings", "settings", "declined"),
+    _operated("work", "/operator/work"),
+    _operated("work", "/operator/work?kind={failed_kind}", "kind", act=_unfold),
+    _operated("work", "/operator/work?kind=zzzz", "none"),
+    _operated("work", "/operator/work", "mail", act=_press("MailTest", email="a@mail.example.com")),
+    _operated("work_item", "{failed_item}", act=_unfold),
+    _operated("work_item", "/operator/work/none", "missing", status=404),
+    _operated("record", "/operator/record"),
     Visit("operator:shops", "{base}/operator/", "stranger", who="merchant", status=404),
 )
-"""The operator's pages."""
+"""The operator's pages; by declining a shop, and what its merchant sees then."""
 
 VISITS = (*STOREFRONT, *CLOSED, *ACCOUNTS, *CONSOLE, *OPERATOR)
