@@ -21,7 +21,6 @@ SCARCE = 10
 """Free codes of a variant below which new holds on it last half as long."""
 SHORTEST_MINUTES = 5
 """No hold is cut below this: somebody has to find their wallet. A shop may set less itself."""
-_ENOUGH = 1000  # codes of a kind beyond which a share of them is no matter
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +84,31 @@ async def refuse_too_large_share(
 ) -> None:
     """Refuses UNPAID_LIMIT at lines that a buyer with other unpaid orders, the new one included,
     would hold too large a share of. A single order may take as many as the merchant allows."""
+    # Counted no further than it matters: to what the buyer holds, as a share of all.
     rows = await tx.rows(
         """
-        select wanted.variant_id,
-          (select coalesce(sum(quantity), 0) from orders
-             join order_lines on order_lines.shop_id = $1 and order_id = orders.id
-           where orders.shop_id = $1 and status = 'pending'
-             and (email = $3 or placed_from = $4)
-             and order_lines.variant_id = wanted.variant_id) as held,
+        select variant_id, held,
           (select count(*) from (
-             select from codes where codes.shop_id = $1 and codes.variant_id = wanted.variant_id
-               and state = 'available' and sellable_until > now() limit $5) free)
-          + (select count(*) from (
-             select from codes where codes.shop_id = $1 and codes.variant_id = wanted.variant_id
-               and state = 'reserved' limit $5) held_by_all) as unsold
-        from unnest($2::uuid[]) as wanted (variant_id)
+             select from codes where codes.shop_id = $1 and codes.variant_id = mine.variant_id
+               and state = 'available' and sellable_until > now()
+             limit held * 100 / $5 + 1) free)
+          + (select coalesce(sum(quantity), 0) from (
+             select quantity from orders
+             join order_lines on order_lines.shop_id = $1 and order_id = orders.id
+             where orders.shop_id = $1 and status = 'pending'
+               and order_lines.variant_id = mine.variant_id
+             limit held * 100 / $5 + 1) held_by_all) as unsold
+        from (
+          select wanted.variant_id,
+            (select coalesce(sum(quantity), 0)::int from orders
+               join order_lines on order_lines.shop_id = $1 and order_id = orders.id
+             where orders.shop_id = $1 and status = 'pending'
+               and (email = $3 or placed_from = $4)
+               and order_lines.variant_id = wanted.variant_id) as held
+          from unnest($2::uuid[]) as wanted (variant_id)) mine
         """,
-        shop.id, [line.variant_id for line in lines], buyer.email, buyer.placed_from, _ENOUGH,
+        shop.id, [line.variant_id for line in lines], buyer.email, buyer.placed_from,
+        shop.hold_share,
     )  # fmt: skip
     found = {row["variant_id"]: row for row in rows}
     errors = [

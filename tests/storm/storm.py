@@ -110,7 +110,8 @@ class _Storm:
         database = await asyncpg.connect(self.demo.superuser_url())
         try:
             await database.execute(
-                "update shops set unpaid_per_address = 100000 where slug = $1", slug
+                "update shops set unpaid_per_address = 100000, hold_share = 100 where slug = $1",
+                slug,
             )
             if self.scale.waits:
                 await database.execute("update shops set hold_minutes = 1 where slug = $1", slug)

@@ -66,7 +66,11 @@ async def _make_room(demo: StormDemo) -> None:
     """For buyers who all come from this machine and want the last codes, too."""
     connection = await asyncpg.connect(demo.superuser_url())
     try:
-        await connection.execute("update shops set unpaid_per_address = 100000, hold_share = 100")
+        for shop in await connection.fetch("select id from shops"):
+            await connection.execute(
+                "update shops set unpaid_per_address = 100000, hold_share = 100 where id = $1",
+                shop["id"],
+            )
     finally:
         await connection.close()
 

@@ -1,1 +1,0 @@
-create index codes_reserved on codes (shop_id, variant_id) where state = 'reserved';
