@@ -14,7 +14,8 @@ select (select count(*) from orders where status = 'delivered') as delivered,
        (select count(*) from orders where status in ('pending', 'refunding')) as open,
        (select count(*) from codes where variant_id = $1 and state = 'available') as available,
        (select count(*) from outbox where done_at is null and failed_at is null
-          and not (due_at > now() and (kind = 'payment.check' or kind = 'order.expire' and $2)))
+          and not (due_at > now() and (kind in ('payment.check', 'codes.forget_rejects')
+            or kind = 'order.expire' and $2)))
           as undone,
        (select count(*) from inbox where applied_at is null) as unapplied
 """
