@@ -32,14 +32,17 @@ async def stripe(stripe_port: int) -> AsyncIterator[Emulator]:
         yield there
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(
     chromium_path: str,
     stripe_port: int,
     demo_home: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, Any]]:
-    """What `demo.json` of a fresh demo says, and its `home`; asked for by browser tests only."""
+    """What `demo.json` of a fresh demo says, and its `home`; for browser tests only.
+
+    A file has a demo of its own, or would meet what another left in its shops.
+    """
     home = tmp_path_factory.mktemp("demo") / "home"
     copy_home(demo_home, home)
     log = home.with_suffix(".log")
