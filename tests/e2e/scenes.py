@@ -273,8 +273,8 @@ async def _desk(signed: Signed, slugs: dict[str, str]) -> dict[str, str]:
     names["shop_page"] = await _operated(page, base, slugs["new"])
     names["waits_page"] = await _operated(page, base, slugs["waits"])
     names["failed_kind"] = FAILED_KIND
-    await page.goto(f"{base}/operator/work?kind={FAILED_KIND}")
-    link = page.locator("a[href^='/operator/work/']").first
+    await page.goto(f"{base}/operator/failed-work?kind={FAILED_KIND}")
+    link = page.locator("a[href^='/operator/failed-work/']").first
     names["failed_item"] = str(await link.get_attribute("href"))
     await context.close()
     return names

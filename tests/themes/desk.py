@@ -683,21 +683,21 @@ _OPERATOR: Scenes = {
     ),
     "operator-new": ("/operator/shops/shop-1", {"shop": shop(reviewedAt=None)}),
     "operator-work": (
-        "/operator/work?done=retried",
+        "/operator/failed-work?done=retried",
         {"failedWorkCounts": _COUNTS, "failedWork": _list(_work(), _FAILING, more=True)},
     ),
     "operator-work-of-a-kind": (
-        "/operator/work?kind=payment.apply",
+        "/operator/failed-work?kind=payment.apply",
         {"failedWorkCounts": _COUNTS, "failedWork": _list(_FAILING)},
     ),
     "operator-work-none": (
-        "/operator/work", {"failedWorkCounts": [], "failedWork": _list()},
+        "/operator/failed-work", {"failedWorkCounts": [], "failedWork": _list()},
     ),
     "operator-work-none-found": (
-        "/operator/work?kind=x", {"failedWorkCounts": _COUNTS, "failedWork": _list()},
+        "/operator/failed-work?kind=x", {"failedWorkCounts": _COUNTS, "failedWork": _list()},
     ),
-    "operator-work-item": ("/operator/work/w-1", {"failedWorkItem": _work()}),
-    "operator-work-failing": ("/operator/work/w-1", {"failedWorkItem": _FAILING}),
+    "operator-work-item": ("/operator/failed-work/w-1", {"failedWorkItem": _work()}),
+    "operator-work-failing": ("/operator/failed-work/w-1", {"failedWorkItem": _FAILING}),
     "operator-record": (
         "/operator/record",
         {"operatorActions": _list(_action(), _action(shop=None, subject="", note="", count=1))},

@@ -523,7 +523,7 @@ def test_a_test_mails_outcome_is_shown_on_the_page(outcome: str, tone: str, said
     reason = "" if tone == "good" else "SMTPSenderRefused 553"
     test = {"outcome": outcome, "reason": reason}
     scene = Scene(SCENES["operator-work"][1], {"mailTest": {"test": test, "userErrors": []}})
-    answer = post(scene, "/operator/work", "MailTest", email="ops@example.com")
+    answer = post(scene, "/operator/failed-work", "MailTest", email="ops@example.com")
     assert answer.status_code == 200
     assert f'class="notice {tone}"' in answer.text
     assert said in answer.text
