@@ -3,7 +3,7 @@
 import re
 from collections.abc import Awaitable, Mapping, Sequence
 from enum import Enum
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import strawberry
 
@@ -98,6 +98,13 @@ class UserError:
 
 Result = TypeVar("Result")
 Told = TypeVar("Told", bound=UserError)
+
+
+@object_type
+class Payload(Generic[Told]):
+    """The answer to a mutation; each has its own, with what it made or changed."""
+
+    user_errors: list[Told] = described("Why it was refused; empty on success.")
 
 
 def field_path(path: Sequence[str]) -> list[str]:

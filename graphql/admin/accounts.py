@@ -5,7 +5,7 @@ from typing import Annotated
 from keystall.graphql.admin.families import AccountUserError
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, object_type, resolver
-from keystall.graphql.refusals import attempted
+from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.scalars import URL
 from keystall.graphql.tries import count_try
 from keystall.tenants.identity import service
@@ -19,54 +19,48 @@ Token = Annotated[str, about("The token in the mailed link.")]
 
 
 @object_type
-class AccountCreatePayload:
+class AccountCreatePayload(Payload[AccountUserError]):
     """The answer to accountCreate."""
 
     done: bool = described("Whether it was done.")
-    user_errors: list[AccountUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class AccountConfirmPayload:
+class AccountConfirmPayload(Payload[AccountUserError]):
     """The answer to accountConfirm."""
 
     done: bool = described("Whether it was done.")
     console_url: URL | None = described(
         "Where the person goes on, signed in: only in the browser that signed up."
     )
-    user_errors: list[AccountUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class SessionCreatePayload:
+class SessionCreatePayload(Payload[AccountUserError]):
     """The answer to sessionCreate."""
 
     done: bool = described("Whether it was done.")
-    user_errors: list[AccountUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class SessionEndPayload:
+class SessionEndPayload(Payload[AccountUserError]):
     """The answer to sessionEnd."""
 
     done: bool = described("Whether it was done.")
-    user_errors: list[AccountUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class PasswordResetRequestPayload:
+class PasswordResetRequestPayload(Payload[AccountUserError]):
     """The answer to passwordResetRequest."""
 
     done: bool = described("Whether it was done.")
-    user_errors: list[AccountUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class PasswordResetPayload:
+class PasswordResetPayload(Payload[AccountUserError]):
     """The answer to passwordReset."""
 
     done: bool = described("Whether it was done.")
-    user_errors: list[AccountUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type

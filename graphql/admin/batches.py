@@ -21,7 +21,7 @@ from keystall.graphql.describing import (
 )
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Node
-from keystall.graphql.refusals import attempted
+from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.relay import Connection, connection, decode_row, page_size
 from keystall.graphql.scalars import Money, money
 from keystall.tenants.stock.batches import BatchView, batch_undo, batches_by_id, batches_page
@@ -75,12 +75,11 @@ class BatchInput:
 
 
 @object_type
-class BatchUndoPayload:
+class BatchUndoPayload(Payload[CodeUserError]):
     """The answer to batchUndo."""
 
     batch: Batch | None = described("The batch as it is now; null where it was refused.")
     removed: int | None = described("How many codes are gone; null where it was refused.")
-    user_errors: list[CodeUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type

@@ -11,7 +11,7 @@ from keystall.graphql.admin.jobs import Job, job_of
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, input_type, object_type, resolver
 from keystall.graphql.ids import row_of
-from keystall.graphql.refusals import attempted
+from keystall.graphql.refusals import Payload, attempted
 from keystall.tenants.errors import refuse
 from keystall.tenants.stock.imports import BatchInput as BatchFacts
 from keystall.tenants.stock.imports import codes_import
@@ -37,29 +37,26 @@ class CodesInput:
 
 
 @object_type
-class CodesPreviewPayload:
+class CodesPreviewPayload(Payload[CodeUserError]):
     """The answer to codesPreview."""
 
     preview: CodesPreview | None = described("What an import would do; null where it was refused.")
-    user_errors: list[CodeUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class CodesImportPayload:
+class CodesImportPayload(Payload[CodeUserError]):
     """The answer to codesImport."""
 
     job: Job | None = described("The job that adds them; null where it was refused.")
-    user_errors: list[CodeUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class CodesDeletePayload:
+class CodesDeletePayload(Payload[CodeUserError]):
     """The answer to codesDelete."""
 
     deleted_ids: list[strawberry.ID] | None = described(
         "The ids that are gone; null where it was refused."
     )
-    user_errors: list[CodeUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type

@@ -14,7 +14,7 @@ from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, object_type, resolver
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Node
-from keystall.graphql.refusals import attempted
+from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.relay import Connection, connection, decode_row, page_size
 from keystall.tenants.code_reports.queries import ReportView, reports_page
 from keystall.tenants.code_reports.service import (
@@ -63,27 +63,24 @@ class CodeReport(Node):
 
 
 @object_type
-class CodeReportReplacePayload:
+class CodeReportReplacePayload(Payload[OrderUserError]):
     """The answer to codeReportReplace."""
 
     code_report: CodeReport | None = described("The report; null where it was refused.")
-    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class CodeReportRefundPayload:
+class CodeReportRefundPayload(Payload[OrderUserError]):
     """The answer to codeReportRefund."""
 
     code_report: CodeReport | None = described("The report; null where it was refused.")
-    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class CodeReportRejectPayload:
+class CodeReportRejectPayload(Payload[OrderUserError]):
     """The answer to codeReportReject."""
 
     code_report: CodeReport | None = described("The report; null where it was refused.")
-    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type

@@ -10,7 +10,7 @@ from keystall.graphql.admin.families import CodeUserError
 from keystall.graphql.context import Info, Program, RequestContext
 from keystall.graphql.describing import about, described, object_type, resolver
 from keystall.graphql.ids import row_of
-from keystall.graphql.refusals import attempted
+from keystall.graphql.refusals import Payload, attempted
 from keystall.platform.throttle import allow
 from keystall.tenants.delivery.service import reveal_code
 from keystall.tenants.errors import refuse
@@ -21,20 +21,18 @@ _TRIES, _WINDOW = 10, 900
 
 
 @object_type
-class CodeRevealPayload:
+class CodeRevealPayload(Payload[CodeUserError]):
     """The answer to codeReveal."""
 
     code: Code | None = described("The code; null where it was refused.")
     secret: str | None = described("The code, whole; null where it was refused.")
-    user_errors: list[CodeUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class PasswordConfirmPayload:
+class PasswordConfirmPayload(Payload[CodeUserError]):
     """The answer to passwordConfirm."""
 
     done: bool = described("Whether the password was right.")
-    user_errors: list[CodeUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type

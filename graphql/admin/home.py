@@ -10,6 +10,7 @@ from keystall.graphql.admin.catalog import Variant, variant
 from keystall.graphql.admin.families import ShopUserError
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import described, enum_type, object_type, resolver, value
+from keystall.graphql.refusals import Payload
 from keystall.graphql.scalars import URL, Money, money
 from keystall.platform import clock
 from keystall.tenants.catalog.availability import low_stock
@@ -93,11 +94,10 @@ class Dashboard:
 
 
 @object_type
-class ChecklistDismissPayload:
+class ChecklistDismissPayload(Payload[ShopUserError]):
     """The answer to checklistDismiss."""
 
     checklist: Checklist = described("The checklist as it is now.")
-    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type

@@ -16,7 +16,7 @@ from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, enum_type, object_type, resolver, value
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Node
-from keystall.graphql.refusals import attempted
+from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.wording import worded
 from keystall.tenants.jobs.queries import JobView, job
 from keystall.tenants.jobs.service import job_cancel
@@ -87,11 +87,10 @@ class Job(Node):
 
 
 @object_type
-class JobCancelPayload:
+class JobCancelPayload(Payload[JobUserError]):
     """The answer to jobCancel."""
 
     job: Job | None = described("The job as it is now; null where it was refused.")
-    user_errors: list[JobUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type

@@ -1,17 +1,18 @@
 """Orders from their merchant's side."""
 
+from collections.abc import Awaitable
 from datetime import datetime
-from enum import Enum
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
 from keystall.graphql import loads
-from keystall.graphql.admin.catalog import Variant, variant
-from keystall.graphql.admin.code_reports import CodeReport, code_report
 from keystall.graphql.admin.families import OrderUserError
+from keystall.graphql.admin.order_lines import OrderLine, order_line
+from keystall.graphql.admin.payments import Dispute, Payment, dispute, payment
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import about, described, enum_type, object_type, resolver, value
+from keystall.graphql.describing import about, described, object_type, resolver
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import (
     Node,
@@ -22,17 +23,14 @@ from keystall.graphql.nouns import (
     RefundStatus,
 )
 from keystall.graphql.order_words import (
-    dispute_reason,
     event_message,
-    payment_name,
     refund_reason,
     status_note,
 )
-from keystall.graphql.refusals import attempted
+from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.relay import Connection, connection, decode_row, page_size
 from keystall.graphql.scalars import Money, money
 from keystall.tenants.orders.queries import (
-    OrderLineView,
     OrderView,
     RefundView,
     orders_page,
@@ -40,32 +38,6 @@ from keystall.tenants.orders.queries import (
 )
 from keystall.tenants.orders.service import cancel_order, resend_order
 from keystall.tenants.payments.refunding import refunded_of
-
-
-@enum_type
-class PaymentStatus(Enum):
-    """How far a payment is."""
-
-    PENDING = value("started", "Waiting for the buyer.")
-    SUCCEEDED = value("succeeded", "The money arrived.")
-    FAILED = value("failed", "The buyer's attempt failed.")
-
-
-@object_type
-class Payment:
-    """An attempt to pay an order."""
-
-    id: strawberry.ID = described("Opaque id.")
-    status: PaymentStatus = described("How far it is.")
-    amount: Money = described("How much was asked for.")
-    taken: Money = described("How much the provider took for it, repeated payments included.")
-    fee: Money | None = described("What the provider kept; null while it took nothing.")
-    method_name: str = described("The name of the way to pay.")
-    provider_reference: str | None = described(
-        "The provider's own reference; null before it gave one."
-    )
-    created_at: datetime = described("When it began.")
-    paid_at: datetime | None = described("When the money arrived.")
 
 
 @object_type
@@ -92,81 +64,6 @@ class Refund(Node):
         """The order it is about."""
         found = await info.context.load(loads.orders_by_id, self.view.order_id)
         return order(info.context, found) if found else None
-
-
-@enum_type
-class DisputeStatus(Enum):
-    """How far a dispute is."""
-
-    INQUIRY = value("inquiry", "The bank asks; no money was taken.")
-    NEEDS_RESPONSE = value("needs_response", "The merchant should answer at the provider.")
-    UNDER_REVIEW = value("under_review", "The bank examines the answer.")
-    WON = value("won", "Decided for the merchant: the money stays, or came back.")
-    LOST = value("lost", "Decided for the buyer: the money is gone.")
-    CLOSED = value("closed", "Over without a decision.")
-
-
-@object_type
-class Dispute:
-    """A buyer's complaint about a payment, at their bank."""
-
-    id: strawberry.ID = described("Opaque id.")
-    status: DisputeStatus = described("How far it is.")
-    reason: str = described("Why, in the provider's word, such as fraudulent.")
-    message: str = described("Why, for people, in the language of the request.")
-    amount: Money = described("How much is disputed.")
-    opened_at: datetime = described("When it began.")
-    due_at: datetime | None = described(
-        "Until when the merchant may answer; null where nothing is to be answered."
-    )
-    closed_at: datetime | None = described("When it ended; null while it goes on.")
-
-
-@object_type
-class DeliveredCode:
-    """A code in a buyer's hands, masked."""
-
-    id: strawberry.ID = described("Opaque id, to hand to `codeReveal`.")
-    masked: str | None = described(
-        "The code with most of it hidden; null where the shop's keys were destroyed."
-    )
-    reports: list[CodeReport] = described("What its buyer said of it, oldest first.")
-
-
-@object_type
-class OrderLine:
-    """One variant of an order, as it was when it was bought."""
-
-    id: strawberry.ID = described("Opaque id.")
-    view: strawberry.Private[OrderLineView]
-    product_name: str = described("The product's name at the time.")
-    variant_name: str = described(
-        "The variant's name at the time; empty where the product had only one."
-    )
-    quantity: int = described("How many.")
-    unit_price: Money = described("The price of one.")
-    total: Money = described("The price of all of this line.")
-
-    @resolver
-    async def variant(self, info: Info) -> Variant | None:
-        """The variant; null where it is gone."""
-        found = await info.context.load(loads.variants, self.view.variant_id)
-        return variant(found) if found else None
-
-    @resolver
-    async def codes(self, info: Info) -> list[DeliveredCode]:
-        """The goods, masked; empty before delivery."""
-        found = await info.context.load(loads.order_codes, self.view.order_id) or []
-        told = await info.context.load(loads.code_reports, self.view.order_id) or []
-        return [
-            DeliveredCode(
-                id=encode("Code", code.id),
-                masked=code.masked,
-                reports=[code_report(one) for one in told if one.code_id == code.id],
-            )
-            for code in found
-            if code.order_line_id == self.view.id
-        ]
 
 
 @object_type
@@ -197,39 +94,13 @@ class Order(Node):
     async def lines(self, info: Info) -> list[OrderLine]:
         """What was bought."""
         found = await info.context.load(loads.order_lines, self.view.id) or []
-        currency, locale = self.view.currency, info.context.locale
-        return [
-            OrderLine(
-                id=encode("OrderLine", line.id),
-                view=line,
-                product_name=line.product_name,
-                variant_name=line.variant_name,
-                quantity=line.quantity,
-                unit_price=money(line.unit_price, currency, locale),
-                total=money(line.total, currency, locale),
-            )
-            for line in found
-        ]
+        return [order_line(line, self.view.currency, info.context.locale) for line in found]
 
     @resolver
     async def payments(self, info: Info) -> list[Payment]:
         """Payments, oldest first."""
         found = await info.context.load(loads.payments, self.view.id) or []
-        locale = info.context.locale
-        return [
-            Payment(
-                id=encode("Payment", payment.id),
-                status=PaymentStatus(payment.state),
-                amount=money(payment.amount, payment.currency, locale),
-                taken=money(payment.taken, payment.currency, locale),
-                fee=money(payment.fee, payment.currency, locale) if payment.taken else None,
-                method_name=payment_name(payment.provider, locale),
-                provider_reference=payment.provider_reference,
-                created_at=payment.created_at,
-                paid_at=payment.paid_at,
-            )
-            for payment in found
-        ]
+        return [payment(view, info.context.locale) for view in found]
 
     @resolver
     async def refunds(self, info: Info) -> list[Refund]:
@@ -255,20 +126,7 @@ class Order(Node):
     async def disputes(self, info: Info) -> list[Dispute]:
         """Disputes of its payments, oldest first."""
         found = await info.context.load(loads.disputes, self.view.id) or []
-        locale = info.context.locale
-        return [
-            Dispute(
-                id=encode("Dispute", dispute.id),
-                status=DisputeStatus(dispute.status),
-                reason=dispute.reason,
-                message=dispute_reason(dispute.reason, locale),
-                amount=money(dispute.amount, dispute.currency, locale),
-                opened_at=dispute.opened_at,
-                due_at=dispute.due_at if dispute.awaits_answer else None,
-                closed_at=dispute.closed_at,
-            )
-            for dispute in found
-        ]
+        return [dispute(view, info.context.locale) for view in found]
 
     @resolver
     async def timeline(self, info: Info) -> list[OrderEvent]:
@@ -283,19 +141,17 @@ class Order(Node):
 
 
 @object_type
-class OrderResendPayload:
+class OrderResendPayload(Payload[OrderUserError]):
     """The answer to orderResend."""
 
     order: Order | None = described("The order; null where it was refused.")
-    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class OrderCancelPayload:
+class OrderCancelPayload(Payload[OrderUserError]):
     """The answer to orderCancel."""
 
     order: Order | None = described("The order as it is now; null where it was refused.")
-    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
@@ -311,27 +167,29 @@ class OrderMutation:
         call = cancel_order(
             context.installation, context.require_shop().id, row, actor=context.actor
         )
-        _, errors = await attempted(context, call, OrderUserError)
-        found = None if errors else await context.load(loads.orders_by_id, row)
-        return OrderCancelPayload(
-            order=order(context, found) if found else None, user_errors=errors
-        )
+        now, errors = await order_after(context, row, call)
+        return OrderCancelPayload(order=now, user_errors=errors)
 
     @resolver
     async def order_resend(
         self, info: Info, id: Annotated[strawberry.ID, about("The order.")]
     ) -> OrderResendPayload:
         """Mails the order's link to its buyer again."""
-        context = info.context
-        row = row_of("Order", id)
+        context, row = info.context, row_of("Order", id)
         call = resend_order(
             context.installation, context.require_shop().id, row, actor=context.actor
         )
-        _, errors = await attempted(context, call, OrderUserError)
-        found = None if errors else await context.load(loads.orders_by_id, row)
-        return OrderResendPayload(
-            order=order(context, found) if found else None, user_errors=errors
-        )
+        now, errors = await order_after(context, row, call)
+        return OrderResendPayload(order=now, user_errors=errors)
+
+
+async def order_after(
+    context: RequestContext, row: UUID, call: Awaitable[object]
+) -> tuple[Order | None, list[OrderUserError]]:
+    """The order as a call left it, or None and why it was refused."""
+    _, errors = await attempted(context, call, OrderUserError)
+    found = None if errors else await context.load(loads.orders_by_id, row)
+    return order(context, found) if found else None, errors
 
 
 def order(context: RequestContext, view: OrderView) -> Order:

@@ -13,7 +13,7 @@ from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, input_type, object_type, resolver
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.order_words import payment_name
-from keystall.graphql.refusals import attempted
+from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.scalars import URL
 from keystall.tenants.payments import accounts
 from keystall.tenants.payments.accounts import PaymentAccountView, StripeKeys
@@ -60,52 +60,47 @@ class StripeKeysUpdateInput:
 
 
 @object_type
-class PaymentMethodCreatePayload:
+class PaymentMethodCreatePayload(Payload[PaymentMethodUserError]):
     """The answer to paymentMethodCreate."""
 
     payment_method: PaymentMethod | None = described("The new way; null where it was refused.")
-    user_errors: list[PaymentMethodUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class PaymentMethodUpdatePayload:
+class PaymentMethodUpdatePayload(Payload[PaymentMethodUserError]):
     """The answer to paymentMethodUpdate."""
 
     payment_method: PaymentMethod | None = described(
         "The way as it is now; null where it was refused."
     )
-    user_errors: list[PaymentMethodUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class PaymentMethodOpenPayload:
+class PaymentMethodOpenPayload(Payload[PaymentMethodUserError]):
     """The answer to paymentMethodOpen."""
 
     payment_method: PaymentMethod | None = described(
         "The way as it is now; null where it was refused."
     )
-    user_errors: list[PaymentMethodUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class PaymentMethodClosePayload:
+class PaymentMethodClosePayload(Payload[PaymentMethodUserError]):
     """The answer to paymentMethodClose."""
 
     payment_method: PaymentMethod | None = described(
         "The way as it is now; null where it was refused."
     )
-    user_errors: list[PaymentMethodUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class PaymentMethodRemovePayload:
+class PaymentMethodRemovePayload(Payload[PaymentMethodUserError]):
     """The answer to paymentMethodRemove."""
 
     removed_id: strawberry.ID | None = described("The id that is gone; null where it was refused.")
-    user_errors: list[PaymentMethodUserError] = described("Why it was refused; empty on success.")
 
 
-Payload = TypeVar("Payload")
+Answer = TypeVar("Answer")
 MethodId = Annotated[strawberry.ID, about("The way to pay.")]
 
 
@@ -209,12 +204,12 @@ def _set_open(context: RequestContext, id: strawberry.ID, is_open: bool) -> Awai
 
 
 async def _changed(
-    context: RequestContext, id: strawberry.ID, call: Awaitable[None], payload: type[Payload]
-) -> Payload:
+    context: RequestContext, id: strawberry.ID, call: Awaitable[None], payload: type[Answer]
+) -> Answer:
     _, errors = await attempted(context, call, PaymentMethodUserError)
     method = None if errors else await _method(context, id)
     make: Any = payload
-    changed: Payload = make(payment_method=method, user_errors=errors)
+    changed: Answer = make(payment_method=method, user_errors=errors)
     return changed
 
 

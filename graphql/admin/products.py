@@ -16,7 +16,7 @@ from keystall.graphql.context import Info
 from keystall.graphql.describing import about, described, input_type, object_type, resolver
 from keystall.graphql.ids import row_of
 from keystall.graphql.nouns import BuyerFieldKind
-from keystall.graphql.refusals import attempted
+from keystall.graphql.refusals import Payload, attempted
 from keystall.tenants.catalog import categories, service
 from keystall.tenants.catalog import input as asked
 
@@ -169,51 +169,45 @@ class CategoryUpdateInput:
 
 
 @object_type
-class ProductCreatePayload:
+class ProductCreatePayload(Payload[ProductUserError]):
     """The answer to productCreate."""
 
     product: Product | None = described("The new product; null where it was refused.")
-    user_errors: list[ProductUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class ProductUpdatePayload:
+class ProductUpdatePayload(Payload[ProductUserError]):
     """The answer to productUpdate."""
 
     product: Product | None = described("The product as it is now; null where it was refused.")
-    user_errors: list[ProductUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class ProductArchivePayload:
+class ProductArchivePayload(Payload[ProductUserError]):
     """The answer to productArchive."""
 
     product: Product | None = described("The product as it is now; null where it was refused.")
-    user_errors: list[ProductUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class CategoryCreatePayload:
+class CategoryCreatePayload(Payload[CategoryUserError]):
     """The answer to categoryCreate."""
 
     category: Category | None = described("The new category; null where it was refused.")
-    user_errors: list[CategoryUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class CategoryUpdatePayload:
+class CategoryUpdatePayload(Payload[CategoryUserError]):
     """The answer to categoryUpdate."""
 
     category: Category | None = described("The category as it is now; null where it was refused.")
-    user_errors: list[CategoryUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class CategoryDeletePayload:
+class CategoryDeletePayload(Payload[CategoryUserError]):
     """The answer to categoryDelete."""
 
     deleted_id: strawberry.ID | None = described("The id that is gone; null where it was refused.")
-    user_errors: list[CategoryUserError] = described("Why it was refused; empty on success.")
 
 
 ProductId = Annotated[strawberry.ID, about("The product.")]

@@ -8,12 +8,12 @@ import strawberry
 
 from keystall.graphql import loads
 from keystall.graphql.admin.families import OrderUserError
-from keystall.graphql.admin.orders import Order, Refund, order, refund
+from keystall.graphql.admin.orders import Order, Refund, order_after, refund
 from keystall.graphql.admin.products import MoneyInput
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, object_type, resolver
 from keystall.graphql.ids import row_of
-from keystall.graphql.refusals import attempted
+from keystall.graphql.refusals import Payload, attempted
 from keystall.platform.money import InvalidAmount, UnknownCurrency, parse_amount
 from keystall.tenants.errors import refuse
 from keystall.tenants.payments.by_hand import Decision, order_complete, order_refund
@@ -26,43 +26,38 @@ Key = Annotated[str, about("A text of your own, new for each decision, 8 to 64 c
 
 
 @object_type
-class OrderRefundPayload:
+class OrderRefundPayload(Payload[OrderUserError]):
     """The answer to orderRefund."""
 
     refund: Refund | None = described("The refund; null where it was refused.")
-    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class OrderCompletePayload:
+class OrderCompletePayload(Payload[OrderUserError]):
     """The answer to orderComplete."""
 
     order: Order | None = described("The order as it is now; null where it was refused.")
-    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class RefundAcceptPayload:
+class RefundAcceptPayload(Payload[OrderUserError]):
     """The answer to refundAccept."""
 
     refund: Refund | None = described("The refund as it is now; null where it was refused.")
-    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class RefundPaidBackPayload:
+class RefundPaidBackPayload(Payload[OrderUserError]):
     """The answer to refundPaidBack."""
 
     refund: Refund | None = described("The refund as it is now; null where it was refused.")
-    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class RefundRetryPayload:
+class RefundRetryPayload(Payload[OrderUserError]):
     """The answer to refundRetry."""
 
     refund: Refund | None = described("The refund as it is now; null where it was refused.")
-    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
@@ -94,19 +89,13 @@ class RefundMutation:
         self, info: Info, id: OrderId, reason: Reason, idempotency_key: Key
     ) -> OrderCompletePayload:
         """Delivers an unpaid order on your word that it was paid another way."""
-        context = info.context
-        row, errors = await attempted(
-            context,
-            order_complete(
-                context.installation, context.require_shop().id, row_of("Order", id),
-                decision=_said(context, reason, idempotency_key),
-            ),
-            OrderUserError,
+        context, row = info.context, row_of("Order", id)
+        call = order_complete(
+            context.installation, context.require_shop().id, row,
+            decision=_said(context, reason, idempotency_key),
         )  # fmt: skip
-        found = await context.load(loads.orders_by_id, row) if row else None
-        return OrderCompletePayload(
-            order=order(context, found) if found else None, user_errors=errors
-        )
+        now, errors = await order_after(context, row, call)
+        return OrderCompletePayload(order=now, user_errors=errors)
 
     @resolver
     async def refund_accept(

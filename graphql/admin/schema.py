@@ -1,13 +1,10 @@
 """What a merchant reads and does."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
-from keystall.graphql import loads
 from keystall.graphql.admin import home
 from keystall.graphql.admin.accounts import AccountMutation
 from keystall.graphql.admin.activity import (
@@ -17,35 +14,32 @@ from keystall.graphql.admin.activity import (
     activity,
     activity_actors,
 )
-from keystall.graphql.admin.batches import BatchMutation, batch_of
+from keystall.graphql.admin.api_tokens import ApiToken, ApiTokenMutation, api_tokens
+from keystall.graphql.admin.batches import BatchMutation
 from keystall.graphql.admin.catalog import (
     Category,
     Product,
     ProductSort,
     ProductStatus,
     Variant,
-    category,
-    product,
-    variant,
+    categories_connection,
+    products_connection,
 )
 from keystall.graphql.admin.code_import import CodeMutation
 from keystall.graphql.admin.code_reports import (
     CodeReport,
     CodeReportMutation,
-    code_report,
     code_reports_connection,
 )
 from keystall.graphql.admin.code_reveal import RevealMutation
-from keystall.graphql.admin.codes import Code, code, codes
 from keystall.graphql.admin.home import Checklist, ChecklistMutation, Dashboard
 from keystall.graphql.admin.jobs import Job, JobMutation, job_of
+from keystall.graphql.admin.nodes import category_of, node_of, order_of, product_of, variant_of
 from keystall.graphql.admin.orders import (
     Order,
     OrderMutation,
     Refund,
-    order,
     orders_connection,
-    refund,
     refunds_connection,
 )
 from keystall.graphql.admin.payment_methods import PaymentMethodMutation
@@ -53,39 +47,22 @@ from keystall.graphql.admin.products import CatalogMutation
 from keystall.graphql.admin.refunds import RefundMutation
 from keystall.graphql.admin.selling import SellingMutation
 from keystall.graphql.admin.sessions import SessionMutation
-from keystall.graphql.admin.shop import (
-    ApiToken,
-    Shop,
-    ShopMutation,
-    Viewer,
-    api_token,
-    shop,
-)
+from keystall.graphql.admin.shop import Shop, ShopMutation, shop
+from keystall.graphql.admin.viewer import Viewer, viewer
 from keystall.graphql.code_reports import CodeReportStatus
-from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.context import Info
 from keystall.graphql.deeds import ADMIN, recorded
 from keystall.graphql.describing import about, described, object_type, resolver
 from keystall.graphql.errors import bad_input
-from keystall.graphql.ids import decode, encode, row_of
+from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Id, Ids, Node, OrderStatus, RefundStatus, checked_ids
-from keystall.graphql.relay import (
-    After,
-    Connection,
-    First,
-    connection,
-    decode_any,
-    decode_place,
-    page_size,
-)
+from keystall.graphql.relay import After, Connection, First
 from keystall.graphql.schema import build
 from keystall.platform.markdown import render_markdown
 from keystall.tenants.catalog import input as asked
-from keystall.tenants.catalog import queries
-from keystall.tenants.catalog.lists import ProductFilter, product_list
+from keystall.tenants.catalog.lists import ProductFilter
 from keystall.tenants.files.queries import file_by_id
 from keystall.tenants.identity.links import account_link
-from keystall.tenants.identity.service import Viewer as Person
-from keystall.tenants.shops.queries import api_tokens
 
 _ON_SHELF: tuple[asked.ProductStatus, ...] = ("draft", "active")
 
@@ -114,12 +91,7 @@ class Query:
     @resolver
     def viewer(self, info: Info) -> Viewer | None:
         """Who asks; null for nobody known."""
-        asking = info.context.viewer
-        if asking is None:
-            return None
-        if isinstance(asking, Person):
-            return Viewer(email=asking.email, locale=asking.locale)
-        return Viewer(email=None, locale=info.context.locale)
+        return viewer(info.context)
 
     @resolver
     async def account_link(
@@ -169,45 +141,35 @@ class Query:
             category_id=row_of("Category", category_id) if category_id else None,
             query=query or None,
         )
-        return await _products(info.context, wanted, first, after)
+        return await products_connection(info.context, wanted, first, after=after)
 
     @resolver
     async def product(
         self, info: Info, id: Annotated[strawberry.ID, about("The product.")]
     ) -> Product | None:
         """One product by its id."""
-        return await _product(info.context, row_of("Product", id))
+        return await product_of(info.context, row_of("Product", id))
 
     @resolver
     async def variant(
         self, info: Info, id: Annotated[strawberry.ID, about("The variant.")]
     ) -> Variant | None:
         """One variant by its id."""
-        return await _variant(info.context, row_of("Variant", id))
+        return await variant_of(info.context, row_of("Variant", id))
 
     @resolver
     async def categories(
         self, info: Info, first: First = 20, after: After = None
     ) -> Connection[Category]:
         """The shop's shelves, in order."""
-        context, size = info.context, page_size(first)
-        rows = await queries.category_list(
-            context.reader, context.require_shop().id, after=decode_place(after), limit=size + 1
-        )
-        return connection(
-            rows,
-            size,
-            after=after,
-            node=category,
-            key=lambda row: (row.position, str(row.id)),
-        )
+        return await categories_connection(info.context, first, after=after)
 
     @resolver
     async def category(
         self, info: Info, id: Annotated[strawberry.ID, about("The category.")]
     ) -> Category | None:
         """One shelf by its id."""
-        return await _category(info.context, row_of("Category", id))
+        return await category_of(info.context, row_of("Category", id))
 
     @resolver
     async def orders(
@@ -229,7 +191,7 @@ class Query:
         self, info: Info, id: Annotated[strawberry.ID, about("The order.")]
     ) -> Order | None:
         """One order by its id."""
-        return await _order(info.context, row_of("Order", id))
+        return await order_of(info.context, row_of("Order", id))
 
     @resolver
     async def refunds(
@@ -278,9 +240,7 @@ class Query:
     @resolver
     async def api_tokens(self, info: Info) -> list[ApiToken]:
         """The shop's API tokens, newest first."""
-        context = info.context
-        found = await api_tokens(context.reader, context.require_shop().id)
-        return [api_token(view) for view in found]
+        return await api_tokens(info.context)
 
     @resolver
     async def activity(
@@ -313,12 +273,12 @@ class Query:
     @resolver
     async def node(self, info: Info, id: Id) -> Node | None:
         """Anything of this shop by its id; null where there is none."""
-        return await _node(info.context, id)
+        return await node_of(info.context, id)
 
     @resolver
     async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
         """Several at once, in the order asked for, null where there is none; 100 at most."""
-        return await asyncio.gather(*(_node(info.context, one) for one in checked_ids(ids)))
+        return await asyncio.gather(*(node_of(info.context, one) for one in checked_ids(ids)))
 
 
 @object_type
@@ -326,6 +286,7 @@ class Mutation(
     AccountMutation,
     SessionMutation,
     ShopMutation,
+    ApiTokenMutation,
     ChecklistMutation,
     CatalogMutation,
     CodeMutation,
@@ -340,93 +301,5 @@ class Mutation(
 ):
     """What a merchant can do."""
 
-
-async def _products(
-    context: RequestContext, wanted: ProductFilter, first: int | None, after: str | None
-) -> Connection[Product]:
-    size = page_size(first)
-    try:
-        rows = await product_list(
-            context.reader,
-            context.require_shop().id,
-            wanted,
-            after=decode_any(after),
-            limit=size + 1,
-        )
-    except ValueError:
-        raise bad_input("`after` is no cursor of this list.") from None
-    return connection(
-        rows,
-        size,
-        after=after,
-        node=lambda row: product(context, row.product),
-        key=lambda row: row.key,
-    )
-
-
-async def _node(context: RequestContext, wanted: str) -> Node | None:
-    kind, row = decode(wanted)
-    found = _NODES.get(kind)
-    return await found(context, row) if found else None
-
-
-async def _product(context: RequestContext, row: UUID) -> Product | None:
-    found = await context.load(loads.products, row)
-    return product(context, found) if found else None
-
-
-async def _variant(context: RequestContext, row: UUID) -> Variant | None:
-    found = await context.load(loads.variants, row)
-    return variant(found) if found else None
-
-
-async def _category(context: RequestContext, row: UUID) -> Category | None:
-    found = await context.load(loads.categories, row)
-    return category(found) if found else None
-
-
-async def _order(context: RequestContext, row: UUID) -> Order | None:
-    found = await context.load(loads.orders_by_id, row)
-    return order(context, found) if found else None
-
-
-async def _refund(context: RequestContext, row: UUID) -> Refund | None:
-    found = await context.load(loads.refunds_by_id, row)
-    return refund(context, found) if found else None
-
-
-async def _code_report(context: RequestContext, row: UUID) -> CodeReport | None:
-    found = await context.load(loads.code_reports_by_id, row)
-    return code_report(found) if found else None
-
-
-async def _code(context: RequestContext, row: UUID) -> Code | None:
-    found = await context.load(codes, row)
-    return code(found, context.locale) if found else None
-
-
-async def _shop(context: RequestContext, row: UUID) -> Shop | None:
-    facts = context.require_shop()
-    return shop(context, facts) if facts.id == row else None
-
-
-async def _api_token(context: RequestContext, row: UUID) -> ApiToken | None:
-    found = await api_tokens(context.reader, context.require_shop().id)
-    return next((api_token(view) for view in found if view.id == row), None)
-
-
-_NODES: dict[str, Callable[[RequestContext, UUID], Awaitable[Node | None]]] = {
-    "Product": _product,
-    "Variant": _variant,
-    "Category": _category,
-    "Order": _order,
-    "Refund": _refund,
-    "CodeReport": _code_report,
-    "Code": _code,
-    "Job": job_of,
-    "Batch": batch_of,
-    "Shop": _shop,
-    "ApiToken": _api_token,
-}
 
 schema = recorded(build(Query, Mutation, suggestions=False), ADMIN)

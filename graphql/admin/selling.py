@@ -19,7 +19,7 @@ from keystall.graphql.describing import (
     value,
 )
 from keystall.graphql.ids import row_of
-from keystall.graphql.refusals import attempted
+from keystall.graphql.refusals import Payload, attempted
 from keystall.tenants.stock import selling as rules
 
 
@@ -55,11 +55,10 @@ class SellingInput:
 
 
 @object_type
-class VariantSellingUpdatePayload:
+class VariantSellingUpdatePayload(Payload[CodeUserError]):
     """The answer to variantSellingUpdate."""
 
     selling: Selling | None = described("The rules as they are now; null where refused.")
-    user_errors: list[CodeUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type

@@ -9,7 +9,7 @@ from keystall.graphql.admin.families import AccountUserError
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, object_type, resolver
 from keystall.graphql.ids import encode, row_of
-from keystall.graphql.refusals import attempted
+from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.tries import count_try
 from keystall.platform.web.browsers import browser_name
 from keystall.tenants.identity import sessions
@@ -30,27 +30,24 @@ class Session:
 
 
 @object_type
-class SessionRevokePayload:
+class SessionRevokePayload(Payload[AccountUserError]):
     """The answer to sessionRevoke."""
 
     done: bool = described("Whether it was done.")
-    user_errors: list[AccountUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class SessionsEndOthersPayload:
+class SessionsEndOthersPayload(Payload[AccountUserError]):
     """The answer to sessionsEndOthers."""
 
     ended: int = described("How many were ended.")
-    user_errors: list[AccountUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class PasswordChangePayload:
+class PasswordChangePayload(Payload[AccountUserError]):
     """The answer to passwordChange."""
 
     done: bool = described("Whether it was done.")
-    user_errors: list[AccountUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type

@@ -1,28 +1,24 @@
-"""A shop from its merchant's side, and who runs it."""
+"""A shop from its merchant's side."""
 
 from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
-from keystall.graphql.admin.families import ApiTokenUserError, ShopUserError
+from keystall.graphql.admin.families import ShopUserError
 from keystall.graphql.admin.payment_methods import PaymentMethod, payment_methods
-from keystall.graphql.admin.sessions import Session, sessions_of
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, input_type, object_type, resolver
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Image, Node, ShopStatus, image
-from keystall.graphql.refusals import attempted
+from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.scalars import URL
 from keystall.tenants.files.queries import picture
-from keystall.tenants.identity.service import Viewer as Person
 from keystall.tenants.keeping import KEEP
-from keystall.tenants.shops import queries, service
+from keystall.tenants.shops import service
 from keystall.tenants.shops.input import ShopChanges, ShopInput
 from keystall.tenants.shops.input import ShopTranslation as TranslationAsked
-from keystall.tenants.shops.queries import ApiTokenView
 from keystall.tenants.shops.shop import Shop as ShopFacts
-from keystall.tenants.shops.tokens import api_token_create, api_token_revoke
 
 
 @object_type
@@ -91,40 +87,6 @@ class Shop(Node):
         return await payment_methods(context)
 
 
-@object_type
-class Viewer:
-    """The person or program that asks."""
-
-    email: str | None = described("The person's email address; null for an API token.")
-    locale: str = described("The language the person chose; the request's for an API token.")
-
-    @resolver
-    async def shops(self, info: Info) -> list[Shop]:
-        """The shops the viewer may run, newest first."""
-        context = info.context
-        viewer = context.require_viewer()
-        if isinstance(viewer, Person):
-            found = await queries.shops_of(context.reader, viewer.secret_hash)
-        else:
-            found = [context.require_shop()]
-        return [shop(context, facts) for facts in found]
-
-    @resolver
-    async def sessions(self, info: Info) -> list[Session]:
-        """Where the viewer is signed in, this browser first; for people only."""
-        return await sessions_of(info.context)
-
-
-@object_type
-class ApiToken(Node):
-    """A key with which a program works for the shop."""
-
-    name: str = described("What the token is for, in the merchant's words.")
-    hint: str = described("The token's first characters, to tell it from others.")
-    created_at: datetime = described("When it was made.")
-    expires_at: datetime | None = described("When it ends by itself; null where it does not.")
-
-
 def shop(context: RequestContext, facts: ShopFacts) -> Shop:
     """A shop."""
     return Shop(
@@ -155,17 +117,6 @@ def shop(context: RequestContext, facts: ShopFacts) -> Shop:
         unpaid_per_address=facts.unpaid_per_address,
         hold_share=facts.hold_share,
         created_at=facts.created_at,
-    )
-
-
-def api_token(view: ApiTokenView) -> ApiToken:
-    """A live token."""
-    return ApiToken(
-        id=encode("ApiToken", view.id),
-        name=view.name,
-        hint=view.hint,
-        created_at=view.created_at,
-        expires_at=view.expires_at,
     )
 
 
@@ -248,65 +199,43 @@ class ShopUpdateInput:
 
 
 @object_type
-class ShopCreatePayload:
+class ShopCreatePayload(Payload[ShopUserError]):
     """The answer to shopCreate."""
 
     shop: Shop | None = described("The new shop; null where it was refused.")
-    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class ShopUpdatePayload:
+class ShopUpdatePayload(Payload[ShopUserError]):
     """The answer to shopUpdate."""
 
     shop: Shop | None = described("The shop as it is now; null where it was refused.")
-    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class ShopClosePayload:
+class ShopClosePayload(Payload[ShopUserError]):
     """The answer to shopClose."""
 
     shop: Shop | None = described("The shop as it is now; null where it was refused.")
-    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class ShopAskApprovalPayload:
+class ShopAskApprovalPayload(Payload[ShopUserError]):
     """The answer to shopAskApproval."""
 
     shop: Shop | None = described("The shop as it is now.")
-    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class ShopReopenPayload:
+class ShopReopenPayload(Payload[ShopUserError]):
     """The answer to shopReopen."""
 
     shop: Shop | None = described("The shop as it is now; null where it was refused.")
-    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
-
-
-@object_type
-class ApiTokenCreatePayload:
-    """The answer to apiTokenCreate."""
-
-    api_token: ApiToken | None = described("The new token; null where it was refused.")
-    secret: str | None = described("The token itself, shown this once; null where it was refused.")
-    user_errors: list[ApiTokenUserError] = described("Why it was refused; empty on success.")
-
-
-@object_type
-class ApiTokenRevokePayload:
-    """The answer to apiTokenRevoke."""
-
-    revoked_id: strawberry.ID | None = described("The id that is gone; null where it was refused.")
-    user_errors: list[ApiTokenUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
 class ShopMutation:
-    """What a merchant does with shops and tokens."""
+    """What a merchant does with shops."""
 
     @resolver
     async def shop_create(
@@ -358,31 +287,6 @@ class ShopMutation:
         call = service.shop_ask_approval(context.installation, context.require_shop().id)
         found, errors = await attempted(context, call, ShopUserError)
         return ShopAskApprovalPayload(shop=_now(context, found), user_errors=errors)
-
-    @resolver
-    async def api_token_create(
-        self, info: Info, name: Annotated[str, about("What the token is for.")]
-    ) -> ApiTokenCreatePayload:
-        """Makes an API token for the shop."""
-        context = info.context
-        call = api_token_create(context.installation, context.require_shop().id, name)
-        made, errors = await attempted(context, call, ApiTokenUserError)
-        if made is None:
-            return ApiTokenCreatePayload(api_token=None, secret=None, user_errors=errors)
-        view, secret = made
-        return ApiTokenCreatePayload(api_token=api_token(view), secret=secret, user_errors=[])
-
-    @resolver
-    async def api_token_revoke(
-        self, info: Info, id: Annotated[strawberry.ID, about("The token.")]
-    ) -> ApiTokenRevokePayload:
-        """Revokes an API token at once."""
-        context = info.context
-        call = api_token_revoke(
-            context.installation, context.require_shop().id, row_of("ApiToken", id)
-        )
-        _, errors = await attempted(context, call, ApiTokenUserError)
-        return ApiTokenRevokePayload(revoked_id=None if errors else id, user_errors=errors)
 
 
 def _now(context: RequestContext, found: ShopFacts | None) -> Shop | None:

@@ -17,7 +17,7 @@ from keystall.graphql.operator import access
 from keystall.graphql.operator.mail import MailMutation
 from keystall.graphql.operator.record import RecordQuery
 from keystall.graphql.operator.work import WorkMutation, WorkQuery
-from keystall.graphql.refusals import UserError, attempted, error_codes
+from keystall.graphql.refusals import Payload, UserError, attempted, error_codes
 from keystall.graphql.relay import After, Connection, First, connection, decode_row, page_size
 from keystall.graphql.scalars import URL
 from keystall.graphql.schema import build
@@ -77,27 +77,24 @@ class ShopUserError(UserError):
 
 
 @object_type
-class ShopSuspendPayload:
+class ShopSuspendPayload(Payload[ShopUserError]):
     """The answer to shopSuspend."""
 
     shop: Shop | None = described("The shop as it is now; null where it was refused.")
-    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class ShopReviewPayload:
+class ShopReviewPayload(Payload[ShopUserError]):
     """The answer to shopApprove, shopDecline and shopLook."""
 
     shop: Shop | None = described("The shop as it is now; null where it was refused.")
-    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class ShopResumePayload:
+class ShopResumePayload(Payload[ShopUserError]):
     """The answer to shopResume."""
 
     shop: Shop | None = described("The shop as it is now; null where it was refused.")
-    user_errors: list[ShopUserError] = described("Why it was refused; empty on success.")
 
 
 def _shop(context: RequestContext, found: OperatedShop) -> Shop:

@@ -12,7 +12,7 @@ from keystall.graphql.describing import about, described, object_type, resolver
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.operator import access
 from keystall.graphql.operator.shops import ShopBrief, brief
-from keystall.graphql.refusals import UserError, attempted, error_codes
+from keystall.graphql.refusals import Payload, UserError, attempted, error_codes
 from keystall.graphql.relay import After, Connection, First, connection, decode_row, page_size
 from keystall.tenants.desk import work
 
@@ -60,13 +60,12 @@ class WorkUserError(UserError):
 
 
 @object_type
-class FailedWorkPayload:
+class FailedWorkPayload(Payload[WorkUserError]):
     """The answer to what is done about failed work."""
 
     count: int = described(
         "How much work it was done to; 0 where it was done, retried or dropped before."
     )
-    user_errors: list[WorkUserError] = described("Why it was refused; empty on success.")
 
 
 def _failed(found: work.FailedWork) -> FailedWork:

@@ -9,18 +9,17 @@ from keystall.graphql.code_reports import CodeReportReason
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, object_type, resolver
 from keystall.graphql.ids import row_of
-from keystall.graphql.refusals import attempted
+from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.storefront.order import Order, OrderUserError, order_of, row_of_token
 from keystall.tenants.code_reports.service import Complaint, code_report
 from keystall.tenants.errors import refuse
 
 
 @object_type
-class OrderCodeReportPayload:
+class OrderCodeReportPayload(Payload[OrderUserError]):
     """The answer to orderCodeReport."""
 
     order: Order | None = described("The order as it is now; null where it was refused.")
-    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type

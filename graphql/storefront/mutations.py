@@ -18,7 +18,7 @@ from keystall.graphql.describing import (
     value,
 )
 from keystall.graphql.ids import row_of
-from keystall.graphql.refusals import attempted
+from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.scalars import URL
 from keystall.graphql.storefront.cart import Cart, CartUserError, cart_of
 from keystall.graphql.storefront.code_reports import CodeReportMutation
@@ -39,7 +39,7 @@ from keystall.tenants.payments.checks import Finding, find_payment
 from keystall.tenants.payments.service import start_payment
 from keystall.tenants.shops.shop import Shop
 
-Payload = TypeVar("Payload")
+Answer = TypeVar("Answer")
 CartId = Annotated[strawberry.ID, about("The cart.")]
 
 
@@ -94,62 +94,55 @@ class CartBuyerInput:
 
 
 @object_type
-class CartCreatePayload:
+class CartCreatePayload(Payload[CartUserError]):
     """The answer to cartCreate."""
 
     cart: Cart | None = described("The new cart; null where it was refused.")
-    user_errors: list[CartUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class CartLinesAddPayload:
+class CartLinesAddPayload(Payload[CartUserError]):
     """The answer to cartLinesAdd."""
 
     cart: Cart | None = described("The cart as it is now; null where it was refused.")
-    user_errors: list[CartUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class CartLinesUpdatePayload:
+class CartLinesUpdatePayload(Payload[CartUserError]):
     """The answer to cartLinesUpdate."""
 
     cart: Cart | None = described("The cart as it is now; null where it was refused.")
-    user_errors: list[CartUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class CartLinesRemovePayload:
+class CartLinesRemovePayload(Payload[CartUserError]):
     """The answer to cartLinesRemove."""
 
     cart: Cart | None = described("The cart as it is now; null where it was refused.")
-    user_errors: list[CartUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class CartBuyerUpdatePayload:
+class CartBuyerUpdatePayload(Payload[CartUserError]):
     """The answer to cartBuyerUpdate."""
 
     cart: Cart | None = described("The cart as it is now; null where it was refused.")
-    user_errors: list[CartUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class CartCompletePayload:
+class CartCompletePayload(Payload[CartUserError]):
     """The answer to cartComplete."""
 
     order: Order | None = described("The order; null where it was refused.")
     redirect_url: URL | None = described(
         "Where to pay; null where it was refused, and while the provider does not answer."
     )
-    user_errors: list[CartUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
-class OrderCancelPayload:
+class OrderCancelPayload(Payload[OrderUserError]):
     """The answer to orderCancel."""
 
     order: Order | None = described("The order as it is now; null where it was refused.")
-    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
 
 
 @enum_type
@@ -163,12 +156,11 @@ class PaymentFinding(Enum):
 
 
 @object_type
-class OrderPaymentCheckPayload:
+class OrderPaymentCheckPayload(Payload[OrderUserError]):
     """The answer to orderPaymentCheck."""
 
     order: Order | None = described("The order as it is now; null where it was refused.")
     finding: PaymentFinding | None = described("What came of it; null where it was refused.")
-    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type
@@ -311,12 +303,12 @@ def _lines(asked: list[CartLineInput]) -> list[NewLine]:
 
 
 async def _changed(
-    context: RequestContext, cart: UUID, call: Awaitable[None], payload: type[Payload]
-) -> Payload:
+    context: RequestContext, cart: UUID, call: Awaitable[None], payload: type[Answer]
+) -> Answer:
     """The payload of a change to a cart that answers nothing by itself."""
     _, errors = await attempted(context, call, CartUserError)
     make: Any = payload
-    changed: Payload = make(
+    changed: Answer = make(
         cart=None if errors else await cart_of(context, cart), user_errors=errors
     )
     return changed

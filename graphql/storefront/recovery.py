@@ -4,7 +4,7 @@ from typing import Annotated
 
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, object_type, resolver
-from keystall.graphql.refusals import attempted
+from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.storefront.order import OrderUserError
 from keystall.graphql.tries import count_try
 from keystall.tenants.orders.recovery import send_order_link
@@ -13,11 +13,10 @@ _MAILS_TO_EMAIL = 5
 
 
 @object_type
-class OrderLinkSendPayload:
+class OrderLinkSendPayload(Payload[OrderUserError]):
     """The answer to orderLinkSend. It is the same whether there is such an order or not."""
 
     done: bool = described("Whether the request was taken.")
-    user_errors: list[OrderUserError] = described("Why it was refused; empty on success.")
 
 
 @object_type

@@ -298,7 +298,9 @@ OPERATOR = (
     _operated("work", "/operator/failed-work"),
     _operated("work", "/operator/failed-work?kind={failed_kind}", "kind", act=_unfold),
     _operated("work", "/operator/failed-work?kind=zzzz", "none"),
-    _operated("work", "/operator/failed-work", "mail", act=_press("MailTest", email="a@mail.example.com")),
+    _operated(
+        "work", "/operator/failed-work", "mail", act=_press("MailTest", email="a@mail.example.com")
+    ),
     _operated("work_item", "{failed_item}", act=_unfold),
     _operated("work_item", "/operator/failed-work/none", "missing", status=404),
     _operated("record", "/operator/record"),

@@ -27,7 +27,9 @@ PAGES: tuple[Page, ...] = (
         permission="operator",
         forms=(
             Form("WorkRetryAll", fields=("kind",), success="/operator/failed-work?done=retried"),
-            Form("WorkDropAll", fields=("kind", "note"), success="/operator/failed-work?done=dropped"),
+            Form(
+                "WorkDropAll", fields=("kind", "note"), success="/operator/failed-work?done=dropped"
+            ),
             Form("MailTest", fields=("email",), shows=True),
         ),
     ),
