@@ -57,6 +57,7 @@ OPERATOR: Mapping[str, str] = {
     "shopResume": "shop",
     "shopApprove": "shop",
     "shopDecline": "shop",
+    "listingStop": "product",
 }
 """Mutations of the operator, which the shop's own log tells of."""
 
@@ -77,6 +78,9 @@ UNRECORDED: Mapping[str, str] = {
     "failedWorkDrop": "written to `operator_actions`",
     "failedWorkDropAll": "written to `operator_actions`",
     "mailTest": "written to `operator_actions`",
+    "forbiddenTermAdd": "written to `operator_actions`",
+    "forbiddenTermRemove": "written to `operator_actions`",
+    "forbiddenTextTry": "changes nothing",
     "shopLook": "written to `operator_actions`",
     "codeReveal": "written to `reveals`, with who, when and from where, for each code",
 }

@@ -26,6 +26,7 @@ CODES: Mapping[str, str] = {
     "TOO_MANY": "There are more than allowed.",
     "LIMIT_REACHED": "There are as many as there may be.",
     "IDEMPOTENCY_MISMATCH": "The idempotency key was used with other input before.",
+    "FORBIDDEN_GOODS": "The operator of the installation does not allow this on sale.",
     # Carts and checkout.
     "SOLD_OUT": "None is left.",
     "NOT_ENOUGH_STOCK": "Fewer are left than asked for.",

@@ -22,6 +22,7 @@ TABLES_WITHOUT_SHOP = frozenset(
         "memberships",
         "key_rotations",
         "operator_actions",
+        "forbidden_terms",
     }
 )
 
@@ -32,6 +33,7 @@ MODELS = (
     "keystall.tenants.code_reports.models",
     "keystall.tenants.delivery.models",
     "keystall.tenants.files.models",
+    "keystall.tenants.forbidden.models",
     "keystall.tenants.idempotency.models",
     "keystall.tenants.jobs.models",
     "keystall.tenants.ledger.models",

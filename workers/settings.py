@@ -16,6 +16,8 @@ from keystall.platform.collection import keep_what_start_up_made
 from keystall.platform.mail import mailer_from
 from keystall.platform.queue import Queue, decode_job, encode_job
 from keystall.platform.settings import Settings, load_settings
+from keystall.tenants.forbidden.scan import LONGEST as LONGEST_SCAN
+from keystall.tenants.forbidden.scan import SCAN, scan_listings
 from keystall.tenants.installation import Installation, installed
 from keystall.tenants.mails.service import HANDLERS as MAIL_HANDLERS
 from keystall.tenants.mails.service import MailDesk
@@ -48,6 +50,7 @@ def handlers(desk: MailDesk) -> dict[str, Handler]:
         "refund.send": Handler(send_refund),
         "codes.import": Handler(import_codes, timeout=3600),
         "codes.forget_rejects": Handler(forget_rejects, timeout=60),
+        SCAN: Handler(scan_listings, timeout=int(LONGEST_SCAN.total_seconds())),
         SWEEP: Handler(sweep_kept, timeout=int(LONGEST.total_seconds())),
         **{kind: Handler(work, timeout=60) for kind, work in mails.items()},
     }

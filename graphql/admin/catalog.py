@@ -114,6 +114,10 @@ class Product(Node):
         "What the buyer is asked for besides an email address."
     )
     translations: list[ProductTranslation] = described("Its texts in the shop's other languages.")
+    stopped_reason: str | None = described(
+        "Why the operator of the installation took it off sale; null where that did not happen, or"
+        " it is on sale again."
+    )
     created_at: datetime = described("When it was created.")
     updated_at: datetime = described("When it was last changed.")
 
@@ -247,6 +251,7 @@ def product(context: RequestContext, view: ProductView) -> Product:
             )
             for locale, texts in view.translations.items()
         ],
+        stopped_reason=view.stopped_reason or None,
         created_at=view.created_at,
         updated_at=view.updated_at,
     )

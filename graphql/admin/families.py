@@ -19,7 +19,7 @@ ShopErrorCode = error_codes(
 ProductErrorCode = error_codes(
     "ProductErrorCode", "a product",
     "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "TAKEN", "CONFLICT", "DUPLICATE", "TOO_MANY",
-    "CURRENCY_UNAVAILABLE", "LOCALE_UNAVAILABLE", "AMOUNT_INVALID",
+    "CURRENCY_UNAVAILABLE", "LOCALE_UNAVAILABLE", "AMOUNT_INVALID", "FORBIDDEN_GOODS",
 )  # fmt: skip
 CategoryErrorCode = error_codes(
     "CategoryErrorCode", "a category",

@@ -14,6 +14,7 @@ from keystall.graphql.describing import about, described, object_type, resolver
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Id, Ids, Node, ShopStatus, checked_ids
 from keystall.graphql.operator import access
+from keystall.graphql.operator.forbidden_goods import ForbiddenMutation, ForbiddenQuery
 from keystall.graphql.operator.mail import MailMutation
 from keystall.graphql.operator.record import RecordQuery
 from keystall.graphql.operator.work import WorkMutation, WorkQuery
@@ -129,7 +130,7 @@ async def _by_id(context: RequestContext, wanted: strawberry.ID) -> Shop | None:
 
 
 @object_type
-class Query(WorkQuery, RecordQuery):
+class Query(WorkQuery, ForbiddenQuery, RecordQuery):
     """What an operator can read."""
 
     @resolver
@@ -193,7 +194,7 @@ class Query(WorkQuery, RecordQuery):
 
 
 @object_type
-class Mutation(WorkMutation, MailMutation):
+class Mutation(WorkMutation, ForbiddenMutation, MailMutation):
     """What an operator can do."""
 
     @resolver

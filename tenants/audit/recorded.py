@@ -32,7 +32,7 @@ RECORDED: Mapping[str, Recorded] = {
     )),
     "products": Recorded("product", "id", "name", True, (
         "slug", "name", "description", "category_id", "translations", "status", "position",
-        "buyer_fields",
+        "buyer_fields", "stopped_reason",
     )),
     "product_images": Recorded("product", "product_id", "", True, ("file_id", "position")),
     "variants": Recorded("variant", "id", "name", True, (
@@ -67,6 +67,7 @@ NOT_RECORDED: Mapping[str, str] = {
     "shop_keys": "keys: rotations are written to key_rotations",
     "files": "uploads change nothing until something uses them, which is recorded",
     "search_terms": "derived from products",
+    "forbidden_findings": "derived from products and the installation's list",
     "carts": "buyers' own",
     "cart_lines": "buyers' own",
     "order_lines": "written once with their order",

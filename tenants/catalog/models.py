@@ -24,7 +24,8 @@ class Category(Model):
 
 
 class Product(Model):
-    """Something sold. `status` is draft, active or archived.
+    """Something sold. `status` is draft, active or archived; `stopped_reason` why the operator took
+    it off sale, until it is on sale again.
 
     `translations` is `{locale: {"name": …, "description": …, "description_html": …}}`;
     `buyer_fields` a list of `{key, label, required, kind, placeholder, options}`.
@@ -43,6 +44,7 @@ class Product(Model):
     buyer_fields: fields.JSONField[list[dict[str, Any]]] = fields.JSONField(default=list)
     created_at = fields.DatetimeField(default=clock.now)
     updated_at = fields.DatetimeField(default=clock.now)
+    stopped_reason = fields.TextField(default="")
 
     class Meta:
         table = "products"

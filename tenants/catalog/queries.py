@@ -20,7 +20,7 @@ Texts = Mapping[str, Mapping[str, str]]
 PRODUCT_COLUMNS = (
     "products.id, products.slug, products.name, products.description, products.description_html,"
     " products.status, products.position, products.category_id, products.translations,"
-    " products.buyer_fields, products.created_at, products.updated_at"
+    " products.buyer_fields, products.created_at, products.updated_at, products.stopped_reason"
 )
 _VARIANT_COLUMNS = (
     "id, product_id, name, translations, position, min_quantity, max_quantity, archived_at"
@@ -31,7 +31,8 @@ _CATEGORY_COLUMNS = "id, slug, name, translations, position"
 @dataclass(frozen=True, slots=True)
 class ProductView:
     """A product. Texts are in the shop's default language, `translations` has the others'
-    `name`, `description` (Markdown) and `description_html`."""
+    `name`, `description` (Markdown) and `description_html`; `stopped_reason` says why the operator
+    took it off sale, empty where that did not happen."""
 
     id: UUID
     slug: str
@@ -45,6 +46,7 @@ class ProductView:
     buyer_fields: Sequence[Mapping[str, Any]]
     created_at: datetime
     updated_at: datetime
+    stopped_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

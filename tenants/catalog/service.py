@@ -21,6 +21,7 @@ from keystall.tenants.catalog.slugs import free_slug, take_turn
 from keystall.tenants.catalog.terms import index_product
 from keystall.tenants.catalog.variants import replace_variants
 from keystall.tenants.errors import Refused, UserError, refuse
+from keystall.tenants.forbidden.listing import found, listed_texts, refusals, terms_held
 from keystall.tenants.installation import Installation
 from keystall.tenants.keeping import given
 from keystall.tenants.shops.shop import Shop
@@ -37,7 +38,7 @@ async def product_create(
 
     Refuses REQUIRED, TOO_LONG, INVALID, DUPLICATE, TOO_MANY, CURRENCY_UNAVAILABLE,
     LOCALE_UNAVAILABLE, AMOUNT_INVALID; TAKEN for a slug; NOT_FOUND for a category or picture that
-    this shop does not have.
+    this shop does not have; FORBIDDEN_GOODS where it would go on sale with a forbidden term.
     """
     values = _checked(given(asked), shop)
     product = new_id()
@@ -81,7 +82,8 @@ async def product_archive(installation: Installation, shop: Shop, product: UUID)
 
 
 async def product_publish(installation: Installation, shop: Shop, product: UUID) -> ProductView:
-    """Puts a draft or an archived product on sale. Refuses NOT_FOUND."""
+    """Puts a draft or an archived product on sale. Refuses NOT_FOUND; FORBIDDEN_GOODS at `status`
+    where it has a forbidden term."""
     return await _set_status(installation, shop, product, "active")
 
 
@@ -123,12 +125,30 @@ async def _finish(tx: Writing, shop: UUID, product: UUID, values: Mapping[str, A
         await replace_variants(tx, shop, product, values["variants"])
     if "upload_ids" in values:
         await _replace_images(shop, product, values["upload_ids"])
+    await _allow(tx, shop, product, values)
     await index_product(tx, shop, product)
     tx.announce(TOPIC)
     written = await product_by_id(tx, shop, product)
     if written is None:
         raise LookupError("a product vanished from the transaction that wrote it")
     return written
+
+
+async def _allow(tx: Writing, shop: UUID, product: UUID, values: Mapping[str, Any]) -> None:
+    """Lets nothing on sale that is forbidden, or be changed there; a draft may be anything, so that
+    nothing typed is lost."""
+    on_sale = await tx.value(
+        "select status = 'active' from products where shop_id = $1 and id = $2", shop, product
+    )
+    if on_sale:
+        texts = await listed_texts(tx, shop, product, values)
+        errors = refusals(found(texts, await terms_held(tx)))
+        if errors:
+            raise Refused(*errors)
+        await Product.filter(shop_id=shop, id=product).update(stopped_reason="")
+    await tx.execute(
+        "delete from forbidden_findings where shop_id = $1 and product_id = $2", shop, product
+    )
 
 
 async def _replace_images(shop: UUID, product: UUID, uploads: Sequence[UUID]) -> None:

@@ -157,6 +157,16 @@ class MerchantDeclined:
 
 
 @dataclass(frozen=True, slots=True)
+class MerchantListingStopped:
+    """To the merchant: the operator took a product off sale, and why."""
+
+    stall: Stall
+    product: UUID
+    product_name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccountConfirm:
     """To whoever signed up: the link that proves the address."""
 
@@ -184,6 +194,7 @@ Letter = (
     | MerchantRefundDue
     | MerchantApproved
     | MerchantDeclined
+    | MerchantListingStopped
     | MerchantCodeReport
     | CodeReportAnswered
     | AccountConfirm

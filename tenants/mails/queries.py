@@ -23,6 +23,7 @@ from keystall.tenants.mails.port import (
     MerchantApproved,
     MerchantCodeReport,
     MerchantDeclined,
+    MerchantListingStopped,
     MerchantLowStock,
     MerchantOrder,
     MerchantRefundDue,
@@ -210,6 +211,22 @@ async def merchant_reviewed(
     if found["status"] == "declined":
         return await _to_merchants(db, MerchantDeclined(stall, found["status_reason"]))
     return await _to_merchants(db, MerchantApproved(stall)) if found["status"] == "open" else []
+
+
+async def merchant_listing_stopped(
+    db: Reads, installation: Installation, shop: UUID, product: UUID
+) -> list[Post]:
+    """Nothing where the product is on sale again."""
+    found = await _found(db, "select * from products where shop_id = $1 and id = $2", shop, product)
+    if not found["stopped_reason"]:
+        return []
+    letter = MerchantListingStopped(
+        stall=await _stall(db, installation, shop),
+        product=product,
+        product_name=found["name"],
+        reason=found["stopped_reason"],
+    )
+    return await _to_merchants(db, letter)
 
 
 async def account_mail(

@@ -100,6 +100,7 @@ _READS: Mapping[str, _Read] = {
     "mail.merchant_refund_due": queries.merchant_refund_due,
     "mail.merchant_approved": queries.merchant_reviewed,
     "mail.merchant_declined": queries.merchant_reviewed,
+    "mail.merchant_listing_stopped": queries.merchant_listing_stopped,
     "mail.merchant_code_report": queries.merchant_code_report,
     "mail.code_report_answered": queries.code_report_answered,
     # Posted under tenants.writing.INSTALLATION; the ids are of account tokens.

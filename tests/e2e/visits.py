@@ -303,6 +303,13 @@ OPERATOR = (
     ),
     _operated("work_item", "{failed_item}", act=_unfold),
     _operated("work_item", "/operator/failed-work/none", "missing", status=404),
+    _operated("forbidden_goods", "/operator/forbidden-goods"),
+    _operated(
+        "forbidden_goods",
+        "/operator/forbidden-goods",
+        "tried",
+        act=_press("ForbiddenTextTry", text="zzzz", term="zzzz"),
+    ),
     _operated("record", "/operator/record"),
     Visit("operator:shops", "{base}/operator/", "stranger", who="merchant", status=404),
 )

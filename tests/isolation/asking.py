@@ -44,7 +44,7 @@ _BY_FIELD = {
     "apiToken": "ApiToken", "upload": "Upload", "batch": "Batch",
     "payment": "PaymentMethod", "session": "Session", "cart": "Cart",
     "node": "Product", "nodes": "Product", "shop": "Shop",
-    "failed": "FailedWork",
+    "failed": "FailedWork", "forbidden": "ForbiddenTerm", "listing": "Product",
 }  # fmt: skip
 _WORDS = {
     "number": "7Q4M-0XKD-J2",
@@ -131,7 +131,7 @@ class Filled:
                 return 1
             case "Boolean":
                 return True
-            case "String" if path[-1] in ("slug", "idempotencyKey"):
+            case "String" if path[-1] in ("slug", "idempotencyKey", "term"):
                 return f"new-{next(_numbers)}-word"
             case "String":
                 return _WORDS[path[-1]]

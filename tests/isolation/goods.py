@@ -21,6 +21,7 @@ from keystall.tenants.catalog.input import (
 from keystall.tenants.checkout.carts import NewLine, cart_buyer_update, cart_create
 from keystall.tenants.checkout.completion import cart_complete
 from keystall.tenants.code_reports.service import Answer, Complaint, code_report, report_reject
+from keystall.tenants.desk.forbidden_goods import forbidden_term_add
 from keystall.tenants.identity.links import account_token
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
@@ -121,6 +122,7 @@ async def a_full_shop(installation: Installation, canary: str) -> Goods:
     await a_cart(installation, goods, quantity=10)  # more than there are
     await _end(installation, goods)
     await _find(installation, goods)
+    await a_forbidden_term(installation, goods)
     with acting(Act("account", owner.account_id, owner.email, "shopUpdate", "shop")):
         for contact in (f"{canary} before", f"{canary} contact"):
             await shop_update(installation, goods.shop.id, ShopChanges(contact=contact))
@@ -320,6 +322,23 @@ async def _look_again(goods: Goods) -> None:
         found = await shop_by_id(tx, goods.shop.id)
     assert found is not None
     goods.shop = found
+
+
+async def a_forbidden_term(installation: Installation, goods: Goods) -> None:
+    """Names a term of the installation's list, found in the shop's product; and says why an older
+    listing was stopped."""
+    operator = await a_viewer(installation, operator=True)
+    term = await forbidden_term_add(
+        installation, operator, term=f"{goods.canary} {new_id().hex}", reason=f"{goods.canary} why"
+    )
+    async with writing(installation, goods.shop.id) as tx:
+        await tx.execute(
+            "insert into forbidden_findings (shop_id, id, product_id, term_id, field)"
+            " values ($1, $2, $3, $4, 'name')",
+            goods.shop.id, new_id(), goods.rows["Product"], term,
+        )  # fmt: skip
+        await tx.execute("update products set stopped_reason = $1", f"{goods.canary} stopped")
+    goods.name("ForbiddenTerm", term)
 
 
 async def a_due_refund(installation: Installation, goods: Goods) -> None:

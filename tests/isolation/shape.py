@@ -27,6 +27,7 @@ UNBOUND = {
     ("audit_entries", "actor_id"),  # an account or a token: `actor_kind` says which
     ("audit_entries", "object_id"),  # of any kind: `object_kind` says which; outlives it
     ("audit_changes", "object_id"),  # of any kind: `kind` says which; outlives it
+    ("forbidden_findings", "term_id"),  # the installation's list: its terms are no shop's
     ("reveals", "code_id"),  # outlives the code: stock that was looked at can be deleted
 }
 """Columns that name a row without a foreign key, each for its reason."""
@@ -34,7 +35,10 @@ UNBOUND = {
 DEFINERS = frozenset({
     "account_confirm", "account_create", "account_for_sign_in", "account_password_change",
     "account_reset",
-    "account_token_create", "account_token_recipient", "host_shop", "operator_account",
+    "account_token_create", "account_token_recipient", "forbidden_scan_done",
+    "forbidden_scan_shops", "forbidden_terms_held", "host_shop", "operator_account",
+    "operator_forbidden_add", "operator_forbidden_findings", "operator_forbidden_remove",
+    "operator_forbidden_terms", "operator_listing_stop", "operator_product_shop",
     "operator_mail_trial", "operator_record", "operator_shop", "operator_shop_suspend",
     "operator_shops", "operator_shop_counts", "operator_shop_list", "operator_shop_review",
     "operator_work", "operator_work_counts", "operator_work_drop",

@@ -16,7 +16,7 @@ import pytest
 from keystall.graphql.context import Program, RequestContext
 from keystall.graphql.executor import execute
 from keystall.graphql.operator import access
-from keystall.tenants.desk import work
+from keystall.tenants.desk import forbidden_goods, work
 from keystall.tenants.identity.service import Viewer, Visitor, sign_in
 from keystall.tenants.installation import Installation
 from keystall.tenants.mails import trial
@@ -31,7 +31,7 @@ OURS = {
     ("Shop", "slug"), ("ShopBrief", "slug"), ("Viewer", "email"), ("Viewer", "locale"),
     ("FailedWork", "kind"), ("FailedWorkCount", "kind"),
     ("OperatorAction", "action"), ("OperatorAction", "operatorEmail"),
-    ("OperatorAction", "subject"), ("MailTest", "reason"),
+    ("OperatorAction", "subject"), ("MailTest", "reason"), ("ForbiddenTextTryPayload", "terms"),
 }  # fmt: skip
 """The product's or the operator's own words, no merchant's."""
 CURSORS = frozenset({"cursor", "startCursor", "endCursor"})
@@ -136,7 +136,7 @@ def a_program(shops: Shops) -> RequestContext:
 async def test_everyone_else_is_refused_before_any_row_is_read(
     shops: Shops, superuser_url: str, monkeypatch: pytest.MonkeyPatch, who: Any, code: str
 ) -> None:
-    for module in (operating, trial, work):
+    for module in (forbidden_goods, operating, trial, work):
         monkeypatch.setattr(module, "writing", None)  # no transaction is begun either
     before = await fingerprint(superuser_url, shops.theirs.shop.id)
     asked = list(everything(shops))

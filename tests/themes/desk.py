@@ -186,6 +186,7 @@ def product(**changes: Any) -> dict[str, Any]:
         "url": "http://galaxy.localhost:8000/en/p/moon-card",
         "description": "**Bold**",
         "status": "ACTIVE",
+        "stoppedReason": None,
         "category": {"id": "c-1", "name": "Cards"},
         "images": [{"id": "i-1", "thumbnailUrl": "/files/i-1/small.webp"}],
         "variants": [variant(), variant("v-2", "60 days")],
@@ -703,6 +704,28 @@ _OPERATOR: Scenes = {
         {"operatorActions": _list(_action(), _action(shop=None, subject="", note="", count=1))},
     ),
     "operator-record-none": ("/operator/record", {"operatorActions": _list()}),
+    "operator-forbidden-none": (
+        "/operator/forbidden-goods",
+        {"forbiddenFindings": _list(), "forbiddenTerms": _list()},
+    ),
+    "operator-forbidden": (
+        "/operator/forbidden-goods?done=stopped",
+        {
+            "forbiddenFindings": _list(
+                {"id": "f-1", "productId": "p-1", "product": LONG,
+                 "url": "http://galaxy.example/p/x", "shop": {"id": "shop-1", "name": LONG},
+                 "term": "gift card", "reason": LONG, "where": "TRANSLATION", "foundAt": MOMENT},
+                more=True,
+            ),
+            "forbiddenTerms": _list(
+                *(
+                    {"id": f"t-{at}", "term": LONG, "reason": LONG, "createdAt": MOMENT,
+                     "lookedThrough": at == 1, "found": 1234}
+                    for at in range(2)
+                )
+            ),
+        },
+    ),
     "operator-shop": ("/operator/shops/shop-1", {"shop": shop()}),
     "operator-suspended": (
         "/operator/shops/shop-1?done=suspended",

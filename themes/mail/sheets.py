@@ -18,6 +18,7 @@ from keystall.tenants.mails.port import (
     MerchantApproved,
     MerchantCodeReport,
     MerchantDeclined,
+    MerchantListingStopped,
     MerchantLowStock,
     MerchantOrder,
     MerchantRefundDue,
@@ -87,6 +88,8 @@ def sheet(letter: Letter, messages: Messages) -> Sheet:
             return _merchant_approved(letter, messages)
         case MerchantDeclined():
             return _merchant_declined(letter, messages)
+        case MerchantListingStopped():
+            return _merchant_listing_stopped(letter, messages)
         case AccountConfirm():
             return _account_confirm(letter, messages)
         case AccountReset():
@@ -286,6 +289,24 @@ def _merchant_declined(letter: MerchantDeclined, m: Messages) -> Sheet:
         action=m.t("mail.merchant_declined.action"),
         url=f"{letter.stall.public_url}/console/{letter.stall.slug}/settings",
         note=m.t("mail.merchant_declined.note"),
+        footer=m.t("mail.footer.merchant", shop=letter.stall.name),
+    )
+
+
+def _merchant_listing_stopped(letter: MerchantListingStopped, m: Messages) -> Sheet:
+    return Sheet(
+        brand=letter.stall.name,
+        subject=m.t(
+            "mail.merchant_listing_stopped.subject",
+            shop=_short(letter.stall.name),
+            product=_short(letter.product_name),
+        ),
+        title=m.t("mail.merchant_listing_stopped.title", product=letter.product_name),
+        lead=m.t("mail.merchant_listing_stopped.lead"),
+        facts=((m.t("mail.reason_label"), letter.reason),),
+        action=m.t("mail.merchant_listing_stopped.action"),
+        url=_console_url(letter.stall, "products", "Product", letter.product),
+        note=m.t("mail.merchant_listing_stopped.note"),
         footer=m.t("mail.footer.merchant", shop=letter.stall.name),
     )
 

@@ -3,6 +3,7 @@
 from keystall.themes.engine import Form, Page
 
 _SHOP = "/operator/shops/{id}"
+_FORBIDDEN = "/operator/forbidden-goods"
 
 PAGES: tuple[Page, ...] = (
     Page(name="shops", route="/operator/", surface="operator", permission="operator"),
@@ -43,6 +44,22 @@ PAGES: tuple[Page, ...] = (
             Form("WorkDrop", fields=("note",), success="/operator/failed-work?done=dropped"),
         ),
         requires=("failedWorkItem",),
+    ),
+    Page(
+        name="forbidden_goods",
+        route=_FORBIDDEN,
+        surface="operator",
+        permission="operator",
+        forms=(
+            Form(
+                "ForbiddenTermAdd",
+                fields=("term", "reason"),
+                success=_FORBIDDEN + "?done=forbidden",
+            ),
+            Form("ForbiddenTermRemove", fields=("id",), success=_FORBIDDEN + "?done=allowed"),
+            Form("ForbiddenTextTry", fields=("text", "term"), shows=True),
+            Form("ListingStop", fields=("id", "reason"), success=_FORBIDDEN + "?done=stopped"),
+        ),
     ),
     Page(name="record", route="/operator/record", surface="operator", permission="operator"),
 )

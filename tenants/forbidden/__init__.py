@@ -1,0 +1,1 @@
+"""Goods that may not be sold on the installation, whatever the shop."""
