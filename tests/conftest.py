@@ -16,6 +16,7 @@ from pathlib import Path
 import asyncpg
 import hypothesis
 import pytest
+import structlog
 
 from keystall.platform import database as pools
 from keystall.platform.crypto import KeyRing
@@ -105,6 +106,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[RUNNING] = RunningEngines()
     for name in [name for name in os.environ if name.startswith("KEYSTALL_")]:
         del os.environ[name]  # an installation's settings are none of the tests' business
+    # A traceback with every local variable in colours takes a second each.
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    processors = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level]
+    structlog.configure(processors=[*processors, plain])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

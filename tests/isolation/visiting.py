@@ -23,8 +23,9 @@ from tests.isolation.asking import Filled, Path, id_places, kind_of
 from tests.isolation.goods import Goods
 from tests.isolation.leaks import Shops, built
 
-_NEW = re.compile(r"new-\d+-word")
-"""What the forms are filled with where each time something new is asked for."""
+_NEW = re.compile(r"new-\d+-word|(?<=>)[^<]*(?=</time>)")
+"""What the forms are filled with where each time something new is asked for, and how long ago
+something was."""
 
 Fields = tuple[tuple[str, str], ...]
 Values = dict[str, str]
