@@ -11,7 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-WORKERS ?= 2
+# One more than a small machine has cores: a test often waits for a demo, a browser or a clock.
+WORKERS ?= 3
 
 .PHONY: help demo test check bench environment environment-dev lock clean
 
