@@ -1,6 +1,6 @@
 """Who did what in the shop: the audit log as its owner and managers read it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 import strawberry
 
+from keystall.graphql.admin.changed_values import POINTERS, ChangedLine, Row, label_of, lines
 from keystall.graphql.context import RequestContext
 from keystall.graphql.deeds import TYPES
 from keystall.graphql.describing import described, enum_type, object_type, value
@@ -16,7 +17,6 @@ from keystall.graphql.errors import bad_input
 from keystall.graphql.ids import encode
 from keystall.graphql.relay import Connection, connection, decode_cursor, page_size
 from keystall.graphql.wording import known, worded
-from keystall.platform.money import format_money
 from keystall.tenants.audit import queries
 from keystall.tenants.audit.queries import ChangeView, EntryFilter, EntryView
 
@@ -71,8 +71,14 @@ class ChangedField:
 
     key: str = described("Which value, for programs.")
     name: str = described("Which value, for people, in the language of the request.")
-    before: str | None = described("What it was; null for nothing.")
-    after: str | None = described("What it became; null for nothing.")
+    before: str | None = described(
+        "What it was, as it is recorded (money in minor units), for programs; null for nothing."
+    )
+    after: str | None = described(
+        "What it became, as it is recorded (money in minor units), for programs; null for nothing."
+    )
+    was: list[ChangedLine] = described("What it was, for people; empty for nothing.")
+    became: list[ChangedLine] = described("What it became, for people; empty for nothing.")
 
 
 @object_type
@@ -122,11 +128,12 @@ async def activity(
         limit=size + 1,
     )
     changes = await queries.changes_of(context.reader, shop, [row.id for row in rows])
+    names = await queries.names_of(context.reader, shop, _pointed_at(changes.values()))
     return connection(
         rows,
         size,
         after=after,
-        node=lambda row: _entry(row, changes[row.id], context.locale),
+        node=lambda row: _entry(row, changes[row.id], names, context.locale),
         key=lambda row: (row.position,),
     )
 
@@ -154,11 +161,19 @@ def _actor(kind: str, row: UUID | None, name: str) -> Actor:
     return Actor(key=f"{kind}:{shown}" if shown else kind, kind=ActorKind(kind), name=name)
 
 
-def _entry(row: EntryView, changes: list[ChangeView], locale: str) -> ActivityEntry:
+def _pointed_at(changes: Iterable[list[ChangeView]]) -> list[UUID]:
+    """The ids that recorded values say, of things with names."""
+    told = (side for views in changes for one in views for side in (one.before, one.after))
+    return [UUID(found) for side in told for column in POINTERS if (found := side.get(column))]
+
+
+def _entry(
+    row: EntryView, changes: list[ChangeView], names: Mapping[str, str], locale: str
+) -> ActivityEntry:
     # What a deed made was not there to be named before it.
     made = [one.object_id for one in changes if one.kind == row.object_kind]
     about = row.object_id or next(iter(made), None)
-    own = [one.label for one in changes if one.object_id == about and one.label]
+    own = [label_of(one, locale) for one in changes if one.object_id == about and one.label]
     node = TYPES.get(row.object_kind)
     return ActivityEntry(
         at=row.at,
@@ -170,22 +185,26 @@ def _entry(row: EntryView, changes: list[ChangeView], locale: str) -> ActivityEn
         label=own[0] if own else "",
         address=row.address,
         user_agent=row.user_agent,
-        changes=[_change(one, locale) for one in changes],
+        changes=[_change(one, names, locale) for one in changes],
     )
 
 
-def _change(view: ChangeView, locale: str) -> Change:
+def _change(view: ChangeView, names: Mapping[str, str], locale: str) -> Change:
     keys = [*view.before, *(key for key in view.after if key not in view.before)]
+    was = Row(view, view.before, names, locale)
+    became = Row(view, view.after, names, locale)
     return Change(
         change=ChangeKind(view.change),
         kind=view.kind,
-        label=view.label,
+        label=label_of(view, locale),
         fields=[
             ChangedField(
                 key=key,
                 name=_worded("field", key, locale),
-                before=_text(view, key, view.before, locale),
-                after=_text(view, key, view.after, locale),
+                before=_recorded(view.before.get(key)),
+                after=_recorded(view.after.get(key)),
+                was=lines(was, key),
+                became=lines(became, key),
             )
             for key in keys
         ],
@@ -196,12 +215,5 @@ def _worded(family: str, key: str, locale: str) -> str:
     return worded(f"{family}.{key}", locale) if known(f"{family}.{key}") else key
 
 
-def _text(view: ChangeView, key: str, values: Mapping[str, Any], locale: str) -> str | None:
-    found = values.get(key)
-    if found is None or isinstance(found, str):
-        return found
-    # A price goes by its currency; a refund says its own.
-    currency = view.label if view.kind == "variant" else values.get("currency")
-    if key == "amount" and currency:
-        return format_money(found, str(currency), locale)
-    return orjson.dumps(found).decode()
+def _recorded(found: Any) -> str | None:
+    return found if found is None or isinstance(found, str) else orjson.dumps(found).decode()

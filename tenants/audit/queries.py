@@ -95,6 +95,25 @@ async def changes_of(
     return found
 
 
+async def names_of(db: Reads, shop: UUID, ids: Sequence[UUID]) -> Mapping[str, str]:
+    """The names that categories and variants have now, by their id as values say it; what is
+    deleted is missing. Asks nothing where nothing is asked."""
+    if not ids:
+        return {}
+    rows = await db.rows(
+        """
+        select id, name from categories where shop_id = $1 and id = any ($2::uuid[])
+        union all
+        select variants.id, concat_ws(' · ', products.name, nullif(variants.name, ''))
+        from variants join products
+          on products.shop_id = variants.shop_id and products.id = variants.product_id
+        where variants.shop_id = $1 and variants.id = any ($2::uuid[])
+        """,
+        shop, list(ids),
+    )  # fmt: skip
+    return {str(row["id"]): row["name"] for row in rows}
+
+
 async def actors(db: Reads, shop: UUID) -> list[Actor]:
     """Who did the latest thousand deeds, by name."""
     rows = await db.rows(

@@ -17,8 +17,8 @@ _READ = r"""() => {
     const spoken = node.closest("[lang]");
     return spoken && spoken !== document.documentElement;
   };
-  // .said-value: what was changed, as the record has it.
-  const typed = "script, style, noscript, textarea, .mono, [data-code], .said-value";
+  // .typed: what people typed, and what their browsers call themselves.
+  const typed = "script, style, noscript, textarea, .mono, [data-code], .typed";
   // A <wbr> breaks a word in the tree, not for its reader.
   for (const node of document.body.querySelectorAll("*")) {
     if (node.closest(typed) || foreign(node)) continue;

@@ -388,6 +388,10 @@ def job(state: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+def _said(text: str, form: str = "WORDED", label: str = "") -> dict[str, str]:
+    return {"label": label, "text": text, "form": form}
+
+
 FAILED = imported(problem="Save it as UTF-8.")
 ACTORS = [
     {"key": "account:1", "kind": "ACCOUNT", "name": "lin@galaxy.example.com"},
@@ -399,8 +403,13 @@ CHANGE: dict[str, Any] = {
     "kind": "SHOP",
     "label": "Galaxy Cards",
     "fields": [
-        {"key": "contact", "name": "contact", "before": "", "after": LONG},
-        {"key": "hold_minutes", "name": "minutes held unpaid", "before": "15", "after": "30"},
+        {"name": "contact", "was": [], "became": [_said(LONG, "TYPED")]},
+        {"name": "minutes held unpaid", "was": [_said("15")], "became": [_said("30")]},
+        {
+            "name": "translations",
+            "was": [_said(MOMENT, "INSTANT")],
+            "became": [_said("Lulu", "TYPED", "English · name"), _said(LONG, "TYPED", "…")],
+        },
     ],
 }
 

@@ -1,7 +1,9 @@
 """Both languages say the same things, and nothing is said that is not written."""
 
 import re
+import tomllib
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -42,6 +44,39 @@ def test_no_text_is_unused() -> None:
     )
     unused = {key for key in ALL["en"].texts if key not in used and not key.startswith(beginnings)}
     assert unused == set()
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize(
+    ("recorded", "shown"),
+    [
+        ("shop.status", "shop_status"),
+        ("product.status", "product_status"),
+        ("order.status", "order_status"),
+        ("order.state", "refund_status"),
+        ("order.state", "report.status"),
+        ("job.state", "job.state"),
+        ("variant.sale_order", "selling"),
+        ("question_kind", "buyer_field"),
+        ("language", "language"),
+    ],
+)
+def test_a_state_has_one_name_on_its_own_page_and_in_the_log(
+    locale: str, recorded: str, shown: str
+) -> None:
+    told: Any = tomllib.loads(
+        (THEMES.parent / f"graphql/messages/{locale}.toml").read_text("utf-8")
+    )["value"]
+    for part in recorded.split("."):
+        told = told[part]
+    page = {
+        key.removeprefix(f"console.{shown}."): text
+        for key, text in ALL[locale].texts.items()
+        if key.startswith(f"console.{shown}.")
+    }
+    same = {state.lower(): text for state, text in told.items() if state.lower() in page}
+    assert same == {state: page[state] for state in same}
+    assert len(same) >= 2
 
 
 def test_plurals_follow_the_languages_rules() -> None:
