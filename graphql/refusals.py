@@ -44,6 +44,7 @@ CODES: Mapping[str, str] = {
     "PASSWORD_TOO_SHORT": "The password is shorter than allowed.",
     "PASSWORD_TOO_LONG": "The password is longer than allowed.",
     "PASSWORD_TOO_COMMON": "The password is among those tried first by everyone.",
+    "PASSWORD_WRONG": "This is not the password of whoever is signed in.",
     "CREDENTIALS_WRONG": "Email address and password do not belong together.",
     "EMAIL_UNCONFIRMED": "The address is not confirmed yet; its link was mailed again.",
     "LINK_INVALID": "The link was used before, is too old or never was one.",

@@ -88,7 +88,7 @@ async def _reveal(context: RequestContext, row: UUID, password: str) -> str:
 async def require_confirmed(context: RequestContext, password: str = "") -> None:
     """Lets only a person on who said the password again, now or within the last ten minutes.
 
-    Refuses PERSON_NEEDED (to tokens), PASSWORD_NEEDED, CREDENTIALS_WRONG, THROTTLED.
+    Refuses PERSON_NEEDED (to tokens), PASSWORD_NEEDED, PASSWORD_WRONG, THROTTLED.
     """
     viewer = context.require_viewer()
     if isinstance(viewer, Program):

@@ -8,8 +8,8 @@ from keystall.graphql.refusals import UserError, error_codes
 AccountErrorCode = error_codes(
     "AccountErrorCode", "an account",
     "REQUIRED", "TOO_LONG", "INVALID", "EMAIL_INVALID", "PASSWORD_TOO_SHORT", "PASSWORD_TOO_LONG",
-    "PASSWORD_TOO_COMMON", "CREDENTIALS_WRONG", "EMAIL_UNCONFIRMED", "LINK_INVALID", "THROTTLED",
-    "NOT_FOUND",
+    "PASSWORD_TOO_COMMON", "PASSWORD_WRONG", "CREDENTIALS_WRONG", "EMAIL_UNCONFIRMED",
+    "LINK_INVALID", "THROTTLED", "NOT_FOUND",
 )  # fmt: skip
 ShopErrorCode = error_codes(
     "ShopErrorCode", "a shop",
@@ -31,7 +31,7 @@ CodeErrorCode = error_codes(
     "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "CONFLICT", "TOO_MANY", "BAD_LINES",
     "ENCODING_UNKNOWN", "CODE_SOLD", "CODE_RESERVED", "IDEMPOTENCY_MISMATCH", "KEYS_DESTROYED",
     "AMOUNT_INVALID", "BATCH_SOLD", "BATCH_UNDONE", "PASSWORD_NEEDED", "PERSON_NEEDED",
-    "CREDENTIALS_WRONG", "THROTTLED",
+    "PASSWORD_WRONG", "THROTTLED",
 )  # fmt: skip
 JobErrorCode = error_codes("JobErrorCode", "a job", "NOT_FOUND", "CONFLICT")
 OrderErrorCode = error_codes(

@@ -48,8 +48,8 @@ _ENGLISH = Words(
 )
 _CHINESE = Words(
     lang="zh-CN",
-    title="沙箱支付",
-    sandbox="沙箱环境：不会发生真实扣款。",
+    title="沙盒支付",
+    sandbox="沙盒环境：不会发生真实扣款。",
     amount="金额",
     order="订单",
     pay="支付 {amount}",

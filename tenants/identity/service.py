@@ -145,14 +145,14 @@ CONFIRMED_LIFE = timedelta(minutes=10)
 async def password_confirm(installation: Installation, person: Viewer, password: str) -> None:
     """Says the password again, for what asks for it: noted at the session, for ten minutes.
 
-    Refuses REQUIRED and CREDENTIALS_WRONG at `password`.
+    Refuses REQUIRED and PASSWORD_WRONG at `password`.
     """
     if not password:
         raise refuse("REQUIRED", "password")
     async with database.transaction(None) as tx:
         known = await _find_account(tx, person.email)
     if known is None or not await verify_password(known.password_hash, password):
-        raise refuse("CREDENTIALS_WRONG", "password")
+        raise refuse("PASSWORD_WRONG", "password")
     async with database.transaction(None) as tx:
         await tx.execute("select session_confirm($1)", person.secret_hash)
 

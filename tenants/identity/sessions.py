@@ -48,7 +48,7 @@ async def sessions_end_others(person: Viewer) -> int:
 async def password_change(person: Viewer, current: str, password: str) -> None:
     """Sets a new password and ends every other session of the person.
 
-    Refuses REQUIRED and CREDENTIALS_WRONG at `current`; PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG and
+    Refuses REQUIRED and PASSWORD_WRONG at `current`; PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG and
     PASSWORD_TOO_COMMON at `password`.
     """
     if not current:
@@ -59,11 +59,11 @@ async def password_change(person: Viewer, current: str, password: str) -> None:
     async with database.transaction(None) as tx:
         row = await tx.row("select password_hash from account_for_sign_in($1)", person.email)
     if row is None or not await verify_password(row["password_hash"], current):
-        raise refuse("CREDENTIALS_WRONG", "current")
+        raise refuse("PASSWORD_WRONG", "current")
     hashed = await hash_password(password)
     async with database.transaction(None) as tx:
         if not await tx.value(
             "select account_password_change($1, $2, $3)",
             person.secret_hash, row["password_hash"], hashed,
         ):  # fmt: skip
-            raise refuse("CREDENTIALS_WRONG", "current")
+            raise refuse("PASSWORD_WRONG", "current")

@@ -36,6 +36,7 @@ from tests.payments.emulator import Emulator
 _SIZES = {"phone": PHONE, "desk": DESK}
 _PARTS = {
     "storefront": visits.STOREFRONT,
+    "provider": visits.PROVIDER,
     "accounts": visits.ACCOUNTS,
     "console": visits.CONSOLE,
     "operator": visits.OPERATOR,
@@ -180,7 +181,9 @@ async def _visited(page: Page, scene: Scene, visit: Visit) -> list[str]:
         return [f"{visit.name}: {address} is {_row_at(visit.row.partition(':')[0], address)}"]
     if visit.act:
         await visit.act(page)
-    return await _looked_at(page, scene, visit.name, axe=_FIRST[visit.row] == visit.name)
+    return await _looked_at(
+        page, scene, visit.name, axe=not visit.row or _FIRST[visit.row] == visit.name
+    )
 
 
 def _row_at(surface: str, address: str) -> str:

@@ -165,6 +165,17 @@ STOREFRONT = (
 )
 """What buyers see."""
 
+PROVIDER = tuple(
+    Visit("", f"{{provider}}/p/{{{order}_payment}}", f"provider-{state}")
+    for order, state in (
+        ("pending", "open"),
+        ("failed", "failed"),
+        ("delivered", "taken"),
+        ("awaited", "scheduled"),
+    )
+) + (Visit("", "{provider}/p/none", "provider-missing", status=404),)
+"""The sandbox's own pages, where buyers of a demo pay."""
+
 CLOSED = (
     _shop("home", "", "closed"),
     _shop("product", "p/{pictured}", "closed"),
@@ -315,4 +326,4 @@ OPERATOR = (
 )
 """The operator's pages; by declining a shop, and what its merchant sees then."""
 
-VISITS = (*STOREFRONT, *CLOSED, *ACCOUNTS, *CONSOLE, *OPERATOR)
+VISITS = (*STOREFRONT, *PROVIDER, *CLOSED, *ACCOUNTS, *CONSOLE, *OPERATOR)

@@ -10,7 +10,7 @@ from keystall.platform import database
 from keystall.tenants.errors import Refused
 from keystall.tenants.identity.service import Viewer, Visitor, sign_in, viewer
 from keystall.tenants.installation import Installation
-from tests.factories import PASSWORD, a_viewer
+from tests.factories import PASSWORD, a_shop, a_viewer
 from tests.graphql.asking import ask, merchant
 
 _LIST = "{ viewer { sessions { id browser address current } } }"
@@ -105,10 +105,27 @@ async def test_a_new_password_takes_the_old_one_and_ends_other_sessions(
     await sign_in(installation, person.email, _NEW, visitor=Visitor())
 
 
+async def test_whoever_is_signed_in_is_not_told_of_an_email_that_nobody_asked_for(
+    installation: Installation,
+) -> None:
+    person = await a_viewer(installation)
+    shop = await a_shop(installation, person)
+    text = """mutation { passwordConfirm(password: "not mine at all") {
+      done userErrors { path code message } } }"""
+    answer = await ask("admin", merchant(installation, shop, person), text)
+    assert answer["passwordConfirm"] == {
+        "done": False,
+        "userErrors": [
+            {"path": ["password"], "code": "PASSWORD_WRONG",
+             "message": "This is not your password."}
+        ],
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("current", "password", "error"),
     [
-        ("not my password", _NEW, {"code": "CREDENTIALS_WRONG", "path": ["current"]}),
+        ("not my password", _NEW, {"code": "PASSWORD_WRONG", "path": ["current"]}),
         ("", _NEW, {"code": "REQUIRED", "path": ["current"]}),
         (PASSWORD, "short", {"code": "PASSWORD_TOO_SHORT", "path": ["password"]}),
     ],

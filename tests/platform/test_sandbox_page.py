@@ -17,7 +17,7 @@ async def act(sandbox: Any, page: str, mode: str) -> Any:
 @pytest.mark.parametrize(
     ("locale", "words"),
     [
-        ("zh-CN", ['lang="zh-CN"', "沙箱环境", "支付 ¥12.50", "延迟支付", "返回商店"]),
+        ("zh-CN", ['lang="zh-CN"', "沙盒环境", "支付 ¥12.50", "延迟支付", "返回商店"]),
         ("en", ['lang="en"', "Sandbox: no real money", "Pay CN¥12.50", "Pay late", "Back to the"]),
     ],
 )

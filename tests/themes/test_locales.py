@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 
 from keystall.themes.engine import LOCALES, load_messages, make_renderer, negotiate
 from keystall.themes.engine.documents import THEMES
@@ -86,6 +87,25 @@ def test_plurals_follow_the_languages_rules() -> None:
     assert english.t("cart.items", count=2) == "2 items"
     chinese = Messages("zh-CN", {"cart.items": {"other": "{count} 件"}})
     assert chinese.t("cart.items", count=1) == "1 件"
+
+
+def test_a_text_with_a_piece_of_html_is_html_and_all_else_of_it_is_escaped() -> None:
+    messages = Messages("en", {"until": "<{name}> until {when}"})
+    told = messages.t("until", name="A & B", when=Markup("<time>noon</time>"))
+    assert told == Markup("&lt;A &amp; B&gt; until <time>noon</time>")
+    assert isinstance(told, Markup)
+    assert not isinstance(messages.t("until", name="A & B", when="noon"), Markup)
+
+
+def test_pages_tell_every_time_by_the_readers_clock() -> None:
+    # Without a script a countdown and the title of “2 minutes ago” have to say the zone.
+    excused = {"ui.html": 1, "order.html": 1, "orders.html": 1}
+    raw = {
+        path.name: len(re.findall(r"\| datetime\b", path.read_text("utf-8")))
+        for path in THEMES.rglob("*.html")
+        if "mail" not in path.parts
+    }
+    assert {name: count for name, count in raw.items() if count} == excused
 
 
 def test_a_missing_text_value_or_count_is_an_error() -> None:

@@ -139,7 +139,7 @@ function enhance() {
     const local = new Date(time.dateTime);
     time.title = time.textContent;
     time.textContent = local.toLocaleString(document.documentElement.lang, {
-      dateStyle: "medium", timeStyle: "short",
+      dateStyle: "medium", timeStyle: time.dataset.local === "day" ? undefined : "short",
     });
   }
   for (const details of $all("[data-live] details:not([open])")) {

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from babel import Locale
+from markupsafe import Markup, escape
 
 from keystall.themes.engine.documents import THEMES
 
@@ -42,7 +43,10 @@ class Messages:
         return Locale.parse(self.locale, sep="-")
 
     def t(self, key: str, **values: object) -> str:
-        """The text of `key` with `{name}` holes filled; `count` chooses a plural."""
+        """The text of `key` with `{name}` holes filled; `count` chooses a plural.
+
+        HTML where one of the values is: the others and the text itself are escaped.
+        """
         message = self.texts.get(key)
         if message is None:
             raise MessageError(f"no text {key} in {self.locale}")
@@ -51,17 +55,22 @@ class Messages:
             if not isinstance(count, int | float):
                 raise MessageError(f"{key} is a plural and needs count")
             message = message.get(self.babel.plural_form(count)) or message["other"]
-        return _HOLE.sub(lambda hole: _filled(key, hole[1], values), message)
+        if any(isinstance(value, Markup) for value in values.values()):
+            # A piece of HTML, such as a time: the rest is text.
+            return Markup(
+                _HOLE.sub(lambda hole: escape(_filled(key, hole[1], values)), escape(message))
+            )
+        return _HOLE.sub(lambda hole: str(_filled(key, hole[1], values)), message)
 
     def label(self, prefix: str, value: str) -> str:
         """The text of an enum value: `label('order.status', 'PAID')` reads `order.status.paid`."""
         return self.t(f"{prefix}.{value.lower()}")
 
 
-def _filled(key: str, name: str, values: Mapping[str, object]) -> str:
+def _filled(key: str, name: str, values: Mapping[str, object]) -> object:
     if name not in values:
         raise MessageError(f"{key} needs {name}")
-    return str(values[name])
+    return values[name]
 
 
 def placeholders(message: Message) -> frozenset[str]:
