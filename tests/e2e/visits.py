@@ -165,15 +165,18 @@ STOREFRONT = (
 )
 """What buyers see."""
 
-PROVIDER = tuple(
-    Visit("", f"{{provider}}/p/{{{order}_payment}}", f"provider-{state}")
-    for order, state in (
-        ("pending", "open"),
-        ("failed", "failed"),
-        ("delivered", "taken"),
-        ("awaited", "scheduled"),
-    )
-) + (Visit("", "{provider}/p/none", "provider-missing", status=404),)
+
+def _provider(order: str, state: str, status: int = 200) -> Visit:
+    return Visit("", f"{{provider}}/p/{order}", f"provider-{state}", status=status)
+
+
+PROVIDER = (
+    _provider("{pending_payment}", "open"),
+    _provider("{failed_payment}", "failed"),
+    _provider("{delivered_payment}", "taken"),
+    _provider("{awaited_payment}", "scheduled"),
+    _provider("none", "missing", status=404),
+)
 """The sandbox's own pages, where buyers of a demo pay."""
 
 CLOSED = (

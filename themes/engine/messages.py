@@ -57,8 +57,9 @@ class Messages:
             message = message.get(self.babel.plural_form(count)) or message["other"]
         if any(isinstance(value, Markup) for value in values.values()):
             # A piece of HTML, such as a time: the rest is text.
-            return Markup(
-                _HOLE.sub(lambda hole: escape(_filled(key, hole[1], values)), escape(message))
+            told = escape(message)
+            return Markup(  # noqa: S704  # each part of it is escaped
+                _HOLE.sub(lambda hole: escape(_filled(key, hole[1], values)), told)
             )
         return _HOLE.sub(lambda hole: str(_filled(key, hole[1], values)), message)
 
