@@ -199,7 +199,8 @@ VOCABULARY = frozenset({
 """Texts that are the product's words or numbers, not the merchant's or buyer's."""
 OURS = {
     ("ActivityEntry", "address"), ("ActivityEntry", "operation"), ("ActivityEntry", "userAgent"),
-    ("ChangedField", "name"), ("Session", "address"), ("Session", "browser"),
+    ("ChangedField", "name"), ("ChangedLine", "label"), ("Session", "address"),
+    ("Session", "browser"),
     ("ApiTokenCreatePayload", "secret"),
     ("BadLine", "reason"), ("CodesImported", "problem"), ("Job", "result"),
     ("PaymentMethod", "name"),
