@@ -182,7 +182,7 @@ async def _orders(
         await town.until(lucky, "DELIVERED")
     orders["reported"] = await town.place(variant, 2, **told)
     await town.buyer(CANCEL, token=orders["canceled"].token)
-    orders["awaited"] = await town.place(variant, **told)
+    orders["awaited"] = await town.place(variant, 1, **told)
     await town.play(orders["awaited"], "pay", delay=3600)
     await town.play(orders["due"], "pay", delay=2)
     await town.give_back(orders["due"])

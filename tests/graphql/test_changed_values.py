@@ -131,7 +131,8 @@ def test_instants_are_told_as_such() -> None:
 
 
 def test_nothing_has_no_lines() -> None:
-    for nothing in (None, "", [], {}):
+    nothings: tuple[Any, ...] = (None, "", [], {})
+    for nothing in nothings:
         assert told("en", "shop", "translations", nothing) == []
 
 
