@@ -13,6 +13,7 @@ import structlog
 from keystall.graphql.context import Program, RequestContext
 from keystall.platform import database
 from keystall.platform.tokens import secret_hash
+from keystall.tenants.customers.sessions import customer_of_secret
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.identity.service import viewer as viewer_of
 from keystall.tenants.installation import Installation
@@ -34,14 +35,24 @@ class Caller:
     effects: list[Any] | None = field(default=None)
 
 
-async def by_host(installation: Installation, host: str, caller: Caller) -> RequestContext | None:
-    """A buyer at the shop of `host` (without a port); None where no shop answers there."""
+async def by_host(
+    installation: Installation, host: str, caller: Caller, *, secret: str | None = None
+) -> RequestContext | None:
+    """A buyer at the shop of `host` (without a port); None where no shop answers there.
+
+    `secret` is of a session of the shop's customers: one that opens nothing here is a guest's.
+    """
     reader = database.reader(None)
     try:
         shop = await shop_by_host(reader, host)
     finally:
         await reader.close()
-    return None if shop is None else at_shop(installation, shop, caller)
+    if shop is None:
+        return None
+    context = at_shop(installation, shop, caller)
+    if secret:
+        context.customer = await customer_of_secret(context.reader, shop.id, secret)
+    return context
 
 
 def at_shop(installation: Installation, shop: Shop, caller: Caller) -> RequestContext:

@@ -10,6 +10,7 @@ from strawberry.types import Info as StrawberryInfo
 
 from keystall.graphql.errors import ApiError, ErrorCode, unauthenticated
 from keystall.platform.database import Reads
+from keystall.tenants.customers.sessions import Customer
 from keystall.tenants.identity.service import Viewer as Person
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.shop import Shop
@@ -51,6 +52,7 @@ class RequestContext:
 
     `locale` and `currency` are what the answer is worded and priced in.
     `effects` None: over HTTP, where no cookies are set.
+    `customer` is who is signed in at the shop itself; nobody, for a guest.
     `held` is the hash of the session's secret that came along, whether it opens anything or not.
     """
 
@@ -65,6 +67,7 @@ class RequestContext:
     user_agent: str = ""
     effects: list[Any] | None = None
     held: bytes = b""
+    customer: Customer | None = None
     _loaders: dict[object, DataLoader[Any, Any]] = field(default_factory=dict)
 
     def require_shop(self) -> Shop:
@@ -87,6 +90,12 @@ class RequestContext:
         if isinstance(viewer, Program):
             raise ApiError(ErrorCode.FORBIDDEN, "Only a signed-in person can do this.")
         return viewer
+
+    def require_customer(self) -> Customer:
+        """Who is signed in at the shop. Raises ApiError for a guest."""
+        if self.customer is None:
+            raise unauthenticated()
+        return self.customer
 
     @property
     def actor(self) -> str:

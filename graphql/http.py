@@ -1,8 +1,8 @@
 """The three endpoints: `/graphql/storefront` on shops' hosts, the others on the installation's.
 
-The storefront endpoint is open to every site and therefore knows no cookies; the admin endpoint
-takes an API token as a bearer; the operator endpoint a session's secret as a bearer. A browser's
-GET is answered with GraphiQL.
+The storefront endpoint is open to every site and therefore knows no cookies; a signed-in customer
+is known by their session's secret as a bearer. The admin endpoint takes an API token as a bearer;
+the operator endpoint a session's secret as a bearer. A browser's GET is answered with GraphiQL.
 """
 
 import secrets
@@ -32,7 +32,9 @@ Admit = Callable[[Installation, Request, Caller], Awaitable[RequestContext]]
 _CORS = {"access-control-allow-origin": "*", "access-control-expose-headers": "x-request-id"}
 _PREFLIGHT = _CORS | {
     "access-control-allow-methods": "GET, POST",
-    "access-control-allow-headers": "content-type, accept, x-keystall-locale, x-keystall-currency",
+    "access-control-allow-headers": (
+        "authorization, content-type, accept, x-keystall-locale, x-keystall-currency"
+    ),
     "access-control-max-age": "86400",
 }
 
@@ -149,9 +151,14 @@ def _preflight(surface: Surface) -> Response:
 
 
 async def _buyer(installation: Installation, request: Request, caller: Caller) -> RequestContext:
-    context = await arrival.by_host(installation, request.url.hostname or "", caller)
+    secret = _bearer(request)
+    host = request.url.hostname or ""
+    context = await arrival.by_host(installation, host, caller, secret=secret)
     if context is None:
         raise UnknownHost
+    if secret and context.customer is None:
+        await context.reader.finish()
+        raise unauthenticated()
     return context
 
 

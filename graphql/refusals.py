@@ -47,6 +47,7 @@ CODES: Mapping[str, str] = {
     "PASSWORD_WRONG": "This is not the password of whoever is signed in.",
     "CREDENTIALS_WRONG": "Email address and password do not belong together.",
     "EMAIL_UNCONFIRMED": "The address is not confirmed yet; its link was mailed again.",
+    "LINK_NEEDED": "Sign in by a mailed link first: for a while it stands for the password.",
     "LINK_INVALID": "The link was used before, is too old or never was one.",
     # Shops and catalogues.
     "RESERVED": "This short name is kept back by the installation.",

@@ -31,6 +31,7 @@ MODELS = (
     "keystall.tenants.catalog.models",
     "keystall.tenants.checkout.models",
     "keystall.tenants.code_reports.models",
+    "keystall.tenants.customers.models",
     "keystall.tenants.delivery.models",
     "keystall.tenants.files.models",
     "keystall.tenants.forbidden.models",

@@ -22,6 +22,7 @@ from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.scalars import URL
 from keystall.graphql.storefront.cart import Cart, CartUserError, cart_of
 from keystall.graphql.storefront.code_reports import CodeReportMutation
+from keystall.graphql.storefront.customers import CustomerMutation
 from keystall.graphql.storefront.order import (
     Order,
     OrderUserError,
@@ -164,7 +165,7 @@ class OrderPaymentCheckPayload(Payload[OrderUserError]):
 
 
 @object_type
-class Mutation(RecoveryMutation, CodeReportMutation):
+class Mutation(RecoveryMutation, CodeReportMutation, CustomerMutation):
     """What a buyer can do."""
 
     @resolver

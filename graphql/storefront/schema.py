@@ -33,6 +33,12 @@ from keystall.graphql.storefront.catalog import (
     products_page,
     variant,
 )
+from keystall.graphql.storefront.customers import (
+    Customer,
+    CustomerLink,
+    customer,
+    customer_link,
+)
 from keystall.graphql.storefront.mutations import Mutation
 from keystall.graphql.storefront.order import Order, order_of, row_of_token
 from keystall.graphql.storefront.shop import Shop, shop
@@ -128,6 +134,18 @@ class Query:
         """An order by its unguessable token."""
         row = row_of_token(info.context, token)
         return await order_of(info.context, row) if row else None
+
+    @resolver
+    def customer(self, info: Info) -> Customer | None:
+        """Who is signed in; null for a guest, who can buy all the same."""
+        return customer(info.context)
+
+    @resolver
+    async def customer_link(
+        self, info: Info, token: Annotated[str, about("The token in the mailed link.")]
+    ) -> CustomerLink | None:
+        """What a link to sign in would do; null where it was used, is too old or never was one."""
+        return await customer_link(info.context, token)
 
     @resolver
     async def node(self, info: Info, id: Id) -> Node | None:

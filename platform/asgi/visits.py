@@ -23,6 +23,7 @@ from keystall.tenants.shops.shop import Shop
 from keystall.tenants.stock.uploads import codes_upload
 from keystall.themes.engine import (
     URL_CODES,
+    Cache,
     Cookies,
     Effect,
     Failures,
@@ -38,7 +39,10 @@ from keystall.themes.engine.visit import UploadRefused
 _THEME = load_theme(THEMES / "storefront" / "theme.toml")
 _LOCALES = {code: locale for locale, code in URL_CODES.items()}
 _UPLOAD_PART = 256 * 1024
-_READABLE_WHEN_SUSPENDED = frozenset({"order", "codes", "find_order", "find_order_sent"})
+_READABLE_WHEN_SUSPENDED = frozenset({
+    "order", "codes", "find_order", "find_order_sent", "sign_in", "sign_in_sent", "sign_in_link",
+    "account",
+})  # fmt: skip
 """Whoever has paid may still reach the goods."""
 
 _SHUT: Mapping[str, str] = {
@@ -96,7 +100,9 @@ class Visits:
             effects=effects,
         )
         host = request.url.hostname or ""
-        context = await arrival.by_host(self.installation, host, caller)
+        # What is the same for everyone need not know who asks.
+        secret = None if page.cache is Cache.EVERYONE else self.session_of(request)
+        context = await arrival.by_host(self.installation, host, caller, secret=secret)
         if context is None:
             return self.failures.page(request, "not_found")
         shop = context.require_shop()
@@ -104,6 +110,9 @@ class Visits:
             return self.failures.page(
                 request, _SHUT[shop.status], locale=context.locale, look=look_of(shop)
             )
+        if page.permission == "customer" and context.customer is None:
+            await context.reader.finish()
+            return RedirectResponse(f"/{request.path_params['l']}/sign-in", status_code=303)
         return Visit(
             context=context,
             locale=caller.locale,

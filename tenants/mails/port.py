@@ -184,6 +184,15 @@ class AccountReset:
     hours: int
 
 
+@dataclass(frozen=True, slots=True)
+class CustomerSignIn:
+    """To whoever asked to sign in at a shop: the link that does it."""
+
+    stall: Stall
+    token: str
+    minutes: int
+
+
 Letter = (
     OrderDelivered
     | OrderLink
@@ -199,6 +208,7 @@ Letter = (
     | CodeReportAnswered
     | AccountConfirm
     | AccountReset
+    | CustomerSignIn
 )
 
 

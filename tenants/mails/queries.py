@@ -10,6 +10,7 @@ from uuid import UUID
 
 from keystall.platform.database import Reads
 from keystall.platform.money import Money
+from keystall.tenants.customers.links import LINK_LIFE, link_to_mail
 from keystall.tenants.identity.links import account_link_to_mail
 from keystall.tenants.identity.service import CONFIRM_LIFE, RESET_LIFE
 from keystall.tenants.installation import Installation
@@ -19,6 +20,7 @@ from keystall.tenants.mails.port import (
     AccountReset,
     Bought,
     CodeReportAnswered,
+    CustomerSignIn,
     Letter,
     MerchantApproved,
     MerchantCodeReport,
@@ -242,6 +244,18 @@ async def account_mail(
         letter = AccountConfirm(public_url, link.token, days=CONFIRM_LIFE.days)
     else:
         letter = AccountReset(public_url, link.token, hours=RESET_LIFE.seconds // 3600)
+    return [Post(link.email, known_locale(link.locale), letter)]
+
+
+async def customer_link(
+    db: Reads, installation: Installation, shop: UUID, subject: UUID
+) -> list[Post]:
+    """Nothing for a link that was used or is too old."""
+    link = await link_to_mail(db, installation, shop, subject)
+    if link is None:
+        return []
+    stall = await _stall(db, installation, shop)
+    letter = CustomerSignIn(stall, link.token, minutes=LINK_LIFE.seconds // 60)
     return [Post(link.email, known_locale(link.locale), letter)]
 
 

@@ -103,6 +103,7 @@ _READS: Mapping[str, _Read] = {
     "mail.merchant_listing_stopped": queries.merchant_listing_stopped,
     "mail.merchant_code_report": queries.merchant_code_report,
     "mail.code_report_answered": queries.code_report_answered,
+    "mail.customer_link": queries.customer_link,
     # Posted under tenants.writing.INSTALLATION; the ids are of account tokens.
     "mail.account_confirm": queries.account_mail,
     "mail.account_reset": queries.account_mail,

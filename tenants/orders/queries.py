@@ -162,6 +162,18 @@ async def orders_page(
     return [OrderView(**row) for row in rows]
 
 
+async def orders_of_email(
+    db: Reads, shop: UUID, email: str, *, after: UUID | None = None, limit: int
+) -> list[OrderView]:
+    """Orders that were placed with an address, newest first: for whoever has proven it."""
+    rows = await db.rows(
+        f"select {_ORDER} from orders where shop_id = $1 and email = $2"  # noqa: S608
+        " and ($3::uuid is null or id < $3) order by id desc limit $4",
+        shop, email, after, limit,
+    )  # fmt: skip
+    return [OrderView(**row) for row in rows]
+
+
 async def lines_of_orders(
     db: Reads, shop: UUID, orders: Sequence[UUID]
 ) -> dict[UUID, list[OrderLineView]]:

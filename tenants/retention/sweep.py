@@ -37,6 +37,9 @@ def days_kept(settings: Settings) -> Mapping[str, int]:
         "idempotency_keys": settings.keep_keys_days,
         "outbox": settings.keep_work_days,
         "orders": settings.keep_buyers_days,
+        "customers": settings.keep_buyers_days,
+        "customer_sessions": settings.keep_sessions_days,
+        "customer_links": settings.keep_sessions_days,
     }
     return {what: days for what, days in asked.items() if days}
 
@@ -74,9 +77,10 @@ async def sweep_kept(installation: Installation, shop: UUID, item: UUID) -> None
 
 async def _sweep(what: str, days: int) -> int:
     before, count = clock.now() - timedelta(days=days), 0
+    sweep = "retention_sweep_customers" if what.startswith("customer") else "retention_sweep"
     while True:
         async with database.transaction(None) as tx:
-            swept: int = await tx.value("select retention_sweep($1, $2, $3)", what, before, CHUNK)
+            swept: int = await tx.value(f"select {sweep}($1, $2, $3)", what, before, CHUNK)
         count += swept
         if swept < CHUNK:
             return count

@@ -67,7 +67,8 @@ CHINESE = Speech(
 @dataclass
 class Scene:
     """A shop in which everything has happened. `names` fill the holes of addresses; `carts` are
-    values of the cart cookie; `merchant` and `operator` are storage states of browsers."""
+    values of the cart cookie; `merchant` and `operator` are storage states of browsers, `customer`
+    the secret of the session of whoever placed the order "delivered"."""
 
     town: Town
     speech: Speech
@@ -75,6 +76,7 @@ class Scene:
     carts: dict[str, str]
     merchant: Any
     operator: Any
+    customer: str
 
     @property
     def data(self) -> frozenset[str]:
@@ -128,9 +130,10 @@ async def set_scene(
     other = await town.product(f"{speech.rare} 2")
     names["bare"], names["bare_id"] = other["slug"], other["id"]
     names["bare_variant"] = other["variant"]
+    customer, names["customer_link"] = await town.customer(orders["delivered"].email, PASSWORD)
     async with _held(town, other["variant"]):
         names["importing"] = await town.stock(other["variant"], ["A-1", "B-2"], until=("RUNNING",))
-        yield Scene(town, speech, names, carts, merchant, operator)
+        yield Scene(town, speech, names, carts, merchant, operator, customer)
 
 
 async def _goods(town: Town, speech: Speech) -> dict[str, Any]:

@@ -152,17 +152,20 @@ async def _swept(chromium: Browser, scene: Scene, wanted: Iterable[Visit]) -> li
 
 
 async def _context(chromium: Browser, scene: Scene, who: Who) -> BrowserContext:
-    states = {"nobody": None, "merchant": scene.merchant, "operator": scene.operator}
+    states = {"merchant": scene.merchant, "operator": scene.operator}
     context = await chromium.new_context(
         viewport=PHONE,  # type: ignore[arg-type]
         locale=scene.speech.locale,
-        storage_state=states[who],
+        storage_state=states.get(who),
         reduced_motion="reduce",  # a colour half way between two states is nobody's
     )
     # What an account has chosen is beaten by the cookie.
     await context.add_cookies(
         [{"name": "locale", "value": scene.speech.locale, "url": scene.names["base"]}]
     )
+    if who == "customer":
+        session = {"name": "session", "value": scene.customer, "url": scene.names["shop"]}
+        await context.add_cookies([session])  # type: ignore[list-item]
     return context
 
 

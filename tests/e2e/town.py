@@ -66,6 +66,17 @@ mutation ($token: String!, $code: ID!, $note: String!) {
 }
 """
 _OF = "query ($query: String!) { orders(first: 5, query: $query) { nodes { id } } }"
+_SIGN_IN = "mutation ($email: String!) { customerLinkSend(email: $email) { done } }"
+_FOLLOW = """
+mutation ($token: String!) {
+  customerLinkFollow(token: $token) { sessionToken userErrors { path message code } }
+}
+"""
+_PASSWORD_SET = """
+mutation ($password: String!) {
+  customerPasswordSet(password: $password) { done userErrors { path message code } }
+}
+"""
 CANCEL = "mutation ($token: String!) { orderCancel(token: $token) { userErrors { code } } }"
 PROBLEM = "SMTPServerDisconnected: Connection lost"
 _PATIENCE_SECONDS = 60.0
@@ -287,6 +298,28 @@ class Town:
         )
         assert answer.status_code == 303, answer.text
         self.http.cookies.clear()  # whom it signed in is nobody here
+
+    async def customer(self, email: str, password: str) -> tuple[str, str]:
+        """The secret of a session of the shop's customer by that address, who has a password; and
+        the token of another link, which waits in the mailbox."""
+        used = await self._sign_in_link(email)
+        opened = (await self.buyer(_FOLLOW, token=used))["customerLinkFollow"]
+        session = str(opened["sessionToken"])
+        url = self.shop["storefront_graphql"]
+        await self.ask(url, session, _PASSWORD_SET, {"password": password})
+        return session, await self._sign_in_link(email, but=used)
+
+    async def _sign_in_link(self, email: str, *, but: str = "") -> str:
+        await self.buyer(_SIGN_IN, email=email)
+        found = ""
+
+        async def there() -> bool:
+            nonlocal found
+            found = (await self.mailed(email, "/sign-in/")).rpartition("/")[2]
+            return found != but
+
+        await patiently(there, f"another link to {email}")
+        return found
 
     async def mailed(self, email: str, part: str) -> str:
         """The path of the newest link with `part` in it that was mailed to `email`."""

@@ -12,7 +12,7 @@ from playwright.async_api import Page
 
 from tests.e2e.scenes import REASON
 
-Who = Literal["nobody", "merchant", "operator"]
+Who = Literal["nobody", "customer", "merchant", "operator"]
 Act = Callable[[Page], Awaitable[None]]
 
 
@@ -155,6 +155,26 @@ STOREFRONT = (
     _shop("find_order", "find-order"),
     _shop("find_order", "find-order", "refused", act=_press("OrderLinkSend", email="nobody")),
     _shop("find_order_sent", "find-order/sent"),
+    _shop("sign_in", "sign-in", act=_unfold),
+    _shop("sign_in", "sign-in?done=out", "out"),
+    _shop(
+        "sign_in",
+        "sign-in",
+        "refused",
+        act=_press("CustomerSessionCreate", email="no@mail.example.com", password="wrong"),
+    ),
+    _shop("sign_in", "sign-in", "already", who="customer"),
+    _shop("sign_in_sent", "sign-in/sent"),
+    _shop("sign_in_link", "sign-in/{customer_link}"),
+    _shop("sign_in_link", "sign-in/none", "unknown"),
+    _shop("account", "account", who="customer", act=_unfold),
+    _shop(
+        "account",
+        "account",
+        "refused",
+        who="customer",
+        act=_press("CustomerPasswordSet", password="short"),
+    ),
     _shop("policies", "policies"),
     Visit("storefront:policies", "{new_shop}/{l}/policies", "new"),
     _shop("product", "p/none", "missing", status=404),

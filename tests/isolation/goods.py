@@ -21,6 +21,8 @@ from keystall.tenants.catalog.input import (
 from keystall.tenants.checkout.carts import NewLine, cart_buyer_update, cart_create
 from keystall.tenants.checkout.completion import cart_complete
 from keystall.tenants.code_reports.service import Answer, Complaint, code_report, report_reject
+from keystall.tenants.customers.passwords import password_set
+from keystall.tenants.customers.sessions import Customer
 from keystall.tenants.desk.forbidden_goods import forbidden_term_add
 from keystall.tenants.identity.links import account_token
 from keystall.tenants.identity.service import Viewer
@@ -43,7 +45,9 @@ from keystall.tenants.stock.imports import codes_import
 from keystall.tenants.stock.insertion import Batch, begin_batch
 from keystall.tenants.stock.uploads import codes_upload
 from keystall.tenants.writing import writing
+from tests.customers import mailed_token, signed_in
 from tests.factories import (
+    PASSWORD,
     a_picture,
     a_product,
     a_shop,
@@ -75,6 +79,8 @@ class Goods:
     codes_file: str = ""
     placed: dict[str, str] = field(default_factory=dict)
     token: str = ""
+    customer: Customer | None = None
+    customer_secret: str = ""
     stocked: str = ""
 
     def again(self) -> "Goods":
@@ -119,6 +125,7 @@ async def a_full_shop(installation: Installation, canary: str) -> Goods:
         installation, goods.shop.id, goods.rows["CodeReport"],
         answer=Answer("merchant", str(new_id()), canary),
     )  # fmt: skip
+    await a_customer(installation, goods)
     await a_cart(installation, goods, quantity=10)  # more than there are
     await _end(installation, goods)
     await _find(installation, goods)
@@ -127,6 +134,16 @@ async def a_full_shop(installation: Installation, canary: str) -> Goods:
         for contact in (f"{canary} before", f"{canary} contact"):
             await shop_update(installation, goods.shop.id, ShopChanges(contact=contact))
     return goods
+
+
+async def a_customer(installation: Installation, goods: Goods) -> None:
+    """The shop's buyer, signed in, with another link in the mailbox; and one with a password."""
+    guest, _ = await signed_in(installation, goods.shop, "buyer@keystall.test")
+    if not guest.has_password:
+        await password_set(installation, goods.shop.id, guest, "", PASSWORD)
+    email = f"{goods.canary}@keystall.test"
+    goods.customer, goods.customer_secret = await signed_in(installation, goods.shop, email)
+    goods.words["customer link"] = await mailed_token(installation, goods.shop, email)
 
 
 async def a_stripe_account(installation: Installation, goods: Goods) -> str:

@@ -31,7 +31,9 @@ class Shops:
 
     def context(self, surface: Surface, goods: Goods) -> RequestContext:
         if surface == "storefront":
-            return buyer(self.installation, goods.shop)
+            context = buyer(self.installation, goods.shop)
+            context.customer = goods.customer
+            return context
         return merchant(self.installation, goods.shop, goods.owner)
 
     async def ask(

@@ -26,6 +26,7 @@ from tests.isolation.goods import (
     Goods,
     a_cart,
     a_code_report,
+    a_customer,
     a_due_refund,
     a_full_shop,
     a_sold_code,
@@ -43,10 +44,11 @@ from tests.isolation.visiting import Call, Sheet, Visiting, holes, named, own_va
 
 SURFACES = {"console": CONSOLE, "operator": OPERATOR, "storefront": STOREFRONT}
 
-OWN_CHANGES = {"storefront": {"carts", "outbox", "reveals"}}
+OWN_CHANGES = {"storefront": {"carts", "customer_links", "outbox", "reveals"}}
 """What the visitor's own visits write in her own shop: the email of her cart, saved before the
 other's way to pay is refused; that she has seen the codes of her own order; and the work of looking
-for an order whose link somebody asks for, whether there is one or not."""
+for an order whose link somebody asks for, whether there is one or not; and a link to sign
+in with."""
 
 
 async def session_of(installation: Installation, person: Viewer) -> str:
@@ -84,6 +86,8 @@ async def visiting(shops: Shops, site: httpx2.AsyncClient) -> Visiting:
 async def test_a_page_of_another_shops_is_answered_exactly_like_a_missing_one(
     shops: Shops, visiting: Visiting, superuser_url: str, surface: str
 ) -> None:
+    if surface == "storefront":
+        visiting.session = shops.mine.customer_secret
     both = shops.mine, shops.theirs
     before = [await fingerprint(superuser_url, goods.shop.id) for goods in both]
     found = [one for page in SURFACES[surface] for one in await visiting.page(page)]
@@ -112,6 +116,7 @@ async def test_the_rightful_owner_reads_her_own_words_on_every_page(
         person = await a_viewer(shops.installation, operator=True)
     visiting = Visiting(shops, site, await session_of(shops.installation, person))
     if surface == "storefront":
+        visiting.session = theirs.customer_secret
         await resume(shops.installation, theirs)
     try:
         for page in SURFACES[surface]:
@@ -155,6 +160,9 @@ async def test_the_rightful_owner_is_not_refused_by_any_form(
             await a_cart(shops.installation, goods)
             await fresh_code(shops.installation, goods)
             goods.ids["Order"] = goods.orders["delivered"]
+            if surface == "storefront":
+                await a_customer(shops.installation, goods)
+                visiting.session = goods.customer_secret
             given = goods.again()
             if form.mutation == "StripeConnect":
                 await no_stripe_account(shops.installation, goods)
@@ -226,7 +234,8 @@ async def test_where_the_host_is_forgotten_the_visits_tell(
     assert [
         page.name
         for page in STOREFRONT
-        if not any(one.startswith(f"storefront {page.name} at ") for one in found)
+        if page.permission != "customer"  # her session opens nothing there, whatever the host
+        and not any(one.startswith(f"storefront {page.name} at ") for one in found)
     ] == []
 
 

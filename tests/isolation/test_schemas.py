@@ -16,6 +16,7 @@ from tests.isolation.asking import Filled, documents, positions, reached, tells
 from tests.isolation.goods import (
     a_cart,
     a_code_report,
+    a_customer,
     a_due_refund,
     a_sold_code,
     a_stripe_account,
@@ -96,6 +97,8 @@ async def _own(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[Any
         ]
         if name == "cart":
             ways.append(Filled(name, goods.ids | {"Cart": goods.completed_cart}))
+        if name == "customerLink":
+            ways.append(Filled(name, goods.ids, ("token",), goods.words["customer link"]))
         if name == "accountLink":
             ways.append(
                 Filled(
@@ -151,6 +154,8 @@ async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[An
         await a_cart(shops.installation, goods)
         await fresh_code(shops.installation, goods)
         own = goods.ids | {"Order": goods.orders["delivered"]}
+        if name.startswith("customer"):
+            await a_customer(shops.installation, goods)
         if name == "paymentMethodCreate":
             await no_stripe_account(shops.installation, goods)
         elif name in ("paymentMethodUpdate", "paymentMethodRemove"):
@@ -168,6 +173,8 @@ async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[An
             await a_due_refund(shops.installation, goods)
             own["Refund"] = goods.ids["Refund"]
         filled = Filled(name, own)
+        if name == "customerLinkFollow":
+            filled = Filled(name, own, ("token",), goods.words["customer link"])
         if name == "codesPreview":
             filled = Filled(name, own, ("input", "text"), _a_table(goods.stocked))
         if name in ("orderCancel", "orderPaymentCheck"):
@@ -201,7 +208,8 @@ OURS = {
     ("ActivityEntry", "address"), ("ActivityEntry", "operation"), ("ActivityEntry", "userAgent"),
     ("ChangedField", "name"), ("ChangedLine", "label"), ("Session", "address"),
     ("Session", "browser"),
-    ("ApiTokenCreatePayload", "secret"),
+    ("ApiTokenCreatePayload", "secret"), ("CustomerLinkFollowPayload", "sessionToken"),
+    ("CustomerSessionCreatePayload", "sessionToken"),
     ("BadLine", "reason"), ("CodesImported", "problem"), ("Job", "result"),
     ("PaymentMethod", "name"),
     ("Refund", "reason"), ("Shop", "slug"), ("ThemeToken", "name"),

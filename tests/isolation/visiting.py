@@ -73,6 +73,8 @@ def _values(goods: Goods, page: Page, hole: str) -> list[str]:
         return [goods.shop.slug]
     if hole == "token":
         return [word for key, word in goods.words.items() if key.endswith("token")]
+    if hole == "link":
+        return [goods.words["customer link"]]
     if hole == "slug":
         return [goods.words[{"product": "slug", "category": "categorySlug"}[page.name]]]
     return [goods.ids[kind_of(page.requires[0], (hole,))]]
@@ -236,7 +238,7 @@ class Visiting:
         own = own_values(mine, page)[0]
         yield "her own address", own, own
         for hole in named(page):
-            words = hole in ("slug", "token")
+            words = hole in ("slug", "token", "link")
             for what, value in list(theirs.words.items()) if words else foreign_ids(theirs):
                 yield f"{hole} of {what}", own | {hole: value}, own | {hole: unknown(value)}
 
@@ -300,6 +302,8 @@ class Visiting:
             for form in page.forms if self.forms else ():
                 if any(name.startswith("lines.*.variantId") for name in form.fields):
                     continue  # starts a cart of her own, as without any: tried with a variant
+                if "session" in form.effects:
+                    continue  # signs herself in or out, which no cart has a part in
                 fields = Sheet(page, form).fields(theirs.ids)
                 given = tuple(text for _, text in fields)
                 sent = [replace(call, fields=fields, given=(*call.given, *given)) for call in pair]

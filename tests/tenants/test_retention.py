@@ -39,7 +39,8 @@ async def aged(url: str, goods: Goods, days: int) -> None:
     """Makes everything of the shop as old as that."""
     for table, column in (
         ("carts", "updated_at"), ("orders", "created_at"), ("inbox", "received_at"),
-        ("idempotency_keys", "created_at"),
+        ("idempotency_keys", "created_at"), ("customers", "seen_at"),
+        ("customer_sessions", "expires_at"), ("customer_links", "expires_at"),
     ):  # fmt: skip
         await judged(
             url, f"update {table} set {column} = {column} - make_interval(days => $2)"
@@ -72,6 +73,9 @@ async def counts(url: str, shop: UUID) -> dict[str, int]:
         "waiting": "select count(*) as n from outbox where shop_id = $1 and done_at is null",
         "buyers": "select count(*) as n from orders where shop_id = $1 and email <> 'erased'",
         "orders": "select count(*) as n from orders where shop_id = $1",
+        "customers": "select count(*) as n from customers where shop_id = $1",
+        "customer sessions": "select count(*) as n from customer_sessions where shop_id = $1",
+        "customer links": "select count(*) as n from customer_links where shop_id = $1",
         "ledger": "select coalesce(sum(abs(amount)), 0) as n from ledger_entries"
         " where shop_id = $1",
     }.items():
@@ -104,6 +108,7 @@ async def test_what_is_older_than_its_time_goes_and_all_else_stays(
     )  # fmt: skip
     assert after == before[old.canary] | {
         "carts": 0, "keys": 0, "bodies": 0, "done": 0,
+        "customers": 0, "customer sessions": 0, "customer links": 0,
         "buyers": before[old.canary]["orders"] - over[0]["n"],
     }  # fmt: skip
     assert over[0]["n"] >= 1
@@ -153,9 +158,10 @@ async def test_a_sweep_that_died_goes_on_and_is_done_once(
 
 async def test_nothing_young_can_be_swept_whatever_is_asked(installation: Installation) -> None:
     moment = clock.now() - timedelta(minutes=1)
-    with pytest.raises(asyncpg.CheckViolationError):
-        async with database.transaction(None) as tx:
-            await tx.value("select retention_sweep('carts', $1, 1)", moment)
+    for sweeping in ("retention_sweep('carts'", "retention_sweep_customers('customers'"):
+        with pytest.raises(asyncpg.CheckViolationError):
+            async with database.transaction(None) as tx:
+                await tx.value(f"select {sweeping}, $1, 1)", moment)
 
 
 def test_what_is_kept_for_ever_is_not_swept(installation: Installation) -> None:

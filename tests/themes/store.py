@@ -252,6 +252,33 @@ SHELVES = {
 }
 HOME = {"shop": shop(), **SHELVES, "products": shelf(GOODS, more=True)}
 
+
+def bought(status: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "token": "tok-1",
+        "number": "7Q4M-0XKD-J2",
+        "status": status,
+        "refundedState": "NONE",
+        "createdAt": "2026-11-20T08:00:00Z",
+        "total": money("198.00"),
+        "items": [
+            {"productName": "Steam 充值卡 " * 20, "variantName": "100 元", "quantity": 2},
+            {"productName": "月卡", "variantName": "", "quantity": 1},
+        ],
+        **changes,
+    }
+
+
+def customer(*orders: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {
+        "email": "a-rather-long-address.of.somebody@mail.example.com",
+        "hasPassword": False,
+        "fresh": True,
+        "orders": shelf([*orders]),
+        **changes,
+    }
+
+
 # Every state of every page: name -> (path without the language, root fields of its query).
 SCENES: dict[str, tuple[str, dict[str, Any]]] = {
     "home": ("/", HOME),
@@ -293,7 +320,8 @@ SCENES: dict[str, tuple[str, dict[str, Any]]] = {
         "/cart",
         {"shop": shop(), "cart": cart(completed=True, order={"token": "tok-1"})},
     ),
-    "checkout": ("/checkout", {"shop": shop(), "cart": cart()}),
+    "checkout": ("/checkout", {"shop": shop(), "cart": cart(), "customer": None}),
+    "checkout-customer": ("/checkout", {"shop": shop(), "cart": cart(), "customer": customer()}),
     "checkout-no-method": (
         "/checkout",
         {"shop": shop(paymentMethods=[]), "cart": cart(buyerFields=[])},
@@ -351,6 +379,30 @@ SCENES: dict[str, tuple[str, dict[str, Any]]] = {
     "codes-early": ("/order/tok-1/codes", {"shop": shop(), "order": order("PENDING")}),
     "find-order": ("/find-order", {"shop": shop()}),
     "find-order-sent": ("/find-order/sent", {"shop": shop(contact="")}),
+    "sign-in": ("/sign-in", {"shop": shop(), "customer": None}),
+    "sign-in-out": ("/sign-in?done=out", {"shop": shop(), "customer": None}),
+    "sign-in-already": ("/sign-in", {"shop": shop(), "customer": customer()}),
+    "sign-in-sent": ("/sign-in/sent", {"shop": shop(contact="")}),
+    "sign-in-link": (
+        "/sign-in/tok-1",
+        {"shop": shop(), "customerLink": {"email": "b@example.com"}},
+    ),
+    "sign-in-link-gone": ("/sign-in/tok-1", {"shop": shop(), "customerLink": None}),
+    "account": (
+        "/account",
+        {
+            "shop": shop(),
+            "customer": customer(
+                *(bought(status) for status in ("PENDING", "DELIVERED", "REFUND_DUE", "EXPIRED")),
+                bought("DELIVERED", refundedState="PARTLY"),
+            ),
+        },
+    ),
+    "account-stale": (
+        "/account?done=password",
+        {"shop": shop(), "customer": customer(hasPassword=True, fresh=False)},
+    ),
+    "account-no-password": ("/account", {"shop": shop(), "customer": customer(fresh=False)}),
     "policies": ("/policies", {"shop": shop()}),
     "policies-none": ("/policies", {"shop": shop(policiesHtml="", contact="")}),
 }

@@ -14,6 +14,7 @@ from keystall.tenants.mails.port import (
     AccountReset,
     Bought,
     CodeReportAnswered,
+    CustomerSignIn,
     Letter,
     MerchantApproved,
     MerchantCodeReport,
@@ -94,6 +95,8 @@ def sheet(letter: Letter, messages: Messages) -> Sheet:
             return _account_confirm(letter, messages)
         case AccountReset():
             return _account_reset(letter, messages)
+        case CustomerSignIn():
+            return _customer_sign_in(letter, messages)
 
 
 def _order_delivered(letter: OrderDelivered, m: Messages) -> Sheet:
@@ -334,6 +337,21 @@ def _account_reset(letter: AccountReset, m: Messages) -> Sheet:
         url=f"{letter.public_url}/password-reset/{letter.token}",
         note=m.t("mail.account_reset.note", hours=letter.hours),
         footer=m.t("mail.footer.account"),
+    )
+
+
+def _customer_sign_in(letter: CustomerSignIn, m: Messages) -> Sheet:
+    return Sheet(
+        brand=letter.stall.name,
+        sender=m.t("mail.sender", shop=_one_line(letter.stall.name)),
+        subject=m.t("mail.customer_sign_in.subject", shop=_short(letter.stall.name)),
+        title=m.t("mail.customer_sign_in.title"),
+        lead=m.t("mail.customer_sign_in.lead"),
+        action=m.t("mail.customer_sign_in.action"),
+        url=f"{letter.stall.url}/{URL_CODES[m.locale]}/sign-in/{letter.token}",
+        note=m.t("mail.customer_sign_in.note", minutes=letter.minutes),
+        contact=letter.stall.contact,
+        footer=m.t("mail.footer.buyer", shop=letter.stall.name),
     )
 
 

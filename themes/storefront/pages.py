@@ -8,6 +8,9 @@ from keystall.themes.engine import Cache, Form, Page
 from keystall.themes.engine.pages import EffectName
 
 _CART: frozenset[EffectName] = frozenset({"cart"})
+_SESSION: frozenset[EffectName] = frozenset({"session"})
+_PASSWORD = frozenset({"password"})
+_PASSWORDS = frozenset({"current", "password"})
 _GONE = frozenset({"CART_COMPLETED", "NOT_FOUND"})
 _LINE = ("lines.*.variantId", "lines.*.quantity")
 
@@ -90,5 +93,45 @@ PAGES: tuple[Page, ...] = (
         forms=(Form("OrderLinkSend", fields=("email", "number"), success="/{l}/find-order/sent"),),
     ),
     Page("find_order_sent", "/{l}/find-order/sent", "storefront"),
+    Page(
+        "sign_in",
+        "/{l}/sign-in",
+        "storefront",
+        forms=(
+            Form("CustomerLinkSend", fields=("email",), success="/{l}/sign-in/sent"),
+            Form(
+                "CustomerSessionCreate",
+                fields=("email", "password"),
+                secret=_PASSWORD,
+                effects=_SESSION,
+                success="/{l}/account",
+            ),
+        ),
+    ),
+    Page("sign_in_sent", "/{l}/sign-in/sent", "storefront"),
+    # Mail programs follow links by themselves: only the button signs in.
+    Page(
+        "sign_in_link",
+        "/{l}/sign-in/{link}",
+        "storefront",
+        forms=(Form("CustomerLinkFollow", effects=_SESSION, success="/{l}/account"),),
+    ),
+    Page(
+        "account",
+        "/{l}/account",
+        "storefront",
+        permission="customer",
+        requires=("customer",),
+        forms=(
+            Form(
+                "CustomerPasswordSet",
+                fields=("current", "password"),
+                secret=_PASSWORDS,
+                success="/{l}/account?done=password",
+            ),
+            Form("CustomerSessionEnd", effects=_SESSION, success="/{l}/sign-in?done=out"),
+            Form("CustomerSessionsEnd", effects=_SESSION, success="/{l}/sign-in?done=out"),
+        ),
+    ),
     Page("policies", "/{l}/policies", "storefront", cache=Cache.EVERYONE),
 )
