@@ -315,20 +315,22 @@ class Town:
 
         async def there() -> bool:
             nonlocal found
-            found = (await self.mailed(email, "/sign-in/")).rpartition("/")[2]
+            # The same address may have bought in another shop, too.
+            link = await self.mailed(email, self.shop["url"], "/sign-in/")
+            found = link.rpartition("/")[2]
             return found != but
 
         await patiently(there, f"another link to {email}")
         return found
 
-    async def mailed(self, email: str, part: str) -> str:
-        """The path of the newest link with `part` in it that was mailed to `email`."""
+    async def mailed(self, email: str, *parts: str) -> str:
+        """The path of the newest link with these `parts` in it that was mailed to `email`."""
         found: list[str] = []
 
         async def there() -> bool:
             mails = (await self.http.get(self.told["mail_url"] + ".json")).json()
             links = [link for mail in mails if email in str(mail["to"]) for link in mail["links"]]
-            found[:] = [link for link in links if part in link]
+            found[:] = [link for link in links if all(part in link for part in parts)]
             return bool(found)
 
         await patiently(there, f"a mail to {email}")
