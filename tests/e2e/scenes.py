@@ -186,7 +186,7 @@ async def _orders(
     orders["reported"] = await town.place(variant, 2, **told)
     await town.buyer(CANCEL, token=orders["canceled"].token)
     orders["awaited"] = await town.place(variant, 1, **told)
-    await town.play(orders["awaited"], "pay", delay=3600)
+    await town.play(orders["awaited"], "late")
     await town.play(orders["due"], "pay", delay=2)
     await town.give_back(orders["due"])
     for name, mode in (("failed", "fail"), ("delivered", "pay"), ("twice", "twice"),
