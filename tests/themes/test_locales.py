@@ -108,6 +108,8 @@ def test_pages_tell_every_time_by_the_readers_clock() -> None:
         if "mail" not in path.parts
     }
     assert {name: count for name, count in raw.items() if count} == excused
+    days = [path for path in THEMES.rglob("*.html") if "At | date }}" in path.read_text("utf-8")]
+    assert days == []
 
 
 def test_a_missing_text_value_or_count_is_an_error() -> None:
