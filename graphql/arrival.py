@@ -18,8 +18,14 @@ from keystall.tenants.identity.service import Viewer
 from keystall.tenants.identity.service import viewer as viewer_of
 from keystall.tenants.installation import Installation
 from keystall.tenants.languages import LOCALES, known_locale
-from keystall.tenants.shops.queries import shop_by_host, shop_by_session, shop_by_token
+from keystall.tenants.shops.queries import (
+    Membership,
+    membership_by_session,
+    shop_by_host,
+    shop_by_token,
+)
 from keystall.tenants.shops.shop import Shop
+from keystall.tenants.staff.roles import Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,23 +99,25 @@ async def by_session(
 ) -> RequestContext:
     """A person on a page of the installation, or nobody known.
 
-    With a `slug` the request is bound to that shop, where the person runs it; `context.shop` is
-    None where they do not, exactly as where there is no such shop.
+    With a `slug` the request is bound to that shop, where the person works for it; `context.shop`
+    is None where they do not, exactly as where there is no such shop.
     """
     reader = database.reader(None)
     person: Viewer | None = None
-    shop: Shop | None = None
+    place: Membership | None = None
     try:
         if secret:
             person = await viewer_of(reader, secret)
         if person is not None and slug is not None:
-            shop = await shop_by_session(reader, person.secret_hash, slug)
+            place = await membership_by_session(reader, person.secret_hash, slug)
     finally:
         await reader.close()
+    shop = place.shop if place else None
     return _context(
         installation,
         caller,
         shop=shop,
+        role=place.role if place else None,
         viewer=person,
         locale=negotiated(caller, LOCALES, known=person.locale if person else ""),
         currency=shop.default_currency if shop else "",
@@ -125,6 +133,7 @@ def _context(
     locale: str,
     currency: str,
     viewer: Viewer | Program | None = None,
+    role: Role | None = None,
     held: bytes = b"",
 ) -> RequestContext:
     if shop is not None:
@@ -134,6 +143,7 @@ def _context(
         reader=database.reader(shop.id if shop else None),
         shop=shop,
         viewer=viewer,
+        role=role,
         locale=locale,
         currency=currency,
         request_id=caller.request_id,

@@ -14,6 +14,7 @@ from keystall.tenants.customers.sessions import Customer
 from keystall.tenants.identity.service import Viewer as Person
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.shop import Shop
+from keystall.tenants.staff.roles import PERMISSIONS, PROGRAM, Permission, Role
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 Found = TypeVar("Found")
@@ -50,6 +51,8 @@ class Effect:
 class RequestContext:
     """One request. `shop` None: outside of any shop; `viewer` None: nobody known.
 
+    `role` is the person's in the shop; None for programs and buyers, and outside of any shop.
+
     `locale` and `currency` are what the answer is worded and priced in.
     `effects` None: over HTTP, where no cookies are set.
     `customer` is who is signed in at the shop itself; nobody, for a guest.
@@ -68,7 +71,25 @@ class RequestContext:
     effects: list[Any] | None = None
     held: bytes = b""
     customer: Customer | None = None
+    role: Role | None = None
+    permissions: frozenset[Permission] = field(init=False)
     _loaders: dict[object, DataLoader[Any, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        allowed: frozenset[Permission] = frozenset()
+        if self.shop is not None and isinstance(self.viewer, Program):
+            allowed = PROGRAM
+        elif self.shop is not None and self.viewer is not None and self.role is not None:
+            allowed = PERMISSIONS[self.role]
+        self.permissions = allowed
+
+    def require_permissions(self, needed: frozenset[Permission]) -> None:
+        """Raises ApiError where whoever asks may not do all of it at the shop."""
+        if not needed <= self.permissions:
+            self.require_shop()
+            who = f"Your role ({self.role})" if self.role else "An API token"
+            missing = ", ".join(sorted(needed - self.permissions))
+            raise ApiError(ErrorCode.FORBIDDEN, f"{who} does not allow this: it takes {missing}.")
 
     def require_shop(self) -> Shop:
         """The shop. Raises ApiError where the request is not bound to one."""

@@ -49,6 +49,13 @@ ADMIN: Mapping[str, str] = {
     "paymentMethodOpen": "payment_account",
     "paymentMethodClose": "payment_account",
     "paymentMethodRemove": "payment_account",
+    "memberInvite": "invitation",
+    "memberUpdate": "member",
+    "memberRemove": "member",
+    "invitationResend": "invitation",
+    "invitationWithdraw": "invitation",
+    "invitationAccept": "member",
+    "shopLeave": "member",
 }
 """Mutations of merchants and the kind of thing that each is about."""
 
@@ -70,6 +77,7 @@ UNRECORDED: Mapping[str, str] = {
     "passwordReset": "of a person, in no shop",
     "passwordConfirm": "of a person, in no shop",
     "passwordChange": "of a person, in no shop",
+    "invitationSignUp": "recorded as `invitationAccept`, by the person who has come of it",
     "sessionRevoke": "of a person, in no shop",
     "sessionsEndOthers": "of a person, in no shop",
     "codesPreview": "changes nothing",
@@ -96,6 +104,8 @@ TYPES: Mapping[str, str] = {
     "order": "Order",
     "api_token": "ApiToken",
     "payment_account": "PaymentMethod",
+    "member": "Member",
+    "invitation": "Invitation",
 }
 """The API's type of each kind of thing that has an id of its own."""
 

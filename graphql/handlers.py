@@ -10,6 +10,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import (
     PlainTextResponse,
@@ -38,6 +39,7 @@ from keystall.tenants.orders.queries import order_by_id
 from keystall.tenants.orders.tokens import order_of_token
 from keystall.tenants.payments.inbox import UnknownAccount
 from keystall.tenants.payments.service import receive_callback
+from keystall.tenants.staff.roles import Permission
 from keystall.tenants.stock.exports import codes_export, csv_line
 from keystall.tenants.stock.rejects import read_rejects
 from keystall.tenants.stock.sealing import KeysDestroyed
@@ -86,12 +88,15 @@ class Handlers:
         ]
 
     def console_routes(self) -> list[Route]:
-        """Routes of the installation's host."""
+        """Routes of the installation's host: each for whoever may do what it needs."""
         return [
-            Route("/console/{slug}/jobs/{job}/events", self._at_console(self._job_events)),
-            Route("/console/{slug}/jobs/{job}/rejects.csv", self._at_console(self._rejects_file)),
-            Route("/console/{slug}/stock/{variant}/codes.csv", self._at_console(self._export_file)),
-            Route("/console/{slug}/files/{file:uuid}/{size}.webp", self._at_console(self._picture)),
+            Route(f"/console/{{slug}}{path}", self._at_console(handler, needed))
+            for path, needed, handler in (
+                ("/jobs/{job}/events", Permission.STOCK, self._job_events),
+                ("/jobs/{job}/rejects.csv", Permission.STOCK, self._rejects_file),
+                ("/stock/{variant}/codes.csv", Permission.STOCK, self._export_file),
+                ("/files/{file:uuid}/{size}.webp", Permission.OVERVIEW, self._picture),
+            )
         ]
 
     def _at_shop(self, handler: At) -> Callable[[Request], Awaitable[Response]]:
@@ -102,7 +107,9 @@ class Handlers:
 
         return handle
 
-    def _at_console(self, handler: At) -> Callable[[Request], Awaitable[Response]]:
+    def _at_console(
+        self, handler: At, needed: Permission
+    ) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request) -> Response:
             context = await arrival.by_session(
                 self.installation,
@@ -110,6 +117,8 @@ class Handlers:
                 caller_of(request),
                 slug=request.path_params["slug"],
             )
+            if context.shop is not None and needed not in context.permissions:
+                raise HTTPException(403)
             return await self._with(handler, request, context if context.shop else None)
 
         return handle

@@ -49,6 +49,11 @@ CODES: Mapping[str, str] = {
     "EMAIL_UNCONFIRMED": "The address is not confirmed yet; its link was mailed again.",
     "LINK_NEEDED": "Sign in by a mailed link first: for a while it stands for the password.",
     "LINK_INVALID": "The link was used before, is too old or never was one.",
+    # Staff.
+    "MEMBER_ALREADY": "Somebody with this address works for the shop already.",
+    "LAST_OWNER": "A shop needs an owner, and this is the only one.",
+    "OTHER_PERSON": "The invitation is for another address than the one that is signed in.",
+    "ACCOUNT_EXISTS": "The address has an account already: sign in with it.",
     # Shops and catalogues.
     "RESERVED": "This short name is kept back by the installation.",
     "LOCALE_UNKNOWN": "This language is not offered.",

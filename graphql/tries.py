@@ -26,3 +26,9 @@ async def count_try(
     for key, most in tries:
         if not await allow(context.installation.queue, key, most, WINDOW_SECONDS):
             raise refuse("THROTTLED")
+
+
+async def count_key(context: RequestContext, key: str, most: int, window: float) -> None:
+    """Counts one try of `key`; refuses THROTTLED beyond `most` in `window` seconds."""
+    if not await allow(context.installation.queue, key, most, window):
+        raise refuse("THROTTLED")

@@ -43,6 +43,7 @@ MODELS = (
     "keystall.tenants.payments.models",
     "keystall.tenants.search.models",
     "keystall.tenants.shops.models",
+    "keystall.tenants.staff.models",
     "keystall.tenants.stock.models",
 )
 

@@ -35,6 +35,7 @@ class ActivityKind(Enum):
     API_TOKEN = value("api_token", "An API token.")
     PAYMENT_ACCOUNT = value("payment_account", "A way to be paid.")
     MEMBER = value("member", "Somebody who works for the shop.")
+    INVITATION = value("invitation", "An invitation to work for the shop.")
 
 
 @enum_type

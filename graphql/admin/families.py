@@ -50,6 +50,14 @@ ApiTokenErrorCode = error_codes(
 )  # fmt: skip
 
 
+StaffErrorCode = error_codes(
+    "StaffErrorCode", "staff",
+    "EMAIL_INVALID", "NOT_FOUND", "CONFLICT", "MEMBER_ALREADY", "LAST_OWNER", "OTHER_PERSON",
+    "ACCOUNT_EXISTS", "LINK_INVALID", "LIMIT_REACHED", "PASSWORD_TOO_SHORT", "PASSWORD_TOO_LONG",
+    "PASSWORD_TOO_COMMON", "THROTTLED",
+)  # fmt: skip
+
+
 @object_type
 class AccountUserError(UserError):
     """Why a request about an account was refused."""
@@ -120,3 +128,11 @@ class ApiTokenUserError(UserError):
 
     family = ApiTokenErrorCode
     code: Enum = described("The reason for programs.", graphql_type=ApiTokenErrorCode)
+
+
+@object_type
+class StaffUserError(UserError):
+    """Why a request about a shop's staff was refused."""
+
+    family = StaffErrorCode
+    code: Enum = described("The reason for programs.", graphql_type=StaffErrorCode)

@@ -12,6 +12,7 @@ from keystall.graphql.admin.codes import Code, code, codes
 from keystall.graphql.admin.jobs import job_of
 from keystall.graphql.admin.orders import Order, Refund, order, refund
 from keystall.graphql.admin.shop import Shop, shop
+from keystall.graphql.admin.staff import invitation_of, member_of
 from keystall.graphql.context import RequestContext
 from keystall.graphql.ids import decode
 from keystall.graphql.nouns import Node
@@ -80,4 +81,6 @@ _NODES: dict[str, Callable[[RequestContext, UUID], Awaitable[Node | None]]] = {
     "Batch": batch_of,
     "Shop": _shop,
     "ApiToken": api_token_of,
+    "Member": member_of,
+    "Invitation": invitation_of,
 }

@@ -34,6 +34,7 @@ from keystall.graphql.admin.code_reports import (
 from keystall.graphql.admin.code_reveal import RevealMutation
 from keystall.graphql.admin.home import Checklist, ChecklistMutation, Dashboard
 from keystall.graphql.admin.jobs import Job, JobMutation, job_of
+from keystall.graphql.admin.joining import InvitationLink, InvitationMutation, invitation_link
 from keystall.graphql.admin.nodes import category_of, node_of, order_of, product_of, variant_of
 from keystall.graphql.admin.orders import (
     Order,
@@ -48,6 +49,13 @@ from keystall.graphql.admin.refunds import RefundMutation
 from keystall.graphql.admin.selling import SellingMutation
 from keystall.graphql.admin.sessions import SessionMutation
 from keystall.graphql.admin.shop import Shop, ShopMutation, shop
+from keystall.graphql.admin.staff import (
+    Invitation,
+    Member,
+    StaffMutation,
+    invitations,
+    members,
+)
 from keystall.graphql.admin.viewer import Viewer, viewer
 from keystall.graphql.code_reports import CodeReportStatus
 from keystall.graphql.context import Info
@@ -56,6 +64,7 @@ from keystall.graphql.describing import about, described, object_type, resolver
 from keystall.graphql.errors import bad_input
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Id, Ids, Node, OrderStatus, RefundStatus, checked_ids
+from keystall.graphql.permissions import guarded
 from keystall.graphql.relay import After, Connection, First
 from keystall.graphql.schema import build
 from keystall.platform.markdown import render_markdown
@@ -101,6 +110,14 @@ class Query:
         or never was one."""
         found = await account_link(info.context.reader, token)
         return AccountLink(email=found.email, purpose=found.purpose) if found else None
+
+    @resolver
+    async def invitation_link(
+        self, info: Info, token: Annotated[str, about("The token in the link.")]
+    ) -> InvitationLink | None:
+        """What the token of a mailed invitation offers; null where it was used or withdrawn, is too
+        old or never was one."""
+        return await invitation_link(info.context, token)
 
     @resolver
     def shop(self, info: Info) -> Shop | None:
@@ -243,6 +260,16 @@ class Query:
         return await api_tokens(info.context)
 
     @resolver
+    async def members(self, info: Info) -> list[Member]:
+        """Who works for the shop, owners first."""
+        return await members(info.context)
+
+    @resolver
+    async def invitations(self, info: Info) -> list[Invitation]:
+        """Who was invited to work for the shop and has not come yet, newest first."""
+        return await invitations(info.context)
+
+    @resolver
     async def activity(
         self,
         info: Info,
@@ -298,8 +325,10 @@ class Mutation(
     PaymentMethodMutation,
     RefundMutation,
     CodeReportMutation,
+    StaffMutation,
+    InvitationMutation,
 ):
     """What a merchant can do."""
 
 
-schema = recorded(build(Query, Mutation, suggestions=False), ADMIN)
+schema = guarded(recorded(build(Query, Mutation, suggestions=False), ADMIN))

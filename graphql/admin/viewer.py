@@ -2,10 +2,19 @@
 
 from keystall.graphql.admin.sessions import Session, sessions_of
 from keystall.graphql.admin.shop import Shop, shop
+from keystall.graphql.admin.staff import MemberRole, StaffPermission
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import described, object_type, resolver
 from keystall.tenants.identity.service import Viewer as Person
 from keystall.tenants.shops import queries
+
+
+@object_type
+class Membership:
+    """A shop that a person works for."""
+
+    shop: Shop = described("The shop.")
+    role: MemberRole = described("What they do there.")
 
 
 @object_type
@@ -15,16 +24,35 @@ class Viewer:
     email: str | None = described("The person's email address; null for an API token.")
     locale: str = described("The language the person chose; the request's for an API token.")
 
+    role: MemberRole | None = described(
+        "The person's role in the shop that the request is bound to; null for an API token, and"
+        " outside of any shop."
+    )
+    permissions: list[StaffPermission] = described(
+        "What the viewer may do in the shop that the request is bound to."
+    )
+
     @resolver
-    async def shops(self, info: Info) -> list[Shop]:
-        """The shops the viewer may run, newest first."""
+    async def memberships(self, info: Info) -> list[Membership]:
+        """The shops the person works for, newest first; none for an API token."""
         context = info.context
         viewer = context.require_viewer()
-        if isinstance(viewer, Person):
-            found = await queries.shops_of(context.reader, viewer.secret_hash)
-        else:
-            found = [context.require_shop()]
-        return [shop(context, facts) for facts in found]
+        if not isinstance(viewer, Person):
+            return []
+        found = await queries.memberships_of(context.reader, viewer.secret_hash)
+        return [
+            Membership(shop=shop(context, one.shop), role=MemberRole(one.role)) for one in found
+        ]
+
+    @resolver
+    async def shops(self, info: Info) -> list[Shop]:
+        """The shops the viewer works for, newest first."""
+        context = info.context
+        viewer = context.require_viewer()
+        if not isinstance(viewer, Person):
+            return [shop(context, context.require_shop())]
+        found = await queries.memberships_of(context.reader, viewer.secret_hash)
+        return [shop(context, one.shop) for one in found]
 
     @resolver
     async def sessions(self, info: Info) -> list[Session]:
@@ -37,6 +65,10 @@ def viewer(context: RequestContext) -> Viewer | None:
     asking = context.viewer
     if asking is None:
         return None
-    if isinstance(asking, Person):
-        return Viewer(email=asking.email, locale=asking.locale)
-    return Viewer(email=None, locale=context.locale)
+    person = asking if isinstance(asking, Person) else None
+    return Viewer(
+        email=person.email if person else None,
+        locale=person.locale if person else context.locale,
+        role=MemberRole(context.role) if context.role else None,
+        permissions=[one for one in StaffPermission if one.value in context.permissions],
+    )

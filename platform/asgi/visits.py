@@ -7,6 +7,7 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -20,6 +21,7 @@ from keystall.tenants.errors import Refused
 from keystall.tenants.files.service import picture_upload
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.shop import Shop
+from keystall.tenants.staff.roles import Permission
 from keystall.tenants.stock.uploads import codes_upload
 from keystall.themes.engine import (
     URL_CODES,
@@ -44,6 +46,16 @@ _READABLE_WHEN_SUSPENDED = frozenset({
     "account",
 })  # fmt: skip
 """Whoever has paid may still reach the goods."""
+
+_UPLOADS: Mapping[str, Permission] = {
+    "uploadId": Permission.STOCK,
+    "uploadIds": Permission.CATALOG,
+    "logoUploadId": Permission.SETTINGS,
+}
+"""What it takes to have a file kept, by the form's field."""
+
+_ANY_MEMBER = "member"
+"""The permission of pages that are for everybody who works for the shop."""
 
 _SHUT: Mapping[str, str] = {
     "suspended": "shop_suspended", "pending": "shop_pending", "declined": "shop_pending",
@@ -142,8 +154,12 @@ class Visits:
             context=context,
             locale=context.locale,
             request_id=context.request_id,
-            values={"session": self.session_of(request)},
-            extras={"viewer_email": email},
+            values={"session": self.session_of(request), **_asked_for(context)},
+            extras={
+                "viewer_email": email,
+                "may": frozenset(str(one) for one in context.permissions),
+                "role": context.role or "",
+            },
             effects=effects,
             release=context.reader.finish,
         )
@@ -156,13 +172,20 @@ class Visits:
             return RedirectResponse(f"/sign-in?to={quote(request.url.path)}", status_code=303)
         if page.permission == "operator" and not person.is_operator:
             return self.failures.page(request, "not_found", locale=context.locale)
-        if page.permission == "shop" and context.shop is None:
+        if page.permission in ("operator", "person"):
+            return None
+        if context.shop is None:
             return self.failures.page(request, "not_found", locale=context.locale)
-        return None
+        allowed = page.permission == _ANY_MEMBER or (
+            Permission(page.permission) in context.permissions
+        )
+        return None if allowed else self.failures.page(request, "forbidden", locale=context.locale)
 
     async def store_upload(self, visit: Visit, field: str, upload: UploadFile) -> str:
         """Keeps an uploaded file and answers its opaque id. Raises UploadRefused."""
         shop = visit.context.require_shop()
+        if _UPLOADS[field] not in visit.context.permissions:
+            raise HTTPException(403)
         keep = codes_upload if field == "uploadId" else picture_upload
         try:
             kept = await keep(self.installation, shop.id, upload.filename or "", _chunks(upload))
@@ -205,6 +228,16 @@ class Visits:
         if len(currency) == 3 and currency.isascii() and currency.isalpha():
             self.cookies.write(response, Effect("currency", currency.upper()))
         return response
+
+
+def _asked_for(context: RequestContext) -> dict[str, str]:
+    """What a page asks only for whoever may see it: `mayStock` and the like, for its query."""
+    return {
+        "may" + "".join(word.title() for word in one.split("_")): (
+            "true" if one in context.permissions else "false"
+        )
+        for one in Permission
+    }
 
 
 async def _chunks(upload: UploadFile) -> AsyncIterator[bytes]:

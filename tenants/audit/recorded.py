@@ -50,6 +50,8 @@ RECORDED: Mapping[str, Recorded] = {
     "batches": Recorded("variant", "variant_id", "", True, (
         "source", "supplier", "note", "cost", "currency", "expires_at", "undone_at",
     )),
+    "memberships": Recorded("member", "account_id", "", True, ("role",)),
+    "invitations": Recorded("invitation", "id", "email", True, ("role", "expires_at")),
     "orders": Recorded("order", "id", "number", False, ("status",)),
     "code_reports": Recorded("order", "order_id", "", False, ("state",)),
     "refunds": Recorded("order", "order_id", "", False, (

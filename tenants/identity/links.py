@@ -38,7 +38,7 @@ class AccountLink:
 
 def account_token(keys: KeyRing, token_id: UUID, *, version: int | None = None) -> str:
     """The token of the row `token_id` under one version of the ring, the current by default."""
-    return _token(keys.derived(PURPOSE, version), token_id)
+    return link_token(keys, PURPOSE, token_id, version=version)
 
 
 def browser_secrets(keys: KeyRing, token_id: UUID) -> Iterator[str]:
@@ -72,16 +72,22 @@ async def account_link_to_mail(db: Reads, keys: KeyRing, token_id: UUID) -> Acco
 
     A ring that rotated between the request and the mail still finds it.
     """
-    for token in _candidates(keys, token_id):
+    for token in link_tokens(keys, PURPOSE, token_id):
         link = await account_link(db, token)
         if link is not None:
             return link
     return None
 
 
-def _candidates(keys: KeyRing, token_id: UUID) -> Iterator[str]:
-    for key in _keys(keys, PURPOSE):
-        yield _token(key, token_id)
+def link_token(keys: KeyRing, purpose: str, row: UUID, *, version: int | None = None) -> str:
+    """The token of a link of `purpose` that is computed from `row`, as for accounts."""
+    return _token(keys.derived(purpose, version), row)
+
+
+def link_tokens(keys: KeyRing, purpose: str, row: UUID) -> Iterator[str]:
+    """The same under every version of the ring that is known, the current first."""
+    for key in _keys(keys, purpose):
+        yield _token(key, row)
 
 
 def _keys(keys: KeyRing, purpose: str) -> Iterator[bytes]:

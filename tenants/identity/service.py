@@ -112,7 +112,7 @@ async def confirm(
         # These are hashes: how long it takes to find one unlike tells nothing of the secret.
         if held not in {secret_hash(secret) for secret in given}:
             return None
-        return await _open_session(tx, account, visitor)
+        return await open_session(tx, account, visitor)
 
 
 async def sign_in(
@@ -135,7 +135,7 @@ async def sign_in(
             await _mail_link(installation, work, known.id, "confirm")
         raise refuse("EMAIL_UNCONFIRMED", "email")
     async with database.transaction(None) as tx:
-        return await _open_session(tx, known.id, visitor)
+        return await open_session(tx, known.id, visitor)
 
 
 CONFIRMED_LIFE = timedelta(minutes=10)
@@ -209,6 +209,17 @@ async def viewer(db: Reads, session_secret: str) -> Viewer | None:
     return None if row is None else Viewer(**row, secret_hash=hashed)
 
 
+async def open_session(tx: Transaction, account: UUID, visitor: Visitor) -> SignedIn:
+    """A session of a person who has shown who they are, in the transaction at hand."""
+    signed_in = SignedIn(new_secret(SESSION_PREFIX), clock.now() + SESSION_LIFE)
+    await tx.execute(
+        "select session_create($1, $2, $3, $4, $5, $6)",
+        secret_hash(signed_in.secret), new_id(), account, signed_in.expires_at,
+        visitor.address[:_LONGEST_NOTE], visitor.user_agent[:_LONGEST_NOTE],
+    )  # fmt: skip
+    return signed_in
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     id: UUID
@@ -234,16 +245,6 @@ async def _account(db: Reads, email: str) -> _Known:
     if known is None:
         raise LookupError("an account went away in between; accounts are never deleted")
     return known
-
-
-async def _open_session(tx: Transaction, account: UUID, visitor: Visitor) -> SignedIn:
-    signed_in = SignedIn(new_secret(SESSION_PREFIX), clock.now() + SESSION_LIFE)
-    await tx.execute(
-        "select session_create($1, $2, $3, $4, $5, $6)",
-        secret_hash(signed_in.secret), new_id(), account, signed_in.expires_at,
-        visitor.address[:_LONGEST_NOTE], visitor.user_agent[:_LONGEST_NOTE],
-    )  # fmt: skip
-    return signed_in
 
 
 async def _mail_link(

@@ -11,6 +11,7 @@ from uuid import UUID
 from keystall.platform.money import Money
 from keystall.tenants.code_reports.states import ReportReason, ReportState
 from keystall.tenants.payments.refunding import RefundReason
+from keystall.tenants.staff.roles import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +194,17 @@ class CustomerSignIn:
     minutes: int
 
 
+@dataclass(frozen=True, slots=True)
+class StaffInvitation:
+    """To somebody who shall work for a shop: who asks, as what, and the link that accepts."""
+
+    stall: Stall
+    invited_by: str
+    role: Role
+    token: str
+    days: int
+
+
 Letter = (
     OrderDelivered
     | OrderLink
@@ -209,6 +221,7 @@ Letter = (
     | AccountConfirm
     | AccountReset
     | CustomerSignIn
+    | StaffInvitation
 )
 
 

@@ -33,9 +33,12 @@ from keystall.tenants.mails.port import (
     OrderDelivered,
     OrderLink,
     OrderRefunded,
+    StaffInvitation,
     Stall,
 )
 from keystall.tenants.orders.tokens import order_token
+from keystall.tenants.staff.invitations import LIFE as INVITATION_LIFE
+from keystall.tenants.staff.invitations import invitation_to_mail
 from keystall.tenants.stock.low_stock import in_words, low_stock_of
 
 
@@ -229,6 +232,23 @@ async def merchant_listing_stopped(
         reason=found["stopped_reason"],
     )
     return await _to_merchants(db, letter)
+
+
+async def staff_invitation(
+    db: Reads, installation: Installation, shop: UUID, invitation: UUID
+) -> list[Post]:
+    """Nothing for an invitation that was withdrawn, accepted or is too old."""
+    found = await invitation_to_mail(db, installation, shop, invitation)
+    if found is None:
+        return []
+    letter = StaffInvitation(
+        stall=await _stall(db, installation, shop),
+        invited_by=found.invited_by,
+        role=found.role,
+        token=found.token,
+        days=INVITATION_LIFE.days,
+    )
+    return [Post(found.email, known_locale(found.locale), letter)]
 
 
 async def account_mail(

@@ -104,6 +104,7 @@ _READS: Mapping[str, _Read] = {
     "mail.merchant_code_report": queries.merchant_code_report,
     "mail.code_report_answered": queries.code_report_answered,
     "mail.customer_link": queries.customer_link,
+    "mail.invitation": queries.staff_invitation,
     # Posted under tenants.writing.INSTALLATION; the ids are of account tokens.
     "mail.account_confirm": queries.account_mail,
     "mail.account_reset": queries.account_mail,

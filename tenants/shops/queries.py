@@ -7,6 +7,7 @@ from uuid import UUID
 from keystall.platform.database import Reads
 from keystall.platform.tokens import secret_hash
 from keystall.tenants.shops.shop import Shop, shop_from
+from keystall.tenants.staff.roles import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,14 @@ class ShopByToken:
 
 
 @dataclass(frozen=True, slots=True)
+class Membership:
+    """A shop that a person works for, and as what."""
+
+    shop: Shop
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
 class Checklist:
     """How far a shop is on the way to its first sale; `dismissed`: put away by the merchant."""
 
@@ -59,16 +68,22 @@ async def shop_by_host(db: Reads, host: str) -> Shop | None:
     return None if row is None else shop_from(row)
 
 
-async def shop_by_session(db: Reads, session_secret_hash: bytes, slug: str) -> Shop | None:
-    """The shop `slug`, where the session's person is a member of it."""
-    row = await db.row("select * from session_shop($1, $2)", session_secret_hash, slug)
-    return None if row is None else shop_from(row)
+async def membership_by_session(
+    db: Reads, session_secret_hash: bytes, slug: str
+) -> Membership | None:
+    """The shop `slug`, where the session's person works for it."""
+    found = await _memberships(db, session_secret_hash, slug)
+    return found[0] if found else None
 
 
-async def shops_of(db: Reads, session_secret_hash: bytes) -> list[Shop]:
-    """The shops of the session's person, newest first."""
-    rows = await db.rows("select * from session_shops($1)", session_secret_hash)
-    return [shop_from(row) for row in reversed(rows)]
+async def memberships_of(db: Reads, session_secret_hash: bytes) -> list[Membership]:
+    """The shops that the session's person works for, newest first."""
+    return (await _memberships(db, session_secret_hash, None))[::-1]
+
+
+async def _memberships(db: Reads, session: bytes, slug: str | None) -> list[Membership]:
+    rows = await db.rows("select role, (shop).* from session_memberships($1, $2)", session, slug)
+    return [Membership(shop_from(row), row["role"]) for row in rows]
 
 
 async def shop_by_token(db: Reads, secret: str) -> ShopByToken | None:

@@ -14,14 +14,14 @@ from keystall.tenants.keeping import given
 from keystall.tenants.key_locks import wrap_with_ring
 from keystall.tenants.shops.input import ShopChanges, ShopInput, change_errors, shop_errors
 from keystall.tenants.shops.models import ShopRow
-from keystall.tenants.shops.queries import shop_by_id, shops_of
+from keystall.tenants.shops.queries import memberships_of, shop_by_id
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.shops.status import first_status
 from keystall.tenants.stock.sealing import key_place
 from keystall.tenants.writing import Writing, writing
 
 MAX_SHOPS = 20
-"""Shops that one person may run; each is a row in many tables and an address of ours."""
+"""Shops that one person may own; each is a row in many tables and an address of ours."""
 
 _COLUMNS = {"theme_preset": "theme", "logo_upload_id": "logo_file_id"}
 
@@ -38,7 +38,8 @@ async def shop_create(installation: Installation, viewer: Viewer, asked: ShopInp
         raise Refused(*errors)
     shop = new_id()
     async with writing(installation, shop) as tx:
-        if len(await shops_of(tx, viewer.secret_hash)) >= MAX_SHOPS:
+        places = await memberships_of(tx, viewer.secret_hash)
+        if sum(place.role == "owner" for place in places) >= MAX_SHOPS:
             raise refuse("LIMIT_REACHED", limit=MAX_SHOPS)
         opened = await tx.value(
             "select shop_create($1, $2, $3, $4, $5, $6, $7, $8, $9)",

@@ -12,6 +12,7 @@ from keystall.platform.database import Row
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.shop import Shop
+from keystall.tenants.staff.roles import Role
 
 
 class CountingReader:
@@ -51,14 +52,20 @@ def buyer(installation: Installation, shop: Shop, **changed: Any) -> RequestCont
 
 
 def merchant(
-    installation: Installation, shop: Shop | None, person: Viewer, **changed: Any
+    installation: Installation,
+    shop: Shop | None,
+    person: Viewer,
+    *,
+    role: Role = "owner",
+    **changed: Any,
 ) -> RequestContext:
-    """A signed-in person on the console of the shop, as the pages ask."""
+    """A signed-in person on the console of the shop, as the pages ask: an owner, by default."""
     return RequestContext(
         installation=installation,
         reader=database.reader(shop.id if shop else None),
         shop=shop,
         viewer=person,
+        role=role if shop else None,
         locale="en",
         currency=shop.default_currency if shop else "",
         request_id="request-1",

@@ -15,7 +15,7 @@ from keystall.graphql.wording import known
 from keystall.platform import database
 from keystall.tenants.audit.recorded import RECORDED
 from keystall.tenants.installation import Installation
-from keystall.tenants.shops.queries import shops_of
+from keystall.tenants.shops.queries import memberships_of
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.shops.tokens import api_token_create
 from tests.factories import a_product, a_shop, a_viewer
@@ -70,7 +70,8 @@ async def test_opening_a_shop_is_the_first_thing_in_its_log(installation: Instal
       shop { id } } }"""
     made = await ask("admin", merchant(installation, None, owner), text)
     async with database.transaction(None) as tx:
-        (shop,) = await shops_of(tx, owner.secret_hash)
+        (place,) = await memberships_of(tx, owner.secret_hash)
+    shop = place.shop
     entry = (await log(installation, shop, owner))["nodes"][-1]
     assert (entry["operation"], entry["objectId"]) == (
         "shopCreate", made["shopCreate"]["shop"]["id"],

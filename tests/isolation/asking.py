@@ -45,6 +45,7 @@ _BY_FIELD = {
     "payment": "PaymentMethod", "session": "Session", "cart": "Cart",
     "node": "Product", "nodes": "Product", "shop": "Shop",
     "failed": "FailedWork", "forbidden": "ForbiddenTerm", "listing": "Product",
+    "member": "Member", "invitation": "Invitation",
 }  # fmt: skip
 _WORDS = {
     "number": "7Q4M-0XKD-J2",

@@ -41,6 +41,12 @@ from keystall.tenants.shops.queries import shop_by_id
 from keystall.tenants.shops.service import shop_update
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.shops.tokens import api_token_create
+from keystall.tenants.staff.invitations import (
+    invitation_accept,
+    invitation_offer,
+    invitation_to_mail,
+    member_invite,
+)
 from keystall.tenants.stock.imports import codes_import
 from keystall.tenants.stock.insertion import Batch, begin_batch
 from keystall.tenants.stock.uploads import codes_upload
@@ -117,6 +123,7 @@ async def a_full_shop(installation: Installation, canary: str) -> Goods:
     goods.name("Upload", picture.id)
     goods.name("Session", owner.session_id)
     _, goods.token = await api_token_create(installation, goods.shop.id, f"{canary} token")
+    await a_member(installation, goods)
     await stock(installation, goods)
     for outcome, quantity in (("delivered", 1), ("refunding", 1), ("pending", 1)):
         await buy(installation, goods, outcome, quantity)
@@ -394,6 +401,32 @@ async def a_sold_code(installation: Installation, goods: Goods) -> None:
             goods.rows["Order"],
         )
     goods.name("Code", code)
+
+
+async def an_invitation(installation: Installation, goods: Goods) -> str:
+    """Names somebody who was invited; answers the secret of the mailed link."""
+    email = f"{goods.canary}-{new_id().hex}@keystall.test"
+    invited = await member_invite(
+        installation, goods.shop.id, goods.owner, email, "support", locale="en"
+    )
+    goods.name("Invitation", invited.id)
+    async with database.transaction(goods.shop.id) as tx:
+        mail = await invitation_to_mail(tx, installation, goods.shop.id, invited.id)
+    assert mail is not None
+    return mail.token
+
+
+async def a_member(installation: Installation, goods: Goods) -> Viewer:
+    """Names somebody who supports the shop's buyers."""
+    token = await an_invitation(installation, goods)
+    async with database.transaction(goods.shop.id) as tx:
+        offer = await invitation_offer(tx, token)
+    assert offer is not None
+    person = await a_viewer(installation, email=offer.email)
+    await invitation_accept(installation, person, token)
+    goods.name("Member", person.account_id)
+    await an_invitation(installation, goods)
+    return person
 
 
 async def an_account_link(installation: Installation, goods: Goods) -> str:

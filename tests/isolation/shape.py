@@ -33,10 +33,12 @@ UNBOUND = {
 """Columns that name a row without a foreign key, each for its reason."""
 
 DEFINERS = frozenset({
-    "account_confirm", "account_create", "account_for_sign_in", "account_password_change",
+    "account_confirm", "account_create", "account_create_invited", "account_for_sign_in",
+    "account_password_change",
     "account_reset",
     "account_token_create", "account_token_recipient", "forbidden_scan_done",
-    "forbidden_scan_shops", "forbidden_terms_held", "host_shop", "operator_account",
+    "forbidden_scan_shops", "forbidden_terms_held", "host_shop", "invitation_accept",
+    "invitation_offer", "operator_account",
     "operator_forbidden_add", "operator_forbidden_findings", "operator_forbidden_remove",
     "operator_forbidden_terms", "operator_listing_stop", "operator_product_shop",
     "operator_mail_trial", "operator_record", "operator_shop", "operator_shop_suspend",
@@ -45,8 +47,9 @@ DEFINERS = frozenset({
     "operator_work_retry", "require_operator", "retention_sweep", "retention_sweep_customers",
     "session_account", "session_confirm",
     "session_confirmed", "session_create", "session_end", "session_end_others", "session_list",
-    "session_shop", "session_shops", "shop_ask_approval", "shop_create", "shop_merchants",
-    "shop_set_open", "token_shop",
+    "session_memberships", "session_shop", "session_shops", "shop_ask_approval", "shop_create",
+    "shop_member_set",
+    "shop_members", "shop_merchants", "shop_set_open", "token_shop",
 })  # fmt: skip
 """Functions that act as the owner: each looks up by a host, a secret's hash or the shop at hand."""
 

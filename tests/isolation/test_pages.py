@@ -1,6 +1,7 @@
 """Every page by its HTML: one shop's pages, visited with another's addresses, ids and words."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx2
 import pytest
@@ -16,6 +17,7 @@ from keystall.platform.tokens import secret_hash
 from keystall.tenants.identity.service import Viewer, Visitor, sign_in
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops import queries as shop_queries
+from keystall.tenants.shops.queries import Membership
 from keystall.tenants.shops.shop import Shop
 from keystall.themes.console.pages import PAGES as CONSOLE
 from keystall.themes.engine import Page, render
@@ -29,6 +31,7 @@ from tests.isolation.goods import (
     a_customer,
     a_due_refund,
     a_full_shop,
+    a_member,
     a_sold_code,
     a_stripe_account,
     buy,
@@ -178,7 +181,13 @@ async def test_the_rightful_owner_is_not_refused_by_any_form(
             elif form.mutation == "CodeReport":
                 await a_sold_code(shops.installation, given)
                 given.words["pending token"] = given.words["delivered token"]
-            await _done(visiting, given, page, Sheet(page, form))
+            doing = visiting
+            if form.mutation.startswith(("Member", "Invitation", "ShopLeave")):
+                member = await a_member(shops.installation, given)
+                if form.mutation == "ShopLeave":
+                    session = await session_of(shops.installation, member)
+                    doing = replace(visiting, session=session)
+            await _done(doing, given, page, Sheet(page, form))
     print(f"{surface} pages: {visiting.tried} forms sent by their owner")
 
 
@@ -206,12 +215,12 @@ async def _done(visiting: Visiting, goods: Goods, page: Page, sheet: Sheet) -> N
 async def test_where_membership_is_forgotten_the_visits_tell(
     shops: Shops, visiting: Visiting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = shop_queries.shop_by_session
+    real = shop_queries.membership_by_session
 
-    async def forgets(db: Reads, session: bytes, slug: str) -> Shop | None:
+    async def forgets(db: Reads, session: bytes, slug: str) -> Membership | None:
         return await real(db, shops.theirs.owner.secret_hash, slug)
 
-    monkeypatch.setattr(arrival, "shop_by_session", forgets)
+    monkeypatch.setattr(arrival, "membership_by_session", forgets)
     visiting.forms = False
     at_shops = [page for page in CONSOLE if "slug" in holes(page)]
     found = [one for page in at_shops for one in await visiting.page(page)]

@@ -18,9 +18,11 @@ from tests.isolation.goods import (
     a_code_report,
     a_customer,
     a_due_refund,
+    a_member,
     a_sold_code,
     a_stripe_account,
     an_account_link,
+    an_invitation,
     buy,
     fresh_code,
     no_stripe_account,
@@ -105,6 +107,9 @@ async def _own(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[Any
                     name, goods.ids, ("token",), await an_account_link(shops.installation, goods)
                 )
             )
+        if name == "invitationLink":
+            token = await an_invitation(shops.installation, goods)
+            ways.append(Filled(name, goods.ids, ("token",), token))
         for way, text in itertools.product(ways, documents(built(surface), operation, name)):
             await _see(shops, surface, text, way.of(field_.args), seen)
         if name == "activity":
@@ -129,7 +134,7 @@ async def _see(
 NOT_OURS = frozenset({
     "accountConfirm", "accountCreate", "passwordChange", "passwordReset",
     "passwordResetRequest", "sessionCreate", "sessionEnd", "sessionRevoke", "sessionsEndOthers",
-    "shopCreate",
+    "shopCreate", "invitationAccept", "invitationSignUp",
 })  # fmt: skip
 """Mutations outside of any shop: they take no id and no shop's word."""
 
@@ -172,6 +177,10 @@ async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[An
         if name.startswith("refund"):
             await a_due_refund(shops.installation, goods)
             own["Refund"] = goods.ids["Refund"]
+        if name.startswith(("member", "invitation")) or name == "shopLeave":
+            member = await a_member(shops.installation, goods)
+            goods.owner = member if name == "shopLeave" else goods.owner
+            own |= {kind: goods.ids[kind] for kind in ("Member", "Invitation")}
         filled = Filled(name, own)
         if name == "customerLinkFollow":
             filled = Filled(name, own, ("token",), goods.words["customer link"])
@@ -192,6 +201,7 @@ async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[An
             assert answer["data"][name]["userErrors"] == [], name
             for kind, one, value in reached(answer["data"]):
                 seen.setdefault((kind, one), []).append(value)
+        goods.owner = shops.theirs.owner
     return seen
 
 

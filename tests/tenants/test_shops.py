@@ -19,6 +19,7 @@ from keystall.tenants.shops.operating import (
     shop_resume,
     shop_suspend,
 )
+from keystall.tenants.shops.queries import Membership
 from keystall.tenants.shops.service import (
     checklist_dismiss,
     shop_close,
@@ -54,8 +55,9 @@ async def test_a_new_shop_is_open_at_its_host_with_a_key_a_way_to_pay_and_its_ow
     async with database.transaction(None) as db:
         assert await queries.shop_by_host(db, "LULU.localhost") == shop
         assert await queries.shop_by_host(db, "lulu.elsewhere") is None
-        assert await queries.shops_of(db, owner.secret_hash) == [shop]
-        assert await queries.shop_by_session(db, owner.secret_hash, "lulu") == shop
+        assert await queries.memberships_of(db, owner.secret_hash) == [Membership(shop, "owner")]
+        found = await queries.membership_by_session(db, owner.secret_hash, "lulu")
+        assert found == Membership(shop, "owner")
     async with database.transaction(shop.id) as db:
         accounts = await payment_accounts(db, shop.id)
         people = await queries.merchants(db)
@@ -104,7 +106,7 @@ async def test_a_shop_is_refused_by_field_and_nothing_is_opened(
 
     assert codes(refused) == expected
     async with database.transaction(None) as db:
-        assert await queries.shops_of(db, owner.secret_hash) == []
+        assert await queries.memberships_of(db, owner.secret_hash) == []
 
 
 async def test_an_address_is_given_once(installation: Installation) -> None:
@@ -116,7 +118,7 @@ async def test_an_address_is_given_once(installation: Installation) -> None:
 
     assert codes(refused) == [(("slug",), "TAKEN")]
     async with database.transaction(None) as db:
-        assert await queries.shops_of(db, owner.secret_hash) == []
+        assert await queries.memberships_of(db, owner.secret_hash) == []
         assert await queries.shop_by_host(db, f"{first.slug}.localhost") == first
 
 
@@ -137,9 +139,10 @@ async def test_a_member_reaches_her_shops_and_no_others(installation: Installati
     other = await a_shop(installation, theirs)
 
     async with database.transaction(None) as db:
-        assert await queries.shops_of(db, mine.secret_hash) == shops[::-1]
-        assert await queries.shop_by_session(db, mine.secret_hash, other.slug) is None
-        assert await queries.shops_of(db, b"") == []
+        found = await queries.memberships_of(db, mine.secret_hash)
+        assert [one.shop for one in found] == shops[::-1]
+        assert await queries.membership_by_session(db, mine.secret_hash, other.slug) is None
+        assert await queries.memberships_of(db, b"") == []
 
 
 async def test_a_shop_is_changed_where_asked_and_stays_elsewhere(

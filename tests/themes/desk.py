@@ -17,6 +17,7 @@ from starlette.requests import Request
 
 from keystall.graphql.admin.schema import schema as admin
 from keystall.graphql.operator.schema import schema as operator
+from keystall.tenants.staff.roles import PERMISSIONS, Role
 from keystall.themes.accounts.pages import PAGES as ACCOUNTS
 from keystall.themes.console.pages import PAGES as CONSOLE
 from keystall.themes.engine import (
@@ -49,6 +50,7 @@ class Scene:
     data: dict[str, Any]
     answers: dict[str, Any] = field(default_factory=dict)
     refuse_upload: str = ""
+    role: Role = "owner"
     effects: list[Effect] = field(default_factory=list)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     stored: list[tuple[str, bytes]] = field(default_factory=list)
@@ -80,7 +82,15 @@ def application(scene: Scene) -> Starlette:
             context=scene,
             locale=locale_of(request),
             timezone="Asia/Shanghai",
-            extras={"viewer_email": "lin@galaxy.example.com"},
+            extras={
+                "viewer_email": "lin@galaxy.example.com",
+                "may": frozenset(PERMISSIONS[scene.role]),
+                "role": scene.role,
+            },
+            values={
+                "mayStock": "true" if "stock" in PERMISSIONS[scene.role] else "false",
+                "mayPaymentAccounts": "true" if scene.role == "owner" else "false",
+            },
             effects=scene.effects,
         )
 
@@ -454,6 +464,23 @@ HERE = "/console/galaxy"
 LINK = {"email": "new@example.com", "purpose": "confirm"}
 Scenes = dict[str, tuple[str, dict[str, Any]]]
 
+MEMBERS: list[dict[str, Any]] = [
+    {"id": f"m-{role}", "email": email, "role": role, "since": MOMENT, "current": at == 0}
+    for at, (role, email) in enumerate(
+        [("OWNER", "lin@galaxy.example.com"), ("MANAGER", f"{'w' * 64}@{'long.' * 10}example.com"),
+         ("SUPPORT", "hua@galaxy.example.com")]
+    )
+]  # fmt: skip
+INVITATIONS: list[dict[str, Any]] = [
+    {"id": "i-1", "email": "new@galaxy.example.com", "role": "SUPPORT", "expiresAt": MOMENT,
+     "expired": False},
+    {"id": "i-2", "email": "old@galaxy.example.com", "role": "OWNER", "expiresAt": MOMENT,
+     "expired": True},
+]  # fmt: skip
+OFFER = {
+    "shopName": LONG, "email": "new@example.com", "role": "MANAGER", "expiresAt": MOMENT,
+    "mine": False,
+}  # fmt: skip
 _VIEWER = {"email": "lin@galaxy.example.com", "locale": "en"}
 _SESSIONS = [
     {"id": f"s-{at}", "browser": browser, "address": address, "createdAt": MOMENT,
@@ -476,14 +503,24 @@ _ACCOUNTS: Scenes = {
     "sign-out": ("/sign-out", {}),
     "account": ("/account?done=password", {"viewer": {**_VIEWER, "sessions": _SESSIONS}}),
     "account-alone": ("/account", {"viewer": {**_VIEWER, "sessions": _SESSIONS[:1]}}),
+    "invitation": ("/invitation/t", {"viewer": None, "invitationLink": OFFER}),
+    "invitation-mine": (
+        "/invitation/t",
+        {"viewer": _VIEWER, "invitationLink": {**OFFER, "mine": True}},
+    ),
+    "invitation-other": ("/invitation/t", {"viewer": _VIEWER, "invitationLink": OFFER}),
+    "invitation-gone": ("/invitation/t", {"viewer": None, "invitationLink": None}),
     "reset": ("/password-reset", {}),
     "reset-sent": ("/password-reset/sent", {}),
     "reset-new": ("/password-reset/t", {"accountLink": {**LINK, "purpose": "reset"}}),
     "reset-gone": ("/password-reset/t", {"accountLink": None}),
 }
 _CONSOLE: Scenes = {
-    "shops": ("", {"viewer": {**_VIEWER, "shops": [shop(), shop(name=LONG, status="CLOSED")]}}),
-    "shops-none": ("", {"viewer": {**_VIEWER, "shops": []}}),
+    "shops": ("", {"viewer": {**_VIEWER, "memberships": [
+        {"role": "OWNER", "shop": shop()},
+        {"role": "SUPPORT", "shop": shop(name=LONG, status="CLOSED")},
+    ]}}),
+    "shops-none": ("", {"viewer": {**_VIEWER, "memberships": []}}),
     "home-new": ("/galaxy/", {"checklist": checklist(0), "dashboard": dashboard(busy=False)}),
     "home-sold": ("/galaxy/", {"checklist": checklist(4), "dashboard": dashboard(busy=False)}),
     "home-busy": (
@@ -505,6 +542,12 @@ _CONSOLE: Scenes = {
     "categories": ("/galaxy/categories", {}),
     "categories-none": ("/galaxy/categories", {"categories": _list()}),
     "category": ("/galaxy/categories/c-1", {"category": CATEGORY}),
+    "staff": ("/galaxy/staff?done=invited", {"members": MEMBERS, "invitations": INVITATIONS}),
+    "staff-alone": ("/galaxy/staff", {"members": MEMBERS[:1], "invitations": []}),
+    "membership": (
+        "/galaxy/membership",
+        {"viewer": {**_VIEWER, "role": "SUPPORT", "permissions": ["OVERVIEW", "ORDERS"]}},
+    ),
     "stock-none": ("/galaxy/stock/v-1", {"variant": variant()}),
     "stock-none-found": ("/galaxy/stock/v-1?state=SOLD", {"variant": variant()}),
     "stock": (

@@ -46,7 +46,7 @@ def post(scene: Scene, path: str, form: str, **fields: Any) -> Response:
 
 
 def test_documents_and_templates_fit_the_schemas() -> None:
-    extras = ("viewer_email",)
+    extras = ("viewer_email", "may", "role")
     assert check_pages([*ACCOUNTS, *CONSOLE], ADMIN, RENDERER, extras=extras) == []
     assert check_pages(OPERATOR, DESK, RENDERER, extras=extras) == []
 
@@ -449,7 +449,10 @@ def test_the_bar_of_a_phone_has_five_words_and_the_rest_behind_the_last() -> Non
     below, sheet = bar.split("<details")
     words = re.compile(r"</svg>\s*([^<]+)<")
     assert words.findall(below) == ["Home", "Orders", "Products", "Settings"]
-    rest = ["More", "Categories", "Ways to pay", "API tokens", "Activity", "My shops"]
+    rest = [
+        "More", "Categories", "Ways to pay", "API tokens", "Staff", "Activity", "Your role",
+        "My shops",
+    ]  # fmt: skip
     assert words.findall(sheet) == rest
 
 

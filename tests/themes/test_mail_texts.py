@@ -23,6 +23,7 @@ from keystall.tenants.mails.port import (
     OrderDelivered,
     OrderLink,
     OrderRefunded,
+    StaffInvitation,
     Stall,
 )
 from keystall.themes.mail.texts import ThemedMails
@@ -76,6 +77,9 @@ LETTERS: list[tuple[Letter, str, str, str]] = [
      "http://localhost:8000/console/lulu/products/UHJvZHVjdDoBmfOyERFyIoMzRERVVWZm"),
     (AccountConfirm("http://localhost:8000", "token", days=7),
      "请确认您的邮箱", "Confirm your email address", "http://localhost:8000/confirm/token"),
+    (StaffInvitation(STALL, "lin@example.com", "support", "token", days=7),
+     "【露露卡铺】邀请您加入店铺", "露露卡铺: you are invited to work here",
+     "http://localhost:8000/invitation/token"),
     (AccountReset("http://localhost:8000", "token", hours=2),
      "设置新密码", "Set a new password", "http://localhost:8000/password-reset/token"),
 ]  # fmt: skip

@@ -50,7 +50,21 @@ PAGES: tuple[Page, ...] = (
             returns=True,
         ),
     ),
-    _page("sign_out", "/sign-out", Form("SessionEnd", effects=_SESSION, success="/")),
+    _page("sign_out", "/sign-out", Form("SessionEnd", effects=_SESSION, success="/", returns=True)),
+    # As above: the link alone does nothing.
+    _page(
+        "invitation",
+        "/invitation/{token}",
+        Form("InvitationAccept", success="/console/{invitationAccept.shop.slug}/?done=joined"),
+        Form(
+            "InvitationSignUp",
+            fields=("password",),
+            secret=_PASSWORD,
+            effects=_SESSION,
+            success="/console/{invitationSignUp.shop.slug}/?done=joined",
+        ),
+        query=True,
+    ),
     Page(
         name="account",
         route="/account",

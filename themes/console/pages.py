@@ -33,12 +33,16 @@ _BATCH = ("batch.supplier", "batch.note", "batch.cost", "batch.expiresAt")
 _HERE = "/console/{slug}"
 
 
-def _page(name: str, path: str, *forms: Form, **rest: tuple[str, ...] | int) -> Page:
+def _page(
+    name: str, path: str, permission: str, *forms: Form, **rest: tuple[str, ...] | int
+) -> Page:
+    """A page of one shop, for the roles that have `permission`; "member" is everybody's who works
+    there. Its forms are for whoever may run their mutations."""
     return Page(
         name=name,
         route=_HERE + path,
         surface="console",
-        permission="shop",
+        permission=permission,
         forms=forms,
         **rest,  # type: ignore[arg-type]
     )
@@ -58,11 +62,12 @@ PAGES: tuple[Page, ...] = (
             ),
         ),
     ),
-    _page("home", "/", Form("ChecklistDismiss")),
-    _page("products", "/products"),
+    _page("home", "/", "overview", Form("ChecklistDismiss")),
+    _page("products", "/products", "overview"),
     _page(
         "product_new",
         "/products/new",
+        "catalog",
         Form(
             "ProductCreate",
             fields=_PRODUCT,
@@ -73,6 +78,7 @@ PAGES: tuple[Page, ...] = (
     _page(
         "product",
         "/products/{id}",
+        "catalog",
         Form(
             "ProductUpdate",
             fields=_PRODUCT,
@@ -86,11 +92,13 @@ PAGES: tuple[Page, ...] = (
     _page(
         "categories",
         "/categories",
+        "catalog",
         Form("CategoryCreate", fields=_CATEGORY, success=_HERE + "/categories?done=created"),
     ),
     _page(
         "category",
         "/categories/{id}",
+        "catalog",
         Form(
             "CategoryUpdate",
             fields=(*_CATEGORY, "position"),
@@ -103,6 +111,7 @@ PAGES: tuple[Page, ...] = (
     _page(
         "stock",
         "/stock/{variantId}",
+        "stock",
         Form(
             "CodesPreview",
             fields=("uploadId", "plain"),
@@ -142,6 +151,7 @@ PAGES: tuple[Page, ...] = (
     _page(
         "confirm",
         "/confirm",
+        "stock",
         Form(
             "PasswordConfirm",
             fields=("password",),
@@ -153,16 +163,18 @@ PAGES: tuple[Page, ...] = (
     _page(
         "job",
         "/jobs/{id}",
+        "stock",
         Form("JobCancel"),
         Form("BatchUndo", fields=("batchId",), success="{here}"),
         requires=("job",),
         topics=(_HERE + "/jobs/{id}/events",),
     ),
-    _page("orders", "/orders"),
-    _page("attention", "/attention"),
+    _page("orders", "/orders", "orders"),
+    _page("attention", "/attention", "orders"),
     _page(
         "order",
         "/orders/{id}",
+        "orders",
         Form("OrderResend", success=_HERE + "/orders/{id}?done=resent"),
         Form(
             "OrderRefund",
@@ -206,6 +218,7 @@ PAGES: tuple[Page, ...] = (
     _page(
         "settings",
         "/settings",
+        "settings",
         Form(
             "ShopBasics",
             fields=("name", "contact", "icpNumber", "themePreset"),
@@ -248,6 +261,7 @@ PAGES: tuple[Page, ...] = (
     _page(
         "payments",
         "/payments",
+        "payment_accounts",
         Form(
             "StripeConnect",
             fields=_STRIPE,
@@ -267,8 +281,20 @@ PAGES: tuple[Page, ...] = (
     _page(
         "tokens",
         "/tokens",
+        "tokens",
         Form("ApiTokenCreate", fields=("name",), shows=True),
         Form("ApiTokenRevoke", fields=("id",), success=_HERE + "/tokens?done=revoked"),
     ),
-    _page("activity", "/activity"),
+    _page("activity", "/activity", "activity"),
+    _page(
+        "staff",
+        "/staff",
+        "staff",
+        Form("MemberInvite", fields=("email", "role"), success=_HERE + "/staff?done=invited#main"),
+        Form("InvitationResend", fields=("id",), success=_HERE + "/staff?done=invited_again#main"),
+        Form("InvitationWithdraw", fields=("id",), success=_HERE + "/staff?done=withdrawn#main"),
+        Form("MemberUpdate", fields=("id", "role"), success=_HERE + "/staff?done=saved#main"),
+        Form("MemberRemove", fields=("id",), success=_HERE + "/staff?done=let_go#main"),
+    ),
+    _page("membership", "/membership", "member", Form("ShopLeave", success="/console?done=left")),
 )

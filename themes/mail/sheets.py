@@ -27,6 +27,7 @@ from keystall.tenants.mails.port import (
     OrderDelivered,
     OrderLink,
     OrderRefunded,
+    StaffInvitation,
     Stall,
 )
 from keystall.themes.engine.messages import URL_CODES, Messages
@@ -97,6 +98,8 @@ def sheet(letter: Letter, messages: Messages) -> Sheet:
             return _account_reset(letter, messages)
         case CustomerSignIn():
             return _customer_sign_in(letter, messages)
+        case StaffInvitation():
+            return _staff_invitation(letter, messages)
 
 
 def _order_delivered(letter: OrderDelivered, m: Messages) -> Sheet:
@@ -352,6 +355,20 @@ def _customer_sign_in(letter: CustomerSignIn, m: Messages) -> Sheet:
         note=m.t("mail.customer_sign_in.note", minutes=letter.minutes),
         contact=letter.stall.contact,
         footer=m.t("mail.footer.buyer", shop=letter.stall.name),
+    )
+
+
+def _staff_invitation(letter: StaffInvitation, m: Messages) -> Sheet:
+    return Sheet(
+        brand=letter.stall.name,
+        subject=m.t("mail.staff_invitation.subject", shop=_short(letter.stall.name)),
+        title=m.t("mail.staff_invitation.title", shop=letter.stall.name),
+        lead=m.label("mail.staff_invitation.lead", letter.role),
+        facts=((m.t("mail.staff_invitation.by"), letter.invited_by),),
+        action=m.t("mail.staff_invitation.action"),
+        url=f"{letter.stall.public_url}/invitation/{letter.token}",
+        note=m.t("mail.staff_invitation.note", days=letter.days),
+        footer=m.t("mail.footer.invited", shop=letter.stall.name),
     )
 
 

@@ -1,0 +1,46 @@
+"""Roles, and what each may do: one table. Pure."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Literal, get_args
+
+Role = Literal["owner", "manager", "support"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class Permission(StrEnum):
+    """Something that may be allowed. The values are what a page's row asks for."""
+
+    OVERVIEW = "overview"
+    """See how the shop sells, and what it has on sale."""
+    ORDERS = "orders"
+    """See orders, refunds and reports, and mail an order's link again."""
+    MONEY = "money"
+    """Decide about orders: complete, cancel, refund and mend them."""
+    CATALOG = "catalog"
+    """Change products and categories."""
+    STOCK = "stock"
+    """Add, see, reveal and delete codes. Without it not even a masked code is shown."""
+    SETTINGS = "settings"
+    """Change the shop."""
+    ACTIVITY = "activity"
+    """Read who did what."""
+    CLOSING = "closing"
+    """Close the shop, open it again, and ask for its approval."""
+    PAYMENT_ACCOUNTS = "payment_accounts"
+    """Say where the money goes."""
+    TOKENS = "tokens"
+    """Give programs a key to the shop."""
+    STAFF = "staff"
+    """Invite people, change what they may do, and let them go."""
+
+
+PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
+    "owner": frozenset(Permission),
+    "manager": frozenset(Permission)
+    - {Permission.CLOSING, Permission.PAYMENT_ACCOUNTS, Permission.TOKENS, Permission.STAFF},
+    "support": frozenset({Permission.OVERVIEW, Permission.ORDERS}),
+}
+
+PROGRAM = frozenset(Permission) - {Permission.STAFF}
+"""What an API token may do: owners alone make tokens, and no program hires people."""
