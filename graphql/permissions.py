@@ -157,6 +157,7 @@ TYPES: Mapping[str, Permission | None] = {
     "Actor": _P.ACTIVITY,
     "Change": _P.ACTIVITY,
     "ChangedField": _P.ACTIVITY,
+    "ChangedLine": _P.ACTIVITY,
     "PaymentMethod": _P.PAYMENT_ACCOUNTS,
     "ApiToken": _P.TOKENS,
     "Member": _P.STAFF,

@@ -207,6 +207,7 @@ SPOKEN: Mapping[str, Speaker] = {
     "kind": _state,
     "reason": _refund_reason,
     "provider": _state,
+    "role": _state,
     "hold_minutes": _number,
     "unpaid_per_buyer": _number,
     "unpaid_per_address": _number,

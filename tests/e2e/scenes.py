@@ -67,8 +67,8 @@ CHINESE = Speech(
 @dataclass
 class Scene:
     """A shop in which everything has happened. `names` fill the holes of addresses; `carts` are
-    values of the cart cookie; `merchant` and `operator` are storage states of browsers, `customer`
-    the secret of the session of whoever placed the order "delivered"."""
+    values of the cart cookie; `merchant`, `operator` and `support` are storage states of browsers,
+    `customer` the secret of the session of whoever placed the order "delivered"."""
 
     town: Town
     speech: Speech
@@ -77,6 +77,7 @@ class Scene:
     merchant: Any
     operator: Any
     customer: str
+    support: Any
 
     @property
     def data(self) -> frozenset[str]:
@@ -127,13 +128,16 @@ async def set_scene(
     await town.give_up(FAILED_KIND)
     signed = Signed(chromium, base, merchant, operator)
     names |= await _shops(town, speech, signed, stripe_key)
+    names |= await _staff(town, speech, signed)
+    who = {"email": f"support-{speech.l}@mail.example.com", "password": PASSWORD}
+    support = await _signed_in(chromium, base, who, speech, "/console")
     other = await town.product(f"{speech.rare} 2")
     names["bare"], names["bare_id"] = other["slug"], other["id"]
     names["bare_variant"] = other["variant"]
     customer, names["customer_link"] = await town.customer(orders["delivered"].email, PASSWORD)
     async with _held(town, other["variant"]):
         names["importing"] = await town.stock(other["variant"], ["A-1", "B-2"], until=("RUNNING",))
-        yield Scene(town, speech, names, carts, merchant, operator, customer)
+        yield Scene(town, speech, names, carts, merchant, operator, customer, support)
 
 
 async def _goods(town: Town, speech: Speech) -> dict[str, Any]:
@@ -264,6 +268,24 @@ async def _shops(town: Town, speech: Speech, signed: Signed, stripe_key: str) ->
     await town.put_off(slugs["waits"])
     hosts = {f"{name}_shop": base.replace("//", f"//{slug}.") for name, slug in slugs.items()}
     return slugs | hosts | await _desk(signed, slugs)
+
+
+async def _staff(town: Town, speech: Speech, signed: Signed) -> dict[str, str]:
+    """Somebody came to support the shop's buyers, and somebody else was invited as a manager."""
+    came, invited = (f"{name}-{speech.l}@mail.example.com" for name in ("support", "invited"))
+    context = await signed.chromium.new_context(storage_state=signed.merchant)
+    page = await context.new_page()
+    for email, role in ((came, "SUPPORT"), (invited, "MANAGER")):
+        await page.goto(f"{signed.base}/console/{town.slug}/staff")
+        form = page.locator("form:has([name=form][value=MemberInvite])")
+        await form.locator("[name=email]").fill(email)
+        await form.locator(f"[name=role][value={role}]").check()
+        await form.locator("button").last.click()
+        await page.wait_for_url("**?done=invited*")
+    await context.close()
+    names = {"invitation_used": await town.mailed(came, "/invitation/")}
+    await town.send_form(names["invitation_used"], "InvitationSignUp", password=PASSWORD)
+    return names | {"invitation": await town.mailed(invited, "/invitation/")}
 
 
 async def _desk(signed: Signed, slugs: dict[str, str]) -> dict[str, str]:

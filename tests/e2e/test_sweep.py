@@ -152,7 +152,11 @@ async def _swept(chromium: Browser, scene: Scene, wanted: Iterable[Visit]) -> li
 
 
 async def _context(chromium: Browser, scene: Scene, who: Who) -> BrowserContext:
-    states = {"merchant": scene.merchant, "operator": scene.operator}
+    states = {
+        "merchant": scene.merchant,
+        "operator": scene.operator,
+        "support": scene.support,
+    }
     context = await chromium.new_context(
         viewport=PHONE,  # type: ignore[arg-type]
         locale=scene.speech.locale,

@@ -12,7 +12,7 @@ from playwright.async_api import Page
 
 from tests.e2e.scenes import REASON
 
-Who = Literal["nobody", "customer", "merchant", "operator"]
+Who = Literal["nobody", "customer", "merchant", "operator", "support"]
 Act = Callable[[Page], Awaitable[None]]
 
 
@@ -92,6 +92,12 @@ def _order(name: str, act: Act | None = None, state: str = "") -> Visit:
 def _mine(page: str, path: str, state: str = "", **more: object) -> Visit:
     address = "{base}/console/{slug}/" + path
     return Visit(f"console:{page}", address, state, who="merchant", **more)  # type: ignore[arg-type]
+
+
+def _support(page: str, path: str, state: str, **more: object) -> Visit:
+    """As somebody who supports the shop's buyers."""
+    address = "{base}/console/{slug}/" + path
+    return Visit(f"console:{page}", address, state, who="support", **more)  # type: ignore[arg-type]
 
 
 def _new(page: str, path: str) -> Visit:
@@ -239,6 +245,12 @@ ACCOUNTS = (
         who="merchant",
         act=_press("PasswordChange", current="wrong", password="short"),
     ),
+    _account("invitation", "{invitation}"),
+    _account(
+        "invitation", "{invitation}", "refused", act=_press("InvitationSignUp", password="short")
+    ),
+    _account("invitation", "{invitation}", "other", who="merchant"),
+    _account("invitation", "{invitation_used}", "used"),
     _account("password_reset", "/password-reset"),
     _account("password_reset_sent", "/password-reset/sent"),
     _account("password_new", "{reset}"),
@@ -299,7 +311,18 @@ CONSOLE = (
     ),
     _waiting("payments", "payments", "stripe", act=_unfold),
     _mine("activity", "activity", act=_unfold_some),
-    _mine("activity", "activity?kind=MEMBER", "none"),
+    _mine("activity", "activity?kind=CODE", "none"),
+    _mine("staff", "staff", act=_unfold),
+    _mine("staff", "staff", "refused", act=_press("MemberInvite", email="nobody")),
+    _new("staff", "staff"),
+    _mine("membership", "membership", act=_unfold),
+    _mine("membership", "membership", "last", act=_press("ShopLeave")),
+    _support("home", "", "support"),
+    _support("products", "products", "support"),
+    _support("orders", "orders", "support"),
+    _support("order", "orders/{reported_id}", "support"),
+    _support("membership", "membership", "support"),
+    _support("settings", "settings", "forbidden", status=403),
     _waiting("home", "", "pending"),
     _waiting("settings", "settings", "pending"),
     _mine("settings", "settings", act=_unfold),
