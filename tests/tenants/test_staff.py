@@ -280,7 +280,7 @@ async def test_a_change_of_role_and_letting_go_hold_from_the_next_request_on(
     async def asks() -> tuple[UUID | None, frozenset[Permission]]:
         context = await arrival.by_session(installation, signed_in.secret, caller(), slug=shop.slug)
         await context.reader.finish()
-        return context.shop and context.shop.id, context.permissions
+        return (context.shop.id if context.shop else None), context.permissions
 
     assert await asks() == (shop.id, PERMISSIONS["support"])
     changed = await member_update(
@@ -331,12 +331,12 @@ async def test_the_last_owner_stays_whoever_hurries(installation: Installation) 
         owner = both[0] if outcomes[0] is not None else second
 
     second = await joined(installation, shop, owner, "owner")
-    outcomes = await asyncio.gather(
+    demoted = await asyncio.gather(
         member_update(installation, shop.id, second.account_id, "support", actor=owner.account_id),
         member_update(installation, shop.id, owner.account_id, "support", actor=second.account_id),
         return_exceptions=True,
     )
-    assert sum(isinstance(one, Refused) for one in outcomes) == 1
+    assert sum(isinstance(one, Refused) for one in demoted) == 1
     assert list((await roles_of(shop)).values()).count("owner") == 1
 
 
