@@ -148,7 +148,7 @@ async def test_an_invitation_makes_an_account_and_confirms_its_address(
 ) -> None:
     owner = await a_viewer(installation)
     shop = await a_shop(installation, owner)
-    token = await invited(installation, shop, owner, "newcomer@keystall.test")
+    token = await invited(installation, shop, owner, "invited-newcomer@keystall.test")
 
     with pytest.raises(Refused) as refused:
         await invitation_sign_up(token, "short", locale="en", visitor=Visitor())
@@ -156,12 +156,16 @@ async def test_an_invitation_makes_an_account_and_confirms_its_address(
     await invitation_sign_up(token, "melon tree 20", locale="zh-CN", visitor=Visitor())
 
     # No link had to be followed.
-    await sign_in(installation, "newcomer@keystall.test", "melon tree 20", visitor=Visitor())
+    await sign_in(
+        installation, "invited-newcomer@keystall.test", "melon tree 20", visitor=Visitor()
+    )
     with pytest.raises(Refused) as refused:
         await invitation_sign_up(token, "apple tree 21", locale="en", visitor=Visitor())
     assert codes(refused) == ["ACCOUNT_EXISTS"]
     with pytest.raises(Refused):
-        await sign_in(installation, "newcomer@keystall.test", "apple tree 21", visitor=Visitor())
+        await sign_in(
+            installation, "invited-newcomer@keystall.test", "apple tree 21", visitor=Visitor()
+        )
 
 
 async def test_a_stranger_who_signed_up_with_the_address_before_has_no_way_in(
@@ -169,16 +173,20 @@ async def test_a_stranger_who_signed_up_with_the_address_before_has_no_way_in(
 ) -> None:
     owner = await a_viewer(installation)
     shop = await a_shop(installation, owner)
-    await register(installation, "victim@keystall.test", "strangers own 1", locale="en")
-    token = await invited(installation, shop, owner, "victim@keystall.test")
+    await register(installation, "invited-victim@keystall.test", "strangers own 1", locale="en")
+    token = await invited(installation, shop, owner, "invited-victim@keystall.test")
 
     await invitation_sign_up(token, "melon tree 20", locale="en", visitor=Visitor())
 
     with pytest.raises(Refused) as refused:
-        await sign_in(installation, "victim@keystall.test", "strangers own 1", visitor=Visitor())
+        await sign_in(
+            installation, "invited-victim@keystall.test", "strangers own 1", visitor=Visitor()
+        )
     assert codes(refused) == ["CREDENTIALS_WRONG"]
     async with database.transaction(None) as tx:
-        account = await tx.value("select id from account_for_sign_in('victim@keystall.test')")
+        account = await tx.value(
+            "select id from account_for_sign_in('invited-victim@keystall.test')"
+        )
     connection = await asyncpg.connect(installation.settings.owner_database_url)
     try:
         left = await connection.fetchval(
