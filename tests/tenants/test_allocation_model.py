@@ -21,8 +21,9 @@ from hypothesis.stateful import (
 from keystall.platform import database
 from keystall.platform.database import Row
 from keystall.tenants.installation import Installation
+from keystall.tenants.shops.shop import Shop
 from keystall.tenants.stock.allocation import Wanted, free, reserve, sell
-from tests.factories import a_shop
+from tests.factories import a_shop, some_codes
 from tests.tenants.shelves import Shelf, a_shelf, an_order_line
 
 Answer = TypeVar("Answer")
@@ -55,7 +56,7 @@ class Stock(RuleBasedStateMachine):
     """Two variants of one shop; each example has fresh ones. Runs beside the tests' event loop."""
 
     installation: Installation
-    shop: UUID
+    shop: Shop
     loop: asyncio.AbstractEventLoop
     orders = Bundle("orders")
 
@@ -67,7 +68,7 @@ class Stock(RuleBasedStateMachine):
         self.model = Model()
         self.sold_to: dict[UUID, UUID] = {}
         self.shelves: list[Shelf] = [
-            self.run(a_shelf(self.installation, self.shop)) for _ in range(2)
+            self.run(a_shelf(self.installation, self.shop.id)) for _ in range(2)
         ]
         for shelf in range(2):
             self.fill(shelf, 4)
@@ -77,8 +78,7 @@ class Stock(RuleBasedStateMachine):
         self.fill(shelf, count)
 
     def fill(self, shelf: int, count: int) -> None:
-        first = self.model.made[shelf]
-        self.run(self.shelves[shelf].fill("\n".join(f"c{first + n}" for n in range(count))))
+        self.run(some_codes(self.installation, self.shop, self.shelves[shelf].variant, count))
         self.model.made[shelf] += count
 
     @rule(target=orders, shelf=st.integers(0, 1), quantity=st.integers(1, 4))
@@ -128,16 +128,16 @@ class Stock(RuleBasedStateMachine):
         return counts
 
     async def _reserve(self, line: UUID, variant: UUID, quantity: int) -> dict[UUID, int]:
-        async with database.transaction(self.shop) as tx:
-            return await reserve(tx, self.shop, [Wanted(line, variant, quantity)])
+        async with database.transaction(self.shop.id) as tx:
+            return await reserve(tx, self.shop.id, [Wanted(line, variant, quantity)])
 
     async def _move(self, move: Any, order: Order) -> int:
-        async with database.transaction(self.shop) as tx:
-            moved: int = await move(tx, self.shop, order.id)
+        async with database.transaction(self.shop.id) as tx:
+            moved: int = await move(tx, self.shop.id, order.id)
         return moved
 
     async def _codes(self, shelf: Shelf) -> Sequence[Row]:
-        async with database.transaction(self.shop) as tx:
+        async with database.transaction(self.shop.id) as tx:
             return await tx.rows(
                 "select id, state, order_line_id from codes where variant_id = $1", shelf.variant
             )
@@ -150,7 +150,7 @@ async def test_stock_is_conserved_whatever_is_bought_paid_and_expired(
         pass
 
     StockHere.installation = installation
-    StockHere.shop = (await a_shop(installation)).id
+    StockHere.shop = await a_shop(installation)
     StockHere.loop = asyncio.get_running_loop()
 
     await asyncio.to_thread(
