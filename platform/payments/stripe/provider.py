@@ -8,12 +8,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import stripe
 from stripe import StripeClient, Webhook
-from stripe.params.checkout import SessionCreateParams
 
 from keystall.platform import clock
 from keystall.platform.payments.port import (
@@ -47,6 +46,9 @@ from keystall.platform.payments.stripe.reading import (
     taking,
 )
 from keystall.platform.payments.stripe.transport import asked, client
+
+if TYPE_CHECKING:  # they describe every request there is: a tenth of a second at each start
+    from stripe.params.checkout import SessionCreateParams
 
 TOLERANCE_SECONDS = 300
 METHODS = ("card", "alipay", "wechat_pay")
@@ -218,7 +220,7 @@ class StripeProvider:
 _OTHER_INPUT = frozenset({"idempotency", "idempotency_error"})
 
 
-def session_params(charge: Charge, account: str) -> SessionCreateParams:
+def session_params(charge: Charge, account: str) -> "SessionCreateParams":
     """The request for a Checkout Session: the same for the same charge, whenever it is asked.
 
     Raises `ProviderRefused` for an amount that Stripe cannot take.
@@ -258,7 +260,7 @@ def session_params(charge: Charge, account: str) -> SessionCreateParams:
     return params
 
 
-def _fingerprint(params: SessionCreateParams) -> str:
+def _fingerprint(params: "SessionCreateParams") -> str:
     return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:16]
 
 
