@@ -90,6 +90,18 @@ class Settings(BaseSettings):
     stripe_url: str = STRIPE_API
     """Where Stripe's API answers: somewhere else in tests only."""
 
+    google_client_id: str = ""
+    google_client_secret: str = Field(default="", repr=False)
+    github_client_id: str = ""
+    github_client_secret: str = Field(default="", repr=False)
+    qq_client_id: str = ""
+    qq_client_secret: str = Field(default="", repr=False)
+    wechat_client_id: str = ""
+    wechat_client_secret: str = Field(default="", repr=False)
+    """Keys by which shops' customers may sign in; a provider without keys is not offered."""
+    sign_in_url: str = ""
+    """Where all of these answer instead, each below its name: in tests only."""
+
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
@@ -102,7 +114,7 @@ class Settings(BaseSettings):
     valkey_server: str = ""
     """Server program for `keystall demo`; empty: PATH, then the bundled one."""
 
-    @field_validator("public_url", "sandbox_url", "stripe_url")
+    @field_validator("public_url", "sandbox_url", "stripe_url", "sign_in_url")
     @classmethod
     def _bare_origin(cls, url: str) -> str:
         parts = urlsplit(url)
@@ -129,6 +141,16 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _whole_sign_in_keys(self) -> Self:
+        for name in ("google", "github", "qq", "wechat"):
+            client, secret = self.sign_in_keys(name)
+            if bool(client) != bool(secret):
+                raise ValueError(f"{name}_client_id and {name}_client_secret go together")
+            if secret and (len(set(secret)) < 6 or _is_placeholder(secret)):
+                raise ValueError(f"{name}_client_secret looks like a placeholder")
+        return self
+
+    @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
         if self.environment != "production":
             return self
@@ -139,6 +161,8 @@ class Settings(BaseSettings):
             raise ValueError("public_url must be https in production")
         if self.stripe_url != STRIPE_API:
             raise ValueError("stripe_url is for tests: in production keys go to Stripe alone")
+        if self.sign_in_url:
+            raise ValueError("sign_in_url is for tests: in production keys go to providers alone")
         return self
 
     def _secrets(self) -> list[tuple[str, str]]:
@@ -157,6 +181,10 @@ class Settings(BaseSettings):
         """Origins to which a checkout form may send a buyer."""
         stripe = {STRIPE_CHECKOUT, self.stripe_url} - {STRIPE_API}
         return (*([self.sandbox_url] if self.sandbox_url else []), *sorted(stripe))
+
+    def sign_in_keys(self, provider: str) -> tuple[str, str]:
+        """Id and secret of a provider of sign-in; empty where none are set."""
+        return getattr(self, f"{provider}_client_id"), getattr(self, f"{provider}_client_secret")
 
     @property
     def secure_cookies(self) -> bool:
@@ -177,10 +205,13 @@ def weakness(secret: str) -> str | None:
     """Why `secret` must not guard production, or None."""
     if len(secret) < MIN_SECRET_LENGTH:
         return f"must have at least {MIN_SECRET_LENGTH} characters"
-    lowered = secret.lower()
-    if len(set(lowered)) < 10 or any(word in lowered for word in PLACEHOLDER_WORDS):
+    if len(set(secret.lower())) < 10 or _is_placeholder(secret):
         return "looks like a placeholder; generate one with: openssl rand -base64 32"
     return None
+
+
+def _is_placeholder(secret: str) -> bool:
+    return any(word in secret.lower() for word in PLACEHOLDER_WORDS)
 
 
 @lru_cache(maxsize=1)

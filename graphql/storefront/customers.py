@@ -102,8 +102,8 @@ class Customer:
     email: str | None = described("The proven address; null while none is.")
     has_password: bool = described("Whether a password was set.")
     fresh: bool = described(
-        "Whether they signed in by a mailed link a moment ago, and may set a password without"
-        " saying the one before."
+        "Whether they signed in by a mailed link or a provider a moment ago, and may set a password"
+        " without saying the one before."
     )
 
     @resolver
@@ -133,6 +133,10 @@ class CustomerLink:
     """A mailed link that still works."""
 
     email: str = described("The address that it signs in.")
+    elsewhere: bool = described(
+        "Whether a customer who is signed in elsewhere asked for it, to be known by the address:"
+        " followed here it signs in by the address alone."
+    )
 
 
 @object_type
@@ -185,7 +189,9 @@ class CustomerMutation:
 
     @resolver
     async def customer_link_send(self, info: Info, email: Email) -> CustomerLinkSendPayload:
-        """Mails a link to sign in with, whoever's the address is. It works once, for 30 minutes."""
+        """Mails a link to sign in with, whoever's the address is. It works once, for 30 minutes. A
+        customer without an address who follows it themselves is known by the address from then
+        on."""
         call = _link_send(info.context, email)
         _, errors = await attempted(info.context, call, CustomerUserError)
         return CustomerLinkSendPayload(done=not errors, user_errors=errors)
@@ -266,7 +272,12 @@ async def customer_link(context: RequestContext, token: str) -> CustomerLink | N
     """What a mailed link would do; None where it does nothing any more."""
     shop = context.require_shop().id
     found = await links.customer_link(context.reader, context.installation, shop, token)
-    return CustomerLink(email=found.email) if found else None
+    if found is None:
+        return None
+    own = context.customer.id if context.customer else None
+    return CustomerLink(
+        email=found.email, elsewhere=found.customer_id is not None and found.customer_id != own
+    )
 
 
 def _summary(context: RequestContext, view: OrderView) -> OrderSummary:

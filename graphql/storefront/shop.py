@@ -1,14 +1,17 @@
 """The shop as its buyers see it."""
 
+from enum import Enum
+
 import strawberry
 
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import described, object_type, resolver
+from keystall.graphql.describing import described, enum_type, object_type, resolver, value
 from keystall.graphql.ids import encode
 from keystall.graphql.nouns import Image, Node, ShopStatus, image
 from keystall.graphql.order_words import payment_name
 from keystall.graphql.scalars import URL
 from keystall.platform.markdown import render_markdown
+from keystall.platform.oauth.registry import sign_in_providers
 from keystall.tenants.files.queries import picture
 from keystall.tenants.payments.service import open_payment_accounts
 from keystall.tenants.shops.shop import Shop as ShopFacts
@@ -40,6 +43,16 @@ class PaymentMethod:
     name: str = described("The name a buyer reads, in the language of the request.")
     kind: str = described("The provider behind it, such as sandbox.")
     test_mode: bool = described("Whether it takes play money only.")
+
+
+@enum_type
+class SignInProvider(Enum):
+    """Somebody whose account signs a customer in."""
+
+    WECHAT = value("wechat", "WeChat: a code to scan. It tells no address.")
+    QQ = value("qq", "QQ. It tells no address.")
+    GOOGLE = value("google", "Google.")
+    GITHUB = value("github", "GitHub.")
 
 
 @object_type
@@ -82,6 +95,13 @@ class Shop(Node):
         if file is None or file.width is None or file.height is None:
             return None
         return image(info.context, file.id, (file.width, file.height), self.name)
+
+    @resolver
+    def sign_in_providers(self, info: Info) -> list[SignInProvider]:
+        """Whose accounts sign a customer in, on the shop's own pages; empty where the installation
+        has set none up."""
+        found = sign_in_providers(info.context.installation.settings)
+        return [SignInProvider(name) for name in found]
 
     @resolver
     async def payment_methods(self, info: Info) -> list[PaymentMethod]:

@@ -12,6 +12,7 @@ from keystall.graphql import http as graphql_http
 from keystall.graphql.executor import SCHEMAS, execute
 from keystall.graphql.handlers import Handlers
 from keystall.platform import clock, database
+from keystall.platform.asgi.sign_in import SignIn
 from keystall.platform.asgi.visits import Visits
 from keystall.platform.collection import keep_what_start_up_made
 from keystall.platform.live import Live
@@ -85,6 +86,7 @@ def application(installation: Installation, live: Live) -> ASGIApp:
     failures = Failures(renderer, lambda request: request.scope["state"]["request_id"])
     cookies = Cookies(secure=settings.secure_cookies)
     visits = Visits(installation, cookies, failures)
+    sign_in = SignIn(visits)
     handlers = Handlers(installation, live, visits.session_of)
     pages = Pages(
         execute,
@@ -102,6 +104,7 @@ def application(installation: Installation, live: Live) -> ASGIApp:
             *graphql_http.shop_routes(installation),
             *handlers.shop_routes(),
             *visits.shop_routes(),
+            *sign_in.shop_routes(),
             *routes(STOREFRONT_PAGES, pages),
         ],
         exception_handlers=errors,
@@ -111,6 +114,7 @@ def application(installation: Installation, live: Live) -> ASGIApp:
             *shared,
             *graphql_http.installation_routes(installation),
             *handlers.console_routes(),
+            *sign_in.installation_routes(),
             locale_route(cookies),
             *routes([*ACCOUNT_PAGES, *CONSOLE_PAGES, *OPERATOR_PAGES], pages),
         ],

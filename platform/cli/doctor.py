@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ from keystall.platform.crypto import KeyRing
 from keystall.platform.engines.errors import EngineError
 from keystall.platform.engines.postgres import find_postgres
 from keystall.platform.engines.valkey import find_valkey
+from keystall.platform.oauth.port import Attempt, ProviderName, SignInProvider
+from keystall.platform.oauth.registry import redirect_uri, sign_in_providers
 from keystall.platform.settings import Settings, load_settings
 
 app = typer.Typer()
@@ -62,6 +65,8 @@ async def _installation(settings: Settings, console: Console) -> bool:
     }
     if settings.owner_database_url:
         checks["database as owner"] = lambda: _database(settings.owner_database_url)
+    for provider, made in sign_in_providers(settings).items():
+        checks[f"sign-in by {provider}"] = partial(_sign_in, settings, provider, made)
     healthy = True
     for name, check in checks.items():
         try:
@@ -112,6 +117,16 @@ async def _redis(url: str) -> str:
     async with Redis.from_url(url, decode_responses=True) as client:
         info = await client.info("server")
         return f"version {info.get('valkey_version') or info['redis_version']}"
+
+
+async def _sign_in(settings: Settings, name: ProviderName, provider: SignInProvider) -> str:
+    """Whether the provider can be reached from here; whether it knows our keys, only it can say."""
+    parts = urlsplit(provider.authorize_url(Attempt(redirect_uri(settings, name), "", "", "")))
+    secure = parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    _, writer = await asyncio.open_connection(parts.hostname, port, ssl=secure or None)
+    writer.close()
+    return f"{parts.hostname} answers; the address to register is {redirect_uri(settings, name)}"
 
 
 async def _key_ring(source: str) -> str:

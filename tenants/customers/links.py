@@ -11,6 +11,7 @@ from uuid import UUID
 from keystall.platform import clock
 from keystall.platform.database import Reads
 from keystall.platform.ids import new_id
+from keystall.tenants.customers.identities import address_proven, customer_of_email
 from keystall.tenants.customers.marks import LINK_PURPOSE, row_of, token_of
 from keystall.tenants.customers.sessions import Customer, open_session
 from keystall.tenants.errors import refuse
@@ -18,17 +19,19 @@ from keystall.tenants.identity.email import email_problem, normalised_email
 from keystall.tenants.identity.service import SignedIn, Visitor
 from keystall.tenants.installation import Installation
 from keystall.tenants.languages import known_locale
-from keystall.tenants.writing import Writing, writing
+from keystall.tenants.writing import writing
 
 LINK_LIFE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerLinkView:
-    """A mailed link that still works: whose address it proves, and its token."""
+    """A mailed link that still works: whose address it proves, and its token. `customer_id`: who
+    asked for it to make the address theirs, if that is what it is for."""
 
     email: str
     locale: str
+    customer_id: UUID | None
     token: str
 
 
@@ -70,7 +73,7 @@ async def link_to_mail(
 ) -> CustomerLinkView | None:
     """The link that a mail job is to send; None where it is not needed any more."""
     row = await db.row(
-        "select email, locale from customer_links"
+        "select email, locale, customer_id from customer_links"
         " where shop_id = $1 and id = $2 and used_at is null and expires_at > $3",
         shop, link, clock.now(),
     )  # fmt: skip
@@ -105,17 +108,10 @@ async def link_follow(
         )  # fmt: skip
         if not used:
             raise refuse("LINK_INVALID", "token")
-        proven = await customer_of_email(tx, shop, used["email"], used["locale"])
+        if customer is not None and customer.id == used["customer_id"]:
+            proven = await address_proven(tx, shop, customer.id, used["email"], used["locale"])
+        else:
+            proven = await customer_of_email(tx, shop, used["email"], used["locale"])
         return await open_session(
             tx, shop, proven, opened_by="link", visitor=visitor, instead_of=customer
         )
-
-
-async def customer_of_email(tx: Writing, shop: UUID, email: str, locale: str) -> UUID:
-    """The customer of a proven address, made where there was none."""
-    customer: UUID = await tx.value(
-        "insert into customers (shop_id, id, email, locale) values ($1, $2, $3, $4)"
-        " on conflict (shop_id, email) do update set seen_at = excluded.seen_at returning id",
-        shop, new_id(), email, locale,
-    )  # fmt: skip
-    return customer

@@ -15,6 +15,8 @@ from keystall.platform.crypto import KeyRing, keyed_hash
 
 LINK_PURPOSE = "customer-link"
 """The purpose of mailed links."""
+FLOW_PURPOSE = "customer-flow"
+"""The purpose of tries to sign in by a provider."""
 
 _ID_BYTES = 16
 _MARK_BYTES = 32

@@ -40,6 +40,7 @@ def days_kept(settings: Settings) -> Mapping[str, int]:
         "customers": settings.keep_buyers_days,
         "customer_sessions": settings.keep_sessions_days,
         "customer_links": settings.keep_sessions_days,
+        "customer_flows": settings.keep_sessions_days,
     }
     return {what: days for what, days in asked.items() if days}
 

@@ -150,6 +150,13 @@ async def a_customer(installation: Installation, goods: Goods) -> None:
         await password_set(installation, goods.shop.id, guest, "", PASSWORD)
     email = f"{goods.canary}@keystall.test"
     goods.customer, goods.customer_secret = await signed_in(installation, goods.shop, email)
+    async with writing(installation, goods.shop.id) as tx:
+        await tx.execute(
+            "insert into customer_flows"
+            " (shop_id, id, provider, host, locale, browser_hash, expires_at)"
+            " values ($1, $2, 'qq', $3, 'en', '', now())",
+            goods.shop.id, new_id(), goods.canary,
+        )  # fmt: skip
     goods.words["customer link"] = await mailed_token(installation, goods.shop, email)
 
 

@@ -1,6 +1,7 @@
 """The command line, called as a person calls it."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -95,10 +96,20 @@ async def test_an_operator_is_made_and_a_weak_password_is_refused(settings: Sett
 
 
 def test_the_doctor_finds_a_fit_installation_fit(settings: Settings) -> None:
-    told = keystall("doctor", **as_environment(settings))
+    with socket.create_server(("127.0.0.1", 0)) as provider:
+        keys = {
+            "KEYSTALL_SIGN_IN_URL": f"http://127.0.0.1:{provider.getsockname()[1]}",
+            "KEYSTALL_GITHUB_CLIENT_ID": "Iv1.8a61f9b3a7aba766",
+            "KEYSTALL_GITHUB_CLIENT_SECRET": "3f9c1b7e5d2a4860",
+        }
+        told = keystall("doctor", **as_environment(settings) | keys)
 
     assert (told.returncode, told.stderr) == (0, "")
     assert "database as app: PostgreSQL 18 as keystall_app" in told.stdout
+    address = "http://localhost:8000/oauth/github"
+    assert (
+        f"sign-in by github: 127.0.0.1 answers; the address to register is {address}" in told.stdout
+    )
 
 
 def test_the_doctor_finds_a_runtime_role_that_no_wall_binds(

@@ -99,3 +99,22 @@ def test_the_example_file_names_every_setting() -> None:
     named = {line.lstrip("# ").split("=")[0] for line in lines if "KEYSTALL_" in line}
 
     assert named == {f"KEYSTALL_{field.upper()}" for field in Settings.model_fields}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"google_client_id": "id"}, "google_client_id and google_client_secret go together"),
+        ({"qq_client_secret": STRONG}, "qq_client_id and qq_client_secret go together"),
+        (
+            {"github_client_id": "id", "github_client_secret": "your-secret"},
+            "github_client_secret looks like a placeholder",
+        ),
+        (
+            {"sign_in_url": "http://127.0.0.1:9"},
+            "sign_in_url is for tests: in production keys go to providers alone",
+        ),
+    ],
+)
+def test_keys_of_providers_are_whole_and_real(changes: dict[str, Any], reason: str) -> None:
+    assert reasons(changes) == [f"Value error, {reason}"]

@@ -18,6 +18,7 @@ ROOMS = Path(__file__).parents[2]
 NOT_SEALED = {
     "account_tokens.secret_hash": "SHA-256 of a random token",
     "api_tokens.secret_hash": "SHA-256 of a random token",
+    "customer_flows.browser_hash": "SHA-256 of a random token",
     "customer_sessions.secret_hash": "SHA-256 of a random token",
     "idempotency_keys.fingerprint": "a digest; that of pasted codes is keyed by their lookup, and "
     "one from before a rotation refuses a replay (docs/decisions/0007)",

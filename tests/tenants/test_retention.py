@@ -41,6 +41,7 @@ async def aged(url: str, goods: Goods, days: int) -> None:
         ("carts", "updated_at"), ("orders", "created_at"), ("inbox", "received_at"),
         ("idempotency_keys", "created_at"), ("customers", "seen_at"),
         ("customer_sessions", "expires_at"), ("customer_links", "expires_at"),
+        ("customer_flows", "expires_at"),
     ):  # fmt: skip
         await judged(
             url, f"update {table} set {column} = {column} - make_interval(days => $2)"
@@ -75,6 +76,7 @@ async def counts(url: str, shop: UUID) -> dict[str, int]:
         "orders": "select count(*) as n from orders where shop_id = $1",
         "customers": "select count(*) as n from customers where shop_id = $1",
         "customer sessions": "select count(*) as n from customer_sessions where shop_id = $1",
+        "customer flows": "select count(*) as n from customer_flows where shop_id = $1",
         "customer links": "select count(*) as n from customer_links where shop_id = $1",
         "ledger": "select coalesce(sum(abs(amount)), 0) as n from ledger_entries"
         " where shop_id = $1",
@@ -108,7 +110,7 @@ async def test_what_is_older_than_its_time_goes_and_all_else_stays(
     )  # fmt: skip
     assert after == before[old.canary] | {
         "carts": 0, "keys": 0, "bodies": 0, "done": 0,
-        "customers": 0, "customer sessions": 0, "customer links": 0,
+        "customers": 0, "customer sessions": 0, "customer links": 0, "customer flows": 0,
         "buyers": before[old.canary]["orders"] - over[0]["n"],
     }  # fmt: skip
     assert over[0]["n"] >= 1

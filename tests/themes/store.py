@@ -130,6 +130,7 @@ def shelf(goods: list[dict[str, Any]], *, more: bool = False) -> dict[str, Any]:
 def shop(**changes: Any) -> dict[str, Any]:
     return {
         "name": "Lulu 点卡铺",
+        "signInProviders": [],
         "logo": None,
         "noticeHtml": "<p>周末客服 10:00–22:00 在线。</p>",
         "policiesHtml": "<h2>退款</h2><p>无法使用可退。</p>",
@@ -385,8 +386,17 @@ SCENES: dict[str, tuple[str, dict[str, Any]]] = {
     "sign-in-sent": ("/sign-in/sent", {"shop": shop(contact="")}),
     "sign-in-link": (
         "/sign-in/tok-1",
-        {"shop": shop(), "customerLink": {"email": "b@example.com"}},
+        {"shop": shop(), "customerLink": {"email": "b@example.com", "elsewhere": False}},
     ),
+    "sign-in-link-elsewhere": (
+        "/sign-in/tok-1",
+        {"shop": shop(), "customerLink": {"email": "b@example.com", "elsewhere": True}},
+    ),
+    "sign-in-providers": (
+        "/sign-in?done=failed",
+        {"shop": shop(signInProviders=["WECHAT", "QQ", "GOOGLE", "GITHUB"]), "customer": None},
+    ),
+    "account-no-email": ("/account", {"shop": shop(), "customer": customer(email=None)}),
     "sign-in-link-gone": ("/sign-in/tok-1", {"shop": shop(), "customerLink": None}),
     "account": (
         "/account",

@@ -1,4 +1,5 @@
-"""The closed set of cookies that a page may set: session, cart, locale, currency."""
+"""The closed set of cookies that we set: session, cart, locale, currency; and for as long as a
+provider of sign-in is asked, the browser's own secret."""
 
 from dataclasses import dataclass
 
@@ -7,7 +8,11 @@ from starlette.responses import Response
 from keystall.themes.engine.pages import EffectName
 from keystall.themes.engine.visit import Effect
 
-_DAYS: dict[EffectName, int] = {"session": 30, "cart": 30, "locale": 365, "currency": 365}
+_DAY = 86_400
+_SECONDS: dict[EffectName, int] = {
+    "session": 30 * _DAY, "cart": 30 * _DAY, "locale": 365 * _DAY, "currency": 365 * _DAY,
+    "sign-in": 600,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Cookies:
         response.set_cookie(
             name,
             effect.value,
-            max_age=_DAYS[effect.name] * 86_400,
+            max_age=_SECONDS[effect.name],
             secure=self.secure,
             httponly=True,
             samesite="lax",

@@ -13,7 +13,7 @@ from typing import Literal
 
 Surface = Literal["storefront", "console", "accounts", "operator"]
 Audience = Literal["storefront", "admin", "operator"]
-EffectName = Literal["session", "cart", "locale", "currency"]
+EffectName = Literal["session", "cart", "locale", "currency", "sign-in"]
 
 # One spelling a number: rows are found again by it.
 _INDEX = "(?:0|[1-9][0-9]{0,3})"

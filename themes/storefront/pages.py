@@ -123,6 +123,7 @@ PAGES: tuple[Page, ...] = (
         permission="customer",
         requires=("customer",),
         forms=(
+            Form("CustomerLinkSend", fields=("email",), success="/{l}/sign-in/sent?here=yes"),
             Form(
                 "CustomerPasswordSet",
                 fields=("current", "password"),

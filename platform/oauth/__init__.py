@@ -1,0 +1,1 @@
+"""Signing in by somebody else's account: Google, GitHub, QQ and WeChat."""
