@@ -56,7 +56,6 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-{% if state == "scheduled" %}<meta http-equiv="refresh" content="2">{% endif %}
 <title>{{ words.title }}</title>
 <style>{{ style }}</style>
 </head>
@@ -72,6 +71,7 @@ _PAGE = """<!doctype html>
 </div>
 {% if state in ("taken", "scheduled", "failed") %}<p class="card" role="status">{{ message }}</p>
 {% endif %}
+{% if state == "scheduled" %}<a class="button" href="">{{ words.again }}</a>{% endif %}
 {% if state in ("open", "failed") %}
 <form method="post">
 <button class="main" name="act" value="pay">{{ words.pay.format(amount=amount) }}</button>

@@ -19,6 +19,7 @@ class Words(NamedTuple):
     taken: str
     failed: str
     scheduled: str
+    again: str
     wait: str
     back: str
     unknown: str
@@ -42,6 +43,7 @@ _ENGLISH = Words(
     failed="The payment failed. Nothing was taken; you can try again.",
     scheduled="The payment will arrive late, in {wait}, when the order has expired. It does so"
     " whether this page stays open or not.",
+    again="Look again",
     wait="{minutes} min {seconds} s",
     back="Back to the shop",
     unknown="There is no such payment.",
@@ -62,6 +64,7 @@ _CHINESE = Words(
     taken="支付成功，已收款 {amount}。",
     failed="支付失败，没有扣款，可以重试。",
     scheduled="款项将在 {wait}后到账，届时订单已过期。关闭本页也照常到账。",
+    again="再看一次",
     wait="{minutes} 分 {seconds} 秒",
     back="返回商店",
     unknown="没有这笔支付。",
