@@ -24,6 +24,15 @@ CHUNK = 2000
 LONGEST = timedelta(minutes=10)
 """As long as one run may take; what is left then waits for the run of the next day."""
 
+_SWEEPS: Mapping[str, str] = {
+    "customers": "retention_sweep_customers",
+    "customer_sessions": "retention_sweep_customers",
+    "customer_links": "retention_sweep_customers",
+    "customer_flows": "retention_sweep_customers",
+    "invitations": "retention_sweep_invitations",
+}
+"""Functions of the database that delete what came after the first ones."""
+
 _log = structlog.get_logger()
 
 
@@ -41,6 +50,7 @@ def days_kept(settings: Settings) -> Mapping[str, int]:
         "customer_sessions": settings.keep_sessions_days,
         "customer_links": settings.keep_sessions_days,
         "customer_flows": settings.keep_sessions_days,
+        "invitations": settings.keep_sessions_days,
     }
     return {what: days for what, days in asked.items() if days}
 
@@ -78,7 +88,7 @@ async def sweep_kept(installation: Installation, shop: UUID, item: UUID) -> None
 
 async def _sweep(what: str, days: int) -> int:
     before, count = clock.now() - timedelta(days=days), 0
-    sweep = "retention_sweep_customers" if what.startswith("customer") else "retention_sweep"
+    sweep = _SWEEPS.get(what, "retention_sweep")
     while True:
         async with database.transaction(None) as tx:
             swept: int = await tx.value(f"select {sweep}($1, $2, $3)", what, before, CHUNK)

@@ -45,6 +45,7 @@ DEFINERS = frozenset({
     "operator_shops", "operator_shop_counts", "operator_shop_list", "operator_shop_review",
     "operator_work", "operator_work_counts", "operator_work_drop",
     "operator_work_retry", "require_operator", "retention_sweep", "retention_sweep_customers",
+    "retention_sweep_invitations",
     "session_account", "session_confirm",
     "session_confirmed", "session_create", "session_end", "session_end_others", "session_list",
     "session_memberships", "session_shop", "session_shops", "shop_ask_approval", "shop_create",

@@ -42,6 +42,7 @@ async def aged(url: str, goods: Goods, days: int) -> None:
         ("idempotency_keys", "created_at"), ("customers", "seen_at"),
         ("customer_sessions", "expires_at"), ("customer_links", "expires_at"),
         ("customer_flows", "expires_at"),
+        ("invitations", "expires_at"),
     ):  # fmt: skip
         await judged(
             url, f"update {table} set {column} = {column} - make_interval(days => $2)"
@@ -77,6 +78,7 @@ async def counts(url: str, shop: UUID) -> dict[str, int]:
         "customers": "select count(*) as n from customers where shop_id = $1",
         "customer sessions": "select count(*) as n from customer_sessions where shop_id = $1",
         "customer flows": "select count(*) as n from customer_flows where shop_id = $1",
+        "invitations": "select count(*) as n from invitations where shop_id = $1",
         "customer links": "select count(*) as n from customer_links where shop_id = $1",
         "ledger": "select coalesce(sum(abs(amount)), 0) as n from ledger_entries"
         " where shop_id = $1",
@@ -111,6 +113,7 @@ async def test_what_is_older_than_its_time_goes_and_all_else_stays(
     assert after == before[old.canary] | {
         "carts": 0, "keys": 0, "bodies": 0, "done": 0,
         "customers": 0, "customer sessions": 0, "customer links": 0, "customer flows": 0,
+        "invitations": 0,
         "buyers": before[old.canary]["orders"] - over[0]["n"],
     }  # fmt: skip
     assert over[0]["n"] >= 1
@@ -160,7 +163,11 @@ async def test_a_sweep_that_died_goes_on_and_is_done_once(
 
 async def test_nothing_young_can_be_swept_whatever_is_asked(installation: Installation) -> None:
     moment = clock.now() - timedelta(minutes=1)
-    for sweeping in ("retention_sweep('carts'", "retention_sweep_customers('customers'"):
+    for sweeping in (
+        "retention_sweep('carts'",
+        "retention_sweep_customers('customers'",
+        "retention_sweep_invitations('invitations'",
+    ):
         with pytest.raises(asyncpg.CheckViolationError):
             async with database.transaction(None) as tx:
                 await tx.value(f"select {sweeping}, $1, 1)", moment)
