@@ -19,6 +19,7 @@ from keystall.platform.tokens import secret_hash
 SESSION_PREFIX = "ks_session_"
 PURPOSE = "account-token"
 BROWSER_PURPOSE = "signing-up-browser"
+INVITATION_PURPOSE = "invitation"
 
 _ID_BYTES = 16
 _TOKEN_BYTES = _ID_BYTES + 32

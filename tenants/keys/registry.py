@@ -20,7 +20,13 @@ LINKS_FOR_EVER = (tokens.PURPOSE,)
 """What the ring's oldest key derives for links without an end."""
 GOES_WITH_ITS_KEY = (holding.PURPOSE,)
 """What is derived for a quarter of an hour: unpaid orders from before count as from elsewhere."""
-LINKS_FOR_A_WHILE = (links.PURPOSE, links.BROWSER_PURPOSE, marks.LINK_PURPOSE, marks.FLOW_PURPOSE)
+LINKS_FOR_A_WHILE = (
+    links.PURPOSE,
+    links.BROWSER_PURPOSE,
+    links.INVITATION_PURPOSE,
+    marks.LINK_PURPOSE,
+    marks.FLOW_PURPOSE,
+)
 """What each key derives for links that are mailed soon and do not last."""
 
 

@@ -18,7 +18,7 @@ from keystall.platform.passwords import hash_password, password_problem
 from keystall.platform.tokens import secret_hash
 from keystall.tenants.errors import refuse
 from keystall.tenants.identity.email import email_problem, normalised_email
-from keystall.tenants.identity.links import link_token, link_tokens
+from keystall.tenants.identity.links import INVITATION_PURPOSE, link_token, link_tokens
 from keystall.tenants.identity.service import SignedIn, Viewer, Visitor, open_session
 from keystall.tenants.installation import Installation
 from keystall.tenants.languages import known_locale
@@ -28,7 +28,6 @@ from keystall.tenants.staff.roles import Role
 from keystall.tenants.writing import Writing, writing
 
 LIFE = timedelta(days=7)
-PURPOSE = "invitation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +195,7 @@ async def invitation_to_mail(
     )  # fmt: skip
     if found is None:
         return None
-    for token in link_tokens(installation.keys, PURPOSE, found["link"]):
+    for token in link_tokens(installation.keys, INVITATION_PURPOSE, found["link"]):
         if secret_hash(token) == found["secret_hash"]:
             return InvitationMail(
                 email=found["email"],
@@ -222,4 +221,4 @@ async def _view(tx: Writing, shop: UUID, row: UUID) -> InvitationView:
 
 
 def _hash(installation: Installation, link: UUID) -> bytes:
-    return secret_hash(link_token(installation.keys, PURPOSE, link))
+    return secret_hash(link_token(installation.keys, INVITATION_PURPOSE, link))

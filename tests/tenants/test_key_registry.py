@@ -23,6 +23,7 @@ NOT_SEALED = {
     "idempotency_keys.fingerprint": "a digest; that of pasted codes is keyed by their lookup, and "
     "one from before a rotation refuses a replay (docs/decisions/0007)",
     "inbox.body": "what a provider sent, kept as it came to be verified again; it holds no secret",
+    "invitations.secret_hash": "SHA-256 of a random token",
     "orders.placed_from": "a keyed hash of a network, forgotten when the hold ends",
     "sessions.secret_hash": "SHA-256 of a random token",
 }
