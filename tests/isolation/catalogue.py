@@ -4,6 +4,7 @@ Nothing here is a list of ours. A table that a migration adds is found, classifi
 the next run on.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -90,7 +91,9 @@ _COLUMNS = """
   select attrelid as oid, attname as name, format_type(atttypid, atttypmod) as type,
          not attnotnull as nullable, attidentity <> '' or attgenerated <> '' as identity,
          atthasdef as default
-  from pg_attribute where attnum > 0 and not attisdropped order by attrelid, attnum"""
+  from pg_attribute join pg_class c on c.oid = attrelid
+  where c.relnamespace = 'public'::regnamespace and attnum > 0 and not attisdropped
+  order by attrelid, attnum"""
 _KEYS = """
   select i.indrelid as oid, c.relname as name, i.indisprimary as primary,
          (select array_agg(coalesce(a.attname, '(expression)') order by place)
@@ -98,7 +101,8 @@ _KEYS = """
           left join pg_attribute a on a.attrelid = i.indrelid and a.attnum = number)::text[]
          as columns
   from pg_index i join pg_class c on c.oid = i.indexrelid
-  where i.indisunique or i.indisexclusion order by c.relname"""
+  where c.relnamespace = 'public'::regnamespace and (i.indisunique or i.indisexclusion)
+  order by c.relname"""
 _CONSTRAINTS = """
   select conrelid as oid, conname as name, contype::text as type, confrelid,
          (select relname from pg_class where oid = confrelid) as target,
@@ -119,20 +123,20 @@ _POLICIES = """
 
 async def tables(connection: asyncpg.Connection) -> dict[str, Table]:
     """Every table of schema public, by name."""
-    columns = await connection.fetch(_COLUMNS)
-    keys = await connection.fetch(_KEYS)
-    constraints = await connection.fetch(_CONSTRAINTS)
-    policies = await connection.fetch(_POLICIES)
+    parts = [
+        _by_table(await connection.fetch(one)) for one in (_COLUMNS, _KEYS, _CONSTRAINTS, _POLICIES)
+    ]
     return {
-        found["name"]: _table(
-            found,
-            *(
-                [row for row in rows if row["oid"] == found["oid"]]
-                for rows in (columns, keys, constraints, policies)
-            ),
-        )
+        found["name"]: _table(found, *(rows[found["oid"]] for rows in parts))
         for found in await connection.fetch(_TABLES)
     }
+
+
+def _by_table(rows: Sequence[asyncpg.Record]) -> Mapping[int, list[asyncpg.Record]]:
+    grouped = defaultdict[int, list[asyncpg.Record]](list)
+    for row in rows:
+        grouped[row["oid"]].append(row)
+    return grouped
 
 
 def _table(
