@@ -42,5 +42,8 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     "support": frozenset({Permission.OVERVIEW, Permission.ORDERS}),
 }
 
-PROGRAM = frozenset(Permission) - {Permission.STAFF}
-"""What an API token may do: owners alone make tokens, and no program hires people."""
+PROGRAM = frozenset(Permission) - {
+    Permission.TOKENS, Permission.PAYMENT_ACCOUNTS, Permission.STAFF
+}  # fmt: skip
+"""What an API token may do. Whoever finds one lying about neither outlives it by making another nor
+turns the money elsewhere, and no program hires people."""

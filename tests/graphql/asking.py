@@ -1,5 +1,7 @@
 """Asking the schemas as their audiences do."""
 
+import ipaddress
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +15,9 @@ from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.staff.roles import Role
+
+_ADDRESSES = (str(ipaddress.IPv4Address("10.0.0.0") + number) for number in itertools.count())
+"""Everyone asks from somewhere else, or what one test tries would count against another."""
 
 
 class CountingReader:
@@ -43,7 +48,7 @@ class CountingReader:
 
 def caller(**changed: Any) -> Caller:
     """Where a request came from."""
-    return Caller(**{"request_id": "request-1", "address": "127.0.0.1", **changed})
+    return Caller(**{"request_id": "request-1", "address": next(_ADDRESSES), **changed})
 
 
 def buyer(installation: Installation, shop: Shop, **changed: Any) -> RequestContext:
@@ -69,7 +74,7 @@ def merchant(
         locale="en",
         currency=shop.default_currency if shop else "",
         request_id="request-1",
-        address="127.0.0.1",
+        address=next(_ADDRESSES),
         effects=[],
         **changed,
     )
