@@ -36,6 +36,7 @@ ADMIN: Mapping[str, str] = {
     "jobCancel": "job",
     "orderResend": "order",
     "orderCancel": "order",
+    "orderBuyerErase": "order",
     "orderRefund": "order",
     "orderComplete": "order",
     "refundAccept": "order",
@@ -65,6 +66,7 @@ OPERATOR: Mapping[str, str] = {
     "shopApprove": "shop",
     "shopDecline": "shop",
     "listingStop": "product",
+    "personErase": "shop",
 }
 """Mutations of the operator, which the shop's own log tells of."""
 
@@ -89,6 +91,7 @@ UNRECORDED: Mapping[str, str] = {
     "forbiddenTermAdd": "written to `operator_actions`",
     "forbiddenTermRemove": "written to `operator_actions`",
     "forbiddenTextTry": "changes nothing",
+    "personPreview": "changes nothing",
     "shopLook": "written to `operator_actions`",
     "codeReveal": "written to `reveals`, with who, when and from where, for each code",
 }

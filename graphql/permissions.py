@@ -58,6 +58,7 @@ ROOTS: Mapping[str, Permission | None] = {
     "codeReports": _P.ORDERS,
     "orderResend": _P.ORDERS,
     "orderCancel": _P.MONEY,
+    "orderBuyerErase": _P.SETTINGS,
     "orderRefund": _P.MONEY,
     "orderComplete": _P.MONEY,
     "refundAccept": _P.MONEY,

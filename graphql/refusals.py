@@ -27,6 +27,10 @@ CODES: Mapping[str, str] = {
     "LIMIT_REACHED": "There are as many as there may be.",
     "IDEMPOTENCY_MISMATCH": "The idempotency key was used with other input before.",
     "FORBIDDEN_GOODS": "The operator of the installation does not allow this on sale.",
+    # Erasing a person.
+    "IN_FLIGHT": "An order of theirs is paid, and goods or money are due.",
+    "SOLE_OWNER": "A shop that is open would be left without an owner.",
+    "OPERATOR_ACCOUNT": "They are an operator of the installation.",
     # Carts and checkout.
     "SOLD_OUT": "None is left.",
     "NOT_ENOUGH_STOCK": "Fewer are left than asked for.",

@@ -8,12 +8,14 @@ import asyncio
 import os
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email import message_from_bytes
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
+from email.policy import default as default_policy
 from email.utils import make_msgid
 from pathlib import Path
 from typing import Literal, Protocol
@@ -119,6 +121,24 @@ class FolderMailer:
         unfinished.write_bytes(content)
         # A reader of the folder sees a whole mail or none.
         os.replace(unfinished, self.folder / f"{name}.eml")
+
+    async def forget(self, wanted: Callable[[str], bool]) -> int:
+        """Deletes the mails whose headers and texts, as people read them, are `wanted`; answers
+        how many."""
+        return await asyncio.to_thread(self._forget, wanted)
+
+    def _forget(self, wanted: Callable[[str], bool]) -> int:
+        found = [path for path in self.folder.glob("*.eml") if wanted(_read(path))]
+        for path in found:
+            path.unlink(missing_ok=True)
+        return len(found)
+
+
+def _read(path: Path) -> str:
+    message = message_from_bytes(path.read_bytes(), policy=default_policy)
+    parts = [part for part in message.walk() if part.get_content_maintype() == "text"]
+    headers = "\n".join(f"{name}: {value}" for name, value in message.items())
+    return "\n".join([headers, *(part.get_content() for part in parts)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ JobErrorCode = error_codes("JobErrorCode", "a job", "NOT_FOUND", "CONFLICT")
 OrderErrorCode = error_codes(
     "OrderErrorCode", "an order",
     "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "CONFLICT", "SOLD_OUT", "AMOUNT_INVALID",
-    "ABOVE_PAYMENT", "IDEMPOTENCY_MISMATCH",
+    "ABOVE_PAYMENT", "IDEMPOTENCY_MISMATCH", "IN_FLIGHT",
 )  # fmt: skip
 PaymentMethodErrorCode = error_codes(
     "PaymentMethodErrorCode", "a way to pay",

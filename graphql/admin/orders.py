@@ -30,6 +30,7 @@ from keystall.graphql.order_words import (
 from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.relay import Connection, connection, decode_row, page_size
 from keystall.graphql.scalars import Money, money
+from keystall.tenants.orders.buyers import ERASED
 from keystall.tenants.orders.queries import (
     OrderView,
     RefundView,
@@ -38,6 +39,7 @@ from keystall.tenants.orders.queries import (
 )
 from keystall.tenants.orders.service import cancel_order, resend_order
 from keystall.tenants.payments.refunding import refunded_of
+from keystall.tenants.persons.erasure import buyer_erase
 
 
 @object_type
@@ -77,7 +79,8 @@ class Order(Node):
     expires_at: datetime = described("Until when the goods are held for payment.")
     paid_at: datetime | None = described("When the payment arrived.")
     delivered_at: datetime | None = described("When the goods were handed over.")
-    email: str = described("The buyer's email address.")
+    email: str = described("The buyer's email address; a word that is none once they are erased.")
+    buyer_erased: bool = described("Whether who bought was erased: nobody can be written to.")
     locale: str = described("The language the buyer is written to in.")
     buyer_fields: list[OrderBuyerField] = described(
         "What the buyer answered to the products' questions."
@@ -155,6 +158,13 @@ class OrderCancelPayload(Payload[OrderUserError]):
 
 
 @object_type
+class OrderBuyerErasePayload(Payload[OrderUserError]):
+    """The answer to orderBuyerErase."""
+
+    order: Order | None = described("The order as it is now; null where it was refused.")
+
+
+@object_type
 class OrderMutation:
     """What a merchant does with orders."""
 
@@ -182,6 +192,17 @@ class OrderMutation:
         now, errors = await order_after(context, row, call)
         return OrderResendPayload(order=now, user_errors=errors)
 
+    @resolver
+    async def order_buyer_erase(
+        self, info: Info, id: Annotated[strawberry.ID, about("The order.")]
+    ) -> OrderBuyerErasePayload:
+        """Erases the order's buyer from this shop: address, answers and what they wrote, in all
+        their orders. What was bought, paid and booked stays, and so does the order's link."""
+        context, row = info.context, row_of("Order", id)
+        call = buyer_erase(context.installation, context.require_shop(), row)
+        now, errors = await order_after(context, row, call)
+        return OrderBuyerErasePayload(order=now, user_errors=errors)
+
 
 async def order_after(
     context: RequestContext, row: UUID, call: Awaitable[object]
@@ -204,6 +225,7 @@ def order(context: RequestContext, view: OrderView) -> Order:
         paid_at=view.paid_at,
         delivered_at=view.delivered_at,
         email=view.email,
+        buyer_erased=view.email == ERASED,
         locale=view.locale,
         buyer_fields=[OrderBuyerField(**answer) for answer in view.buyer_fields],
         total=money(view.total, view.currency, context.locale),

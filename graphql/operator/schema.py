@@ -16,6 +16,7 @@ from keystall.graphql.nouns import Id, Ids, Node, ShopStatus, checked_ids
 from keystall.graphql.operator import access
 from keystall.graphql.operator.forbidden_goods import ForbiddenMutation, ForbiddenQuery
 from keystall.graphql.operator.mail import MailMutation
+from keystall.graphql.operator.persons import PersonMutation
 from keystall.graphql.operator.record import RecordQuery
 from keystall.graphql.operator.work import WorkMutation, WorkQuery
 from keystall.graphql.refusals import Payload, UserError, attempted, error_codes
@@ -47,7 +48,7 @@ class Shop(Node):
     status_reason: str | None = described(
         "Why it was suspended or declined; null where neither happened."
     )
-    owner_email: str = described("The owner's email address.")
+    owner_email: str = described("The owner's email address; empty once they were erased.")
     order_count: int = described("How many orders were placed.")
     created_at: datetime = described("When it was opened.")
     reviewed_at: datetime | None = described(
@@ -106,7 +107,7 @@ def _shop(context: RequestContext, found: OperatedShop) -> Shop:
         url=URL(context.installation.settings.shop_url(found.slug)),
         status=ShopStatus(found.status),
         status_reason=found.status_reason or None,
-        owner_email=found.owner_email,
+        owner_email=found.owner_email or "",
         order_count=found.order_count,
         created_at=found.created_at,
         reviewed_at=found.reviewed_at,
@@ -194,7 +195,7 @@ class Query(WorkQuery, ForbiddenQuery, RecordQuery):
 
 
 @object_type
-class Mutation(WorkMutation, ForbiddenMutation, MailMutation):
+class Mutation(WorkMutation, ForbiddenMutation, PersonMutation, MailMutation):
     """What an operator can do."""
 
     @resolver

@@ -1,6 +1,7 @@
 """What each kind of mail has to say, and to whom: read when it is sent, ids in, letters out.
 
-Every function answers no post where there is nothing to tell any more.
+Every function answers no post where there is nothing to tell any more, or nobody: a buyer who was
+erased is written to no more.
 """
 
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ from keystall.tenants.mails.port import (
     StaffInvitation,
     Stall,
 )
+from keystall.tenants.orders.buyers import ERASED
 from keystall.tenants.orders.tokens import order_token
 from keystall.tenants.staff.invitations import LIFE as INVITATION_LIFE
 from keystall.tenants.staff.invitations import invitation_to_mail
@@ -64,7 +66,7 @@ async def order_delivered(
         lines=await _lines(db, shop, order, found["currency"]),
         total=Money(found["total"], found["currency"]),
     )
-    return [Post(found["email"], known_locale(found["locale"]), letter, order)]
+    return _to_buyer(found, letter, order)
 
 
 async def order_link(db: Reads, installation: Installation, shop: UUID, order: UUID) -> list[Post]:
@@ -77,7 +79,7 @@ async def order_link(db: Reads, installation: Installation, shop: UUID, order: U
         number=found["number"],
         token=order_token(installation.keys, shop, order),
     )
-    return [Post(found["email"], known_locale(found["locale"]), letter, order)]
+    return _to_buyer(found, letter, order)
 
 
 async def order_refunded(
@@ -94,7 +96,7 @@ async def order_refunded(
         said=back["note"],
         by_hand=back["by_hand"],
     )
-    return [Post(found["email"], known_locale(found["locale"]), letter, back["order_id"])]
+    return _to_buyer(found, letter, back["order_id"])
 
 
 async def merchant_order(
@@ -204,7 +206,7 @@ async def code_report_answered(
         outcome=told["state"],
         said=told["answer"],
     )
-    return [Post(found["email"], known_locale(found["locale"]), letter, told["order_id"])]
+    return _to_buyer(found, letter, told["order_id"])
 
 
 async def merchant_reviewed(
@@ -277,6 +279,12 @@ async def customer_link(
     stall = await _stall(db, installation, shop)
     letter = CustomerSignIn(stall, link.token, minutes=LINK_LIFE.seconds // 60)
     return [Post(link.email, known_locale(link.locale), letter)]
+
+
+def _to_buyer(order: Any, letter: Letter, row: UUID) -> list[Post]:
+    if order["email"] == ERASED:
+        return []
+    return [Post(order["email"], known_locale(order["locale"]), letter, row)]
 
 
 async def _to_merchants(db: Reads, letter: Letter, order: UUID | None = None) -> list[Post]:

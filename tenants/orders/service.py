@@ -4,6 +4,7 @@ from uuid import UUID
 
 from keystall.tenants.errors import refuse
 from keystall.tenants.installation import Installation
+from keystall.tenants.orders.buyers import ERASED
 from keystall.tenants.orders.events import record
 from keystall.tenants.outbox.claims import claim
 from keystall.tenants.stock.allocation import free
@@ -16,7 +17,7 @@ async def expire_order(installation: Installation, shop: UUID, item: UUID) -> No
     async with writing(installation, shop) as tx:
         order = await claim(tx, shop, item)
         if order is not None:
-            await _end_hold(tx, shop, order, status="expired", actor="system")
+            await end_hold(tx, shop, order, status="expired", actor="system")
             await tx.execute(
                 "update orders set placed_from = null"
                 " where shop_id = $1 and id = $2 and placed_from is not null",
@@ -30,11 +31,12 @@ async def cancel_order(
 ) -> None:
     """Cancels an unpaid order for its buyer, or its merchant. Refuses one that is past it."""
     async with writing(installation, shop) as tx:
-        if not await _end_hold(tx, shop, order, status="canceled", actor=actor):
+        if not await end_hold(tx, shop, order, status="canceled", actor=actor):
             raise refuse("CONFLICT", "token" if actor == "buyer" else "id")
 
 
-async def _end_hold(tx: Writing, shop: UUID, order: UUID, *, status: str, actor: str) -> bool:
+async def end_hold(tx: Writing, shop: UUID, order: UUID, *, status: str, actor: str) -> bool:
+    """Ends the hold of an unpaid order and frees its goods; answers whether it was unpaid."""
     ended = await tx.execute(
         "update orders set status = $3 where shop_id = $1 and id = $2 and status = 'pending'",
         shop, order, status,
@@ -58,14 +60,16 @@ async def _have_checked(tx: Writing, shop: UUID, order: UUID) -> None:
 
 
 async def resend_order(installation: Installation, shop: UUID, order: UUID, *, actor: str) -> None:
-    """Mails the order's link to its buyer again. Refuses an order that is not delivered."""
+    """Mails the order's link to its buyer again. Refuses an order that is not delivered, or
+    whose buyer was erased."""
     async with writing(installation, shop) as tx:
         row = await tx.row(
-            "select status from orders where shop_id = $1 and id = $2 for update", shop, order
-        )
+            "select status, email from orders where shop_id = $1 and id = $2 for update",
+            shop, order,
+        )  # fmt: skip
         if row is None:
             raise refuse("NOT_FOUND", "id")
-        if row["status"] != "delivered":
+        if row["status"] != "delivered" or row["email"] == ERASED:
             raise refuse("CONFLICT", "id")
         await record(tx, shop, order, "order.resent", actor=actor)
         await tx.post("mail.order_delivered", order)

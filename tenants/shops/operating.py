@@ -30,7 +30,7 @@ class OperatedShop:
     status_reason: str
     created_at: datetime
     reviewed_at: datetime | None
-    owner_email: str
+    owner_email: str | None
     order_count: int
 
 

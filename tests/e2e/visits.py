@@ -367,6 +367,13 @@ OPERATOR = (
         "tried",
         act=_press("ForbiddenTextTry", text="zzzz", term="zzzz"),
     ),
+    _operated("persons", "/operator/persons"),
+    _operated(
+        "persons",
+        "/operator/persons",
+        "found",
+        act=_press("PersonPreview", email="buyer@mail.example.com"),
+    ),
     _operated("record", "/operator/record"),
     Visit("operator:shops", "{base}/operator/", "stranger", who="merchant", status=404),
 )

@@ -372,6 +372,16 @@ async def a_forbidden_term(installation: Installation, goods: Goods) -> None:
     goods.name("ForbiddenTerm", term)
 
 
+async def a_lone_order(installation: Installation, goods: Goods) -> None:
+    """Names a delivered order of a buyer who has no other, and so none in flight."""
+    await a_sold_code(installation, goods)
+    async with writing(installation, goods.shop.id) as tx:
+        await tx.execute(
+            "update orders set email = $2 where id = $1",
+            goods.rows["Order"], f"{new_id().hex}@keystall.test",
+        )  # fmt: skip
+
+
 async def a_due_refund(installation: Installation, goods: Goods) -> None:
     """Names a refund that waits for the merchant's hand, of an order that waits no more."""
     await buy(installation, goods, "due", 1)

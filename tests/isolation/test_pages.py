@@ -31,6 +31,7 @@ from tests.isolation.goods import (
     a_customer,
     a_due_refund,
     a_full_shop,
+    a_lone_order,
     a_member,
     a_sold_code,
     a_stripe_account,
@@ -148,7 +149,7 @@ async def _reads(visiting: Visiting, page: Page, values: dict[str, str]) -> None
             text = text.replace(frame, "")
         for value in values.values():
             text = text.replace(value, "")
-    assert theirs.canary in text, page.name
+    assert theirs.canary in text or not page.query, page.name
 
 
 @pytest.mark.parametrize("surface", ["console", "storefront"])
@@ -174,6 +175,8 @@ async def test_the_rightful_owner_is_not_refused_by_any_form(
             if surface == "console" and form.mutation in ("OrderCancel", "OrderComplete"):
                 await buy(shops.installation, given, "pending", 1)
                 given.ids["Order"] = given.orders["pending"]
+            elif form.mutation == "OrderBuyerErase":
+                await a_lone_order(shops.installation, given)
             elif form.mutation.startswith("Refund"):
                 await a_due_refund(shops.installation, given)
             elif surface == "console" and form.mutation.startswith("CodeReport"):

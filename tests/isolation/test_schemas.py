@@ -18,6 +18,7 @@ from tests.isolation.goods import (
     a_code_report,
     a_customer,
     a_due_refund,
+    a_lone_order,
     a_member,
     a_sold_code,
     a_stripe_account,
@@ -168,6 +169,9 @@ async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[An
         if surface == "admin" and name in ("orderCancel", "orderComplete"):
             await buy(shops.installation, goods, "pending", 1)
             own["Order"] = goods.orders["pending"]
+        if name == "orderBuyerErase":
+            await a_lone_order(shops.installation, goods)
+            own["Order"] = goods.ids["Order"]
         if name.startswith("codeReport"):
             await a_code_report(shops.installation, goods)
             own["CodeReport"] = goods.ids["CodeReport"]

@@ -331,6 +331,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "orderId": "o-1",
         "orderNumber": "KS7Q2M4X",
         "email": "x" * 90,
+        "buyerErased": False,
         "productName": "Moon Card",
         **changes,
     }
@@ -344,6 +345,7 @@ def order(**changes: Any) -> dict[str, Any]:
         "statusNote": None,
         "createdAt": MOMENT,
         "email": "buyer@example.com",
+        "buyerErased": False,
         "locale": "en",
         "buyerFields": [{"label": "Game account", "value": "player-one"}],
         "total": money("29.70"),
@@ -756,6 +758,7 @@ _OPERATOR: Scenes = {
         {"operatorActions": _list(_action(), _action(shop=None, subject="", note="", count=1))},
     ),
     "operator-record-none": ("/operator/record", {"operatorActions": _list()}),
+    "operator-persons": ("/operator/persons?done=erased", {}),
     "operator-forbidden-none": (
         "/operator/forbidden-goods",
         {"forbiddenFindings": _list(), "forbiddenTerms": _list()},

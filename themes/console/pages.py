@@ -176,6 +176,7 @@ PAGES: tuple[Page, ...] = (
         "/orders/{id}",
         "orders",
         Form("OrderResend", success=_HERE + "/orders/{id}?done=resent"),
+        Form("OrderBuyerErase", success=_HERE + "/orders/{id}?done=erased"),
         Form(
             "OrderRefund",
             fields=("amount.amount", "amount.currencyCode", "reason", "idempotencyKey"),

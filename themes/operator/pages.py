@@ -61,5 +61,16 @@ PAGES: tuple[Page, ...] = (
             Form("ListingStop", fields=("id", "reason"), success=_FORBIDDEN + "?done=stopped"),
         ),
     ),
+    Page(
+        name="persons",
+        route="/operator/persons",
+        surface="operator",
+        permission="operator",
+        forms=(
+            Form("PersonPreview", fields=("email",), shows=True),
+            Form("PersonErase", fields=("email", "note"), success="/operator/persons?done=erased"),
+        ),
+        query=False,
+    ),
     Page(name="record", route="/operator/record", surface="operator", permission="operator"),
 )

@@ -1,0 +1,1 @@
+"""People as they are found in rows of every kind, and their erasure."""
