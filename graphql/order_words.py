@@ -8,7 +8,8 @@ from keystall.tenants.orders.queries import OrderEventView, RefundView
 
 def event_message(event: OrderEventView, locale: str) -> str:
     """One event of the timeline; why, where it tells."""
-    key = f"event.{event.kind}"
+    to_shop = str(event.data.get("kind", "")).startswith("mail.merchant_")
+    key = f"event.{event.kind}{'_by_shop' if to_shop else ''}"
     told = worded(key if known(key) else "event.other", locale)
     reason, note = event.data.get("reason"), event.data.get("note")
     if reason:

@@ -95,12 +95,12 @@ async def person_erase(installation: Installation, viewer: Viewer, *, email: str
             erased = await _erase(tx, row["id"], address, held)
         count += sum(erased.values())
     async with writing(installation, INSTALLATION) as tx:
-        count = await tx.value(
+        total: int = await tx.value(
             "select operator_person_end($1, $2, $3, $4, $5)",
             viewer.secret_hash, address, pattern_of(address), note.strip(), count,
         )  # fmt: skip
     await _forget_mails(installation, address)
-    return count
+    return total
 
 
 async def buyer_erase(installation: Installation, shop: Shop, order: UUID) -> None:

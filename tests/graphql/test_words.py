@@ -23,12 +23,12 @@ from graphql import (
 
 from keystall.graphql.executor import SCHEMAS
 from keystall.graphql.graphiql.page import samples
-from keystall.graphql.order_words import status_note
+from keystall.graphql.order_words import event_message, status_note
 from keystall.graphql.refusals import CODES, field_path
 from keystall.graphql.wording import worded
 from keystall.platform import clock
 from keystall.platform.ids import new_id
-from keystall.tenants.orders.queries import RefundView
+from keystall.tenants.orders.queries import OrderEventView, RefundView
 from keystall.tenants.stock.card_files import LineProblem
 
 ROOT = Path(__file__).parents[2]
@@ -159,3 +159,18 @@ def test_chinese_sentences_stand_together_and_english_ones_apart() -> None:
     english = status_note([refund], "en")
     assert english is not None
     assert english.count(". ") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (
+            "mail.order_delivered",
+            "The buyer's mail server refused a mail about this order",
+        ),
+        ("mail.merchant_order", "The shop's own mail about this order was refused for good."),
+    ],
+)
+def test_a_timeline_tells_whose_mail_was_refused(kind: str, said: str) -> None:
+    event = OrderEventView(new_id(), "mail.refused", {"kind": kind}, "system", clock.now())
+    assert event_message(event, "en").startswith(said)
