@@ -230,6 +230,9 @@ begin
   end if;
   delete from outbox where shop_id = '00000000-0000-0000-0000-000000000000'
     and subject_id in (select id from account_tokens where account_id = account);
+  -- First another name: the log writes down who is no member any more.
+  update accounts set email = 'erased-' || accounts.id || '@erased.invalid'
+  where accounts.id = account;
   delete from memberships where account_id = account;
   get diagnostics n = row_count;
   touched := touched + n;
