@@ -196,6 +196,20 @@ async def test_a_link_that_a_stranger_asked_for_joins_nothing_of_theirs(town: To
     assert (again.id, again.email) == (stranger.id, None)
 
 
+async def test_a_link_that_another_customer_follows_does_not_join_theirs(town: Town) -> None:
+    asking = await town.customer(await town.sign_in("qq"))
+    token = await mailed_token(town.installation, town.shop, EMAIL, customer=asking)
+    town.web.cookies.clear()
+    other = await town.customer(await town.sign_in("wechat"))
+    followed = await town.web.post(
+        f"{town.url}/en/sign-in/{token}",
+        data={"form": "CustomerLinkFollow"}, headers={"origin": town.url},
+    )  # fmt: skip
+    assert (await town.customer(followed)).id not in (asking.id, other.id)
+    town.web.cookies.clear()
+    assert (await town.customer(await town.sign_in("wechat"))).email is None
+
+
 async def test_proving_the_address_of_another_customer_makes_one_of_both(town: Town) -> None:
     before, _ = await signed_in(town.installation, town.shop, EMAIL)
     by_qq = await town.customer(await town.sign_in("qq"))
@@ -236,7 +250,9 @@ async def test_an_end_works_once_and_in_the_browser_that_began_alone(town: Town)
     own = {"cookie": f"sign-in={cookies['sign-in']}"}
     ended = await town.web.get(end, headers=own)
     assert secret_of(ended) != ""
+    asked = [*town.emulator.asked]
     assert failed(await town.web.get(end, headers=own))
+    assert town.emulator.asked == asked  # it is ours to know that it was used
     assert await town.customers() == 1
 
 
@@ -268,10 +284,13 @@ async def test_a_try_and_its_handing_over_end_in_time(town: Town) -> None:
     back = await town.begin("google")
     with time_machine.travel(clock.now() + FLOW_LIFE + timedelta(seconds=2)):
         assert (await town.web.get(back)).status_code == 400
+    back = await town.begin("google")
+    own = {"cookie": f"sign-in={town.web.cookies['sign-in']}"}
     end = await town.handed(back)
     with time_machine.travel(clock.now() + HANDOVER_LIFE + timedelta(seconds=2)):
-        assert failed(await town.web.get(end))
+        assert failed(await town.web.get(end, headers=own))
     assert await town.customers() == 0
+    assert secret_of(await town.web.get(end, headers=own)) != ""
 
 
 async def test_nobody_is_led_to_a_host_that_is_not_the_shops(town: Town) -> None:
