@@ -10,4 +10,4 @@ HERE = Path(__file__).parent
 
 class Migration(migrations.Migration):
     dependencies = [("keystall", "0017_staff")]  # noqa: RUF012  (Tortoise's own form)
-    operations = [RunSQL((HERE / "0018_customer_identities.sql").read_text())]  # noqa: RUF012
+    operations = [RunSQL((HERE / "0017_customer_identities.sql").read_text())]  # noqa: RUF012
