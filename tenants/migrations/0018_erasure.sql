@@ -30,6 +30,16 @@ begin
     where codes.shop_id = shop and order_id = any (mine)
     union select code_id from code_reports where shop_id = shop and order_id = any (mine)) c;
 
+  -- First, so that what this deed itself leaves in the log is not counted.
+  update audit_changes
+  set label = person_blotted(label, p_pattern),
+      before = person_blotted(before::text, p_pattern)::jsonb,
+      after = person_blotted(after::text, p_pattern)::jsonb
+  where shop_id = shop
+    and (label ~* p_pattern or before::text ~* p_pattern or after::text ~* p_pattern);
+  get diagnostics n = row_count;
+  texts := texts + n;
+
   delete from carts where shop_id = shop
     and (email = p_email or order_id = any (mine) or buyer_fields::text ~* p_pattern);
   get diagnostics n = row_count;
@@ -98,14 +108,6 @@ begin
   counts := counts || jsonb_build_object('orders', cardinality(mine));
 
   -- What others wrote that has the address in it.
-  update audit_changes
-  set label = person_blotted(label, p_pattern),
-      before = person_blotted(before::text, p_pattern)::jsonb,
-      after = person_blotted(after::text, p_pattern)::jsonb
-  where shop_id = shop
-    and (label ~* p_pattern or before::text ~* p_pattern or after::text ~* p_pattern);
-  get diagnostics n = row_count;
-  texts := texts + n;
   update orders set buyer_fields = person_blotted(buyer_fields::text, p_pattern)::jsonb
   where shop_id = shop and buyer_fields::text ~* p_pattern;
   get diagnostics n = row_count;
@@ -139,7 +141,7 @@ begin
     and concat_ws(' ', contact, notice, policies, translations::text, status_reason) ~* p_pattern;
   get diagnostics n = row_count;
   texts := texts + n;
-  -- Once more: the log has just written down what was blotted above.
+  -- Once more: the log has just written down what was erased above.
   update audit_changes
   set label = person_blotted(label, p_pattern),
       before = person_blotted(before::text, p_pattern)::jsonb,

@@ -56,8 +56,8 @@ MANAGERS = frozenset({
     "activity", "activityActors", "batchUndo", "categoryCreate", "categoryDelete",
     "categoryUpdate", "checklistDismiss", "codeReportRefund", "codeReportReject",
     "codeReportReplace", "codeReveal", "codesDelete", "codesImport", "codesPreview",
-    "descriptionPreview", "job", "jobCancel", "orderCancel", "orderComplete", "orderRefund",
-    "passwordConfirm", "productArchive", "productCreate", "productUpdate", "refundAccept",
+    "descriptionPreview", "job", "jobCancel", "orderBuyerErase", "orderCancel", "orderComplete",
+    "orderRefund", "passwordConfirm", "productArchive", "productCreate", "productUpdate", "refundAccept",
     "refundPaidBack", "refundRetry", "shopUpdate", "upload", "variantSellingUpdate",
 })  # fmt: skip
 PEOPLES = frozenset(
