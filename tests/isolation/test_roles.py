@@ -57,8 +57,8 @@ MANAGERS = frozenset({
     "categoryUpdate", "checklistDismiss", "codeReportRefund", "codeReportReject",
     "codeReportReplace", "codeReveal", "codesDelete", "codesImport", "codesPreview",
     "descriptionPreview", "job", "jobCancel", "orderBuyerErase", "orderCancel", "orderComplete",
-    "orderRefund", "passwordConfirm", "productArchive", "productCreate", "productUpdate", "refundAccept",
-    "refundPaidBack", "refundRetry", "shopUpdate", "upload", "variantSellingUpdate",
+    "orderRefund", "passwordConfirm", "productArchive", "productCreate", "productUpdate",
+    "refundAccept", "refundPaidBack", "refundRetry", "shopUpdate", "upload", "variantSellingUpdate",
 })  # fmt: skip
 PEOPLES = frozenset(
     name
