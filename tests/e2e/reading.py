@@ -4,7 +4,7 @@ it speaks the reader's language."""
 import re
 from typing import Any
 
-from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
+from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
 from playwright.async_api import Page
 
 PHONE = {"width": 390, "height": 844}
@@ -33,6 +33,10 @@ _READ = r"""() => {
 }"""
 """Everything that a page says, what is folded away and what only screen readers get included; what
 it marks as another language (the switch) and what people typed into it left out."""
+
+_AXE = """async (options) => (await axe.run(options)).violations.flatMap(
+  (broken) => broken.nodes.map((node) => [broken.id, node.html]))"""
+"""What is broken only: all that axe-core found well would be carried over, too, by its wrapper."""
 
 _SETTLE = """() => {
   // What lies behind a bar that sticks is no fault of the page: it can be scrolled.
@@ -71,12 +75,9 @@ async def faults(page: Page) -> list[str]:
 async def displeasing(page: Page) -> list[str]:
     """What axe-core finds."""
     await page.evaluate(_SETTLE)
-    found = await Axe().run(page, options=_OPTIONS)
-    return [
-        f"{page.url}: {broken['id']} at {node['html'][:160]}"
-        for broken in found.response["violations"]
-        for node in broken["nodes"]
-    ]
+    await page.evaluate(AXE_SCRIPT)
+    found: list[list[str]] = await page.evaluate(_AXE, _OPTIONS)
+    return [f"{page.url}: {rule} at {html[:160]}" for rule, html in found]
 
 
 async def overflowing(page: Page) -> list[str]:
