@@ -50,7 +50,7 @@ async def test_a_large_file_is_counted_canceled_taken_back_and_brought_in(
         await page.locator("button[name=dryRun]").click()
         await page.wait_for_url("**/jobs/*")
         await ended(page)
-        await expect(page.locator("#job_live .facts dd").first).to_have_text(f"{LINES:,}")
+        await expect(page.locator("#job_live .totals dd").first).to_have_text(f"{LINES:,}")
 
         # Brought in, progress seen, canceled on the way, and what came taken back.
         await page.check("[name=skipBad]")
@@ -59,7 +59,7 @@ async def test_a_large_file_is_counted_canceled_taken_back_and_brought_in(
         await expect(page.locator("#job_live progress")).to_be_visible()
         await press(page, "JobCancel")
         await ended(page)
-        added = (await page.locator("#job_live .facts dd").first.inner_text()).replace(",", "")
+        added = (await page.locator("#job_live .totals dd").first.inner_text()).replace(",", "")
         assert 0 <= int(added) <= LINES
         if int(added):
             await page.locator("details.confirm summary").click()
