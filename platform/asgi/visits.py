@@ -34,9 +34,9 @@ from keystall.themes.engine import (
     Visit,
     load_theme,
 )
-from keystall.themes.engine.documents import THEMES
 from keystall.themes.engine.theme import PLAIN, ThemeError
 from keystall.themes.engine.visit import UploadRefused
+from keystall.themes.paths import THEMES
 
 _THEME = load_theme(THEMES / "storefront" / "theme.toml")
 _LOCALES = {code: locale for locale, code in URL_CODES.items()}

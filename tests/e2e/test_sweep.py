@@ -24,8 +24,8 @@ from starlette.routing import compile_path
 from keystall.platform.http import http_client
 from keystall.themes.engine import Failures, make_renderer
 from keystall.themes.engine import Page as Row
-from keystall.themes.engine.documents import THEMES
 from keystall.themes.engine.failures import KINDS
+from keystall.themes.paths import THEMES
 from tests.e2e import visits
 from tests.e2e.reading import DESK, PHONE, displeasing, overflowing, strange_in, strange_words
 from tests.e2e.scenes import CHINESE, ENGLISH, Scene, set_scene

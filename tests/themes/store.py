@@ -24,7 +24,7 @@ from keystall.themes.engine import (
     make_renderer,
     routes,
 )
-from keystall.themes.engine.documents import THEMES
+from keystall.themes.paths import THEMES
 from keystall.themes.storefront.pages import PAGES
 
 BUILT: GraphQLSchema = schema._schema

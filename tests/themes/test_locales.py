@@ -9,8 +9,8 @@ import pytest
 from markupsafe import Markup
 
 from keystall.themes.engine import LOCALES, load_messages, make_renderer, negotiate
-from keystall.themes.engine.documents import THEMES
-from keystall.themes.engine.messages import MessageError, Messages, placeholders
+from keystall.themes.messages import MessageError, Messages, placeholders
+from keystall.themes.paths import THEMES
 
 ALL = {locale: load_messages(locale) for locale in LOCALES}
 # t('a.b'), text(locale, "a.b"), label('a.b', …) and t('a.' ~ kind ~ '.c').

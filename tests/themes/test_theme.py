@@ -6,8 +6,8 @@ import pytest
 from starlette.requests import Request
 
 from keystall.themes.engine import FAILURE_KINDS, Failures, load_theme, make_renderer
-from keystall.themes.engine.documents import THEMES
 from keystall.themes.engine.theme import ThemeError, _contrast, _rgb
+from keystall.themes.paths import THEMES
 
 THEME = load_theme(THEMES / "storefront" / "theme.toml")
 

@@ -29,7 +29,7 @@ from keystall.themes.engine import (
     make_renderer,
     routes,
 )
-from keystall.themes.engine.documents import THEMES
+from keystall.themes.paths import THEMES
 
 SITE = Path(__file__).parent / "site"
 

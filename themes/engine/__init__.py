@@ -5,12 +5,12 @@ from keystall.themes.engine.check import check_pages
 from keystall.themes.engine.cookies import Cookies
 from keystall.themes.engine.failures import KINDS as FAILURE_KINDS
 from keystall.themes.engine.failures import Failures, locale_of
-from keystall.themes.engine.messages import LOCALES, URL_CODES, load_messages, negotiate
 from keystall.themes.engine.pages import Cache, Form, Page
 from keystall.themes.engine.render import Renderer, make_renderer
 from keystall.themes.engine.routes import Pages, locale_route, routes
 from keystall.themes.engine.theme import Look, Theme, load_theme
 from keystall.themes.engine.visit import Answer, Effect, Execute, UploadRefused, Visit
+from keystall.themes.messages import LOCALES, URL_CODES, load_messages, negotiate
 
 __all__ = [
     "FAILURE_KINDS",

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from keystall.themes.engine.documents import THEMES
+from keystall.themes.paths import THEMES
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",

@@ -8,11 +8,12 @@ from typing import Any
 from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType, validate
 
 from keystall.themes.engine.codec import variable_types
-from keystall.themes.engine.documents import THEMES, PageDocument, load_document
+from keystall.themes.engine.documents import PageDocument, load_document
 from keystall.themes.engine.names import template_faults
 from keystall.themes.engine.pages import Form, Page
 from keystall.themes.engine.render import Renderer
 from keystall.themes.engine.shapes import Record, Sequence_, Shape, answer_shape
+from keystall.themes.paths import THEMES
 
 # Names that the engine gives to every page; `extras` of the visit come on top.
 ENGINE_NAMES = frozenset({"page", "forms", "look", "timezone"})

@@ -23,8 +23,7 @@ from graphql import (
 from graphql.language.ast import Node
 
 from keystall.themes.engine.pages import Page
-
-THEMES = Path(__file__).parent.parent
+from keystall.themes.paths import THEMES
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from keystall.themes.engine.headers import content_security_policy
-from keystall.themes.engine.messages import LOCALES, URL_CODES, negotiate
 from keystall.themes.engine.render import Renderer
 from keystall.themes.engine.theme import PLAIN, Look
+from keystall.themes.messages import LOCALES, URL_CODES, negotiate
 
 KINDS: Mapping[str, int] = {
     "bad_request": 400,

@@ -7,8 +7,8 @@ from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 
-from keystall.themes.engine.messages import URL_CODES
 from keystall.themes.engine.pages import Page
+from keystall.themes.messages import URL_CODES
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from markupsafe import Markup
 
 from keystall.platform.markdown import render_markdown
 from keystall.themes.engine.assets import Assets, load_assets
-from keystall.themes.engine.documents import THEMES
 from keystall.themes.engine.formats import filters
-from keystall.themes.engine.messages import LOCALES, Messages, load_messages
 from keystall.themes.engine.prose import breakable, outlined
+from keystall.themes.messages import LOCALES, Messages, load_messages
+from keystall.themes.paths import THEMES
 
 MODULES: Mapping[str, str] = {"ui": "components/ui.html", "goods": "components/goods.html"}
 

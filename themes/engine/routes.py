@@ -18,12 +18,11 @@ from starlette.routing import Route
 
 from keystall.themes.engine.codec import UndeclaredField
 from keystall.themes.engine.cookies import Cookies
-from keystall.themes.engine.documents import THEMES, load_document
+from keystall.themes.engine.documents import load_document
 from keystall.themes.engine.failures import Failures, kind_of_errors
 from keystall.themes.engine.forms import FieldError, FormState
 from keystall.themes.engine.headers import content_security_policy
 from keystall.themes.engine.here import Here, fill, here, local
-from keystall.themes.engine.messages import LOCALES, URL_CODES
 from keystall.themes.engine.pages import Audience, Cache, Form, Page
 from keystall.themes.engine.run import Done, PageFailed, PageMissing, PageRun
 from keystall.themes.engine.spool import sent_form
@@ -35,6 +34,8 @@ from keystall.themes.engine.visit import (
     UploadRefused,
     Visit,
 )
+from keystall.themes.messages import LOCALES, URL_CODES
+from keystall.themes.paths import THEMES
 
 _MOST_FIELDS = 2_000
 _MOST_FILES = 20

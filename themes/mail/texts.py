@@ -5,9 +5,12 @@ from functools import lru_cache
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from keystall.tenants.mails.port import Letter, MailText
-from keystall.themes.engine.documents import THEMES
-from keystall.themes.engine.messages import LOCALES, load_messages
-from keystall.themes.mail.sheets import sheet
+from keystall.themes.mail.account_sheets import AccountLetter, account_sheet
+from keystall.themes.mail.buyer_sheets import BuyerLetter, buyer_sheet
+from keystall.themes.mail.merchant_sheets import merchant_sheet
+from keystall.themes.mail.sheet import Sheet
+from keystall.themes.messages import LOCALES, Messages, load_messages
+from keystall.themes.paths import THEMES
 
 
 class ThemedMails:
@@ -20,14 +23,22 @@ class ThemedMails:
     def render(self, letter: Letter, locale: str) -> MailText:
         """The letter in `locale`, one of LOCALES; KeyError for any other."""
         messages = self._messages[locale]
-        shown = sheet(letter, messages)
+        shown = _sheet(letter, messages)
         names = {"mail": shown, "t": messages.t, "locale": locale}
         return MailText(
             subject=shown.subject,
             text=self._templates.get_template("mail/mail.txt").render(names),
             html=self._templates.get_template("mail/mail.html").render(names),
-            sender=shown.sender,
+            sender=shown.head.sender,
         )
+
+
+def _sheet(letter: Letter, messages: Messages) -> Sheet:
+    if isinstance(letter, BuyerLetter):
+        return buyer_sheet(letter, messages)
+    if isinstance(letter, AccountLetter):
+        return account_sheet(letter, messages)
+    return merchant_sheet(letter, messages)
 
 
 @lru_cache(maxsize=1)

@@ -16,7 +16,7 @@ from typing import Any
 from babel import Locale
 from markupsafe import Markup, escape
 
-from keystall.themes.engine.documents import THEMES
+from keystall.themes.paths import THEMES
 
 LOCALES: tuple[str, ...] = ("zh-CN", "en")
 URL_CODES: Mapping[str, str] = {"zh-CN": "zh", "en": "en"}

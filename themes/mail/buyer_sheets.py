@@ -1,0 +1,113 @@
+"""Letters to a shop's buyers, in the shop's name."""
+
+from keystall.tenants.mails.port import (
+    CodeReportAnswered,
+    CustomerSignIn,
+    OrderDelivered,
+    OrderLink,
+    OrderRefunded,
+    Stall,
+)
+from keystall.themes.mail.sheet import Letterhead, Sheet, items, money, one_line, short
+from keystall.themes.messages import URL_CODES, Messages
+
+BuyerLetter = OrderDelivered | OrderLink | OrderRefunded | CodeReportAnswered | CustomerSignIn
+
+
+def buyer_sheet(letter: BuyerLetter, messages: Messages) -> Sheet:
+    """The sheet of a letter to a buyer, in the language of `messages`."""
+    match letter:
+        case OrderDelivered():
+            return _order_delivered(letter, messages)
+        case OrderLink():
+            return _order_link(letter, messages)
+        case OrderRefunded():
+            return _order_refunded(letter, messages)
+        case CodeReportAnswered():
+            return _code_report_answered(letter, messages)
+        case CustomerSignIn():
+            return _customer_sign_in(letter, messages)
+
+
+def _order_delivered(letter: OrderDelivered, m: Messages) -> Sheet:
+    return Sheet(
+        head=_head(letter.stall, m),
+        subject=m.t("mail.order_delivered.subject", number=letter.number),
+        title=m.t("mail.order_delivered.title"),
+        lead=m.t("mail.order_delivered.lead"),
+        items=items(letter.lines, m),
+        facts=(
+            (m.t("mail.total"), money(letter.total, m)),
+            (m.t("mail.order_number"), letter.number),
+        ),
+        action=m.t("mail.order_delivered.action"),
+        url=_order_url(letter.stall, letter.token, m),
+        note=m.t("mail.order_delivered.note"),
+    )
+
+
+def _order_link(letter: OrderLink, m: Messages) -> Sheet:
+    return Sheet(
+        head=_head(letter.stall, m),
+        subject=m.t("mail.order_link.subject", number=letter.number),
+        title=m.t("mail.order_link.title"),
+        lead=m.t("mail.order_link.lead"),
+        facts=((m.t("mail.order_number"), letter.number),),
+        action=m.t("mail.order_link.action"),
+        url=_order_url(letter.stall, letter.token, m),
+        note=m.t("mail.order_link.note"),
+    )
+
+
+def _order_refunded(letter: OrderRefunded, m: Messages) -> Sheet:
+    amount = money(letter.amount, m)
+    note = m.t("mail.order_refunded.by_hand") if letter.by_hand else m.t("mail.order_refunded.note")
+    said = ((m.t("mail.order_refunded.said"), letter.said),) if letter.said else ()
+    return Sheet(
+        head=_head(letter.stall, m),
+        subject=m.t("mail.order_refunded.subject", number=letter.number),
+        title=m.t("mail.order_refunded.title", amount=amount),
+        lead=m.label("mail.order_refunded.lead", letter.reason),
+        facts=(*said, (m.t("mail.order_number"), letter.number)),
+        action=m.t("mail.order_refunded.action"),
+        url=_order_url(letter.stall, letter.token, m),
+        note=note,
+    )
+
+
+def _code_report_answered(letter: CodeReportAnswered, m: Messages) -> Sheet:
+    said = ((m.t("mail.order_refunded.said"), letter.said),) if letter.said else ()
+    return Sheet(
+        head=_head(letter.stall, m),
+        subject=m.t("mail.code_report_answered.subject", number=letter.number),
+        title=m.t("mail.code_report_answered.title"),
+        lead=m.label("mail.code_report_answered.lead", letter.outcome),
+        facts=(*said, (m.t("mail.order_number"), letter.number)),
+        action=m.t("mail.code_report_answered.action"),
+        url=_order_url(letter.stall, letter.token, m),
+    )
+
+
+def _customer_sign_in(letter: CustomerSignIn, m: Messages) -> Sheet:
+    return Sheet(
+        head=_head(letter.stall, m),
+        subject=m.t("mail.customer_sign_in.subject", shop=short(letter.stall.name)),
+        title=m.t("mail.customer_sign_in.title"),
+        lead=m.t("mail.customer_sign_in.lead"),
+        action=m.t("mail.customer_sign_in.action"),
+        url=f"{letter.stall.url}/{URL_CODES[m.locale]}/sign-in/{letter.token}",
+        note=m.t("mail.customer_sign_in.note", minutes=letter.minutes),
+    )
+
+
+def _head(stall: Stall, m: Messages) -> Letterhead:
+    return Letterhead(
+        brand=stall.name,
+        sender=m.t("mail.sender", shop=one_line(stall.name)),
+        contact=stall.contact,
+        footer=m.t("mail.footer.buyer", shop=stall.name),
+    )
+
+
+def _order_url(stall: Stall, token: str, m: Messages) -> str:
+    return f"{stall.url}/{URL_CODES[m.locale]}/order/{token}"
