@@ -24,8 +24,8 @@ WEB_APP = "keystall.platform.asgi:app"
 ROOT = Path(__file__).parents[2]
 
 LOADED_WHEN_CALLED = {
-    "web": "keystall.platform.cli.serving",
-    "worker": "keystall.platform.cli.serving",
+    "web": "keystall.platform.cli.web",
+    "worker": "keystall.platform.cli.worker",
     "roles": "keystall.platform.cli.upkeep",
     "migrate": "keystall.platform.cli.upkeep",
     "operator": "keystall.platform.cli.upkeep",

@@ -1,12 +1,8 @@
-"""Which providers an installation has keys for."""
+"""Which providers an installation has keys for. One without keys is not even loaded."""
 
 from collections.abc import Mapping
 
-from keystall.platform.oauth.github import GitHub
-from keystall.platform.oauth.google import Google
 from keystall.platform.oauth.port import PROVIDERS, ProviderName, SignInProvider
-from keystall.platform.oauth.qq import QQ
-from keystall.platform.oauth.wechat import WeChat
 from keystall.platform.settings import Settings
 
 
@@ -25,10 +21,18 @@ def _made(name: ProviderName, settings: Settings) -> SignInProvider:
     there = f"{at}/{name}" if at else ""
     match name:
         case "google":
+            from keystall.platform.oauth.google import Google  # noqa: PLC0415
+
             return Google(*keys, there, there, there) if there else Google(*keys)
         case "github":
+            from keystall.platform.oauth.github import GitHub  # noqa: PLC0415
+
             return GitHub(*keys, there, there) if there else GitHub(*keys)
         case "qq":
+            from keystall.platform.oauth.qq import QQ  # noqa: PLC0415
+
             return QQ(*keys, there) if there else QQ(*keys)
         case "wechat":
+            from keystall.platform.oauth.wechat import WeChat  # noqa: PLC0415
+
             return WeChat(*keys, there, there) if there else WeChat(*keys)

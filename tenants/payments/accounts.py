@@ -14,8 +14,7 @@ from keystall.platform import database
 from keystall.platform.database import Reads
 from keystall.platform.ids import new_id
 from keystall.platform.payments.port import ProviderRefused, ProviderUnavailable
-from keystall.platform.payments.registry import SECRET_FIELDS
-from keystall.platform.payments.stripe.account import StripeAccount
+from keystall.platform.payments.registry import SECRET_FIELDS, stripe_account
 from keystall.platform.payments.stripe.keys import (
     UnusableKey,
     check_secret_key,
@@ -215,11 +214,8 @@ async def _kept(installation: Installation, shop: UUID, account: UUID | None) ->
 
 async def _try(installation: Installation, shop: Shop, kept: _Kept, keys: StripeKeys) -> _Found:
     """Asks Stripe about the keys, and makes the endpoint where there is none."""
-    at_stripe = StripeAccount(
-        keys.secret_key or kept.secrets["secret_key"],
-        url=installation.settings.stripe_url,
-        http=installation.http,
-    )
+    key = keys.secret_key or kept.secrets["secret_key"]
+    at_stripe = stripe_account(key, installation.settings, installation.http)
     try:
         account = await at_stripe.account_id()
     except ProviderUnavailable:
@@ -274,7 +270,7 @@ async def _close_endpoint(
     endpoint, key = details.get("webhook_endpoint"), secrets.get("secret_key")
     if not (endpoint and key):
         return
-    at_stripe = StripeAccount(key, url=installation.settings.stripe_url, http=installation.http)
+    at_stripe = stripe_account(key, installation.settings, installation.http)
     try:
         await at_stripe.close_endpoint(endpoint)
     except (ProviderUnavailable, ProviderRefused) as error:
