@@ -103,6 +103,7 @@ class Demo:
         serve_metrics(ports.metrics, str(folder / "metrics"))
         self._wait_until_ready("localhost", ports.public, "/readyz")
         self._wait_until_ready("pay.localhost", ports.far_side, "/healthz")
+        self._wait(installation.valkey.is_waited_on, READY_SECONDS, "the worker")
         seeded = json.loads((folder / "seeded.json").read_text())
         told = summary(installation, seeded)
         self._home.write_private("demo.json", as_json(told))

@@ -1,6 +1,7 @@
 """A Valkey (or Redis) server under our supervision, on the loopback address, its log on disk."""
 
 import importlib.util
+import re
 import shutil
 import socket
 import subprocess
@@ -88,15 +89,24 @@ class Valkey:
             time.sleep(0.01)
         raise EngineError(f"Valkey did not start; see {self.program().log}")
 
+    def is_waited_on(self) -> bool:
+        """Whether a client is blocked until something comes, as a worker's relay is at rest."""
+        found = re.search(rb"^blocked_clients:(\d+)", self._said("clients"), re.MULTILINE)
+        return found is not None and int(found[1]) > 0
+
     def _answers_as(self, pid: int) -> bool:
+        return f"process_id:{pid}\r\n".encode() in self._said("server")
+
+    def _said(self, section: str) -> bytes:
+        """What INFO says about `section`; nothing while the server cannot answer."""
         try:
             with socket.create_connection((LOOPBACK, self.port), timeout=1.0) as line:
-                line.sendall(f"AUTH {self.password}\r\nINFO server\r\nPING\r\n".encode())
+                line.sendall(f"AUTH {self.password}\r\nINFO {section}\r\nPING\r\n".encode())
                 answer = b""
                 while not answer.endswith((b"+PONG\r\n", b"LOADING")):
                     if not (part := line.recv(65536)) or b"-LOADING" in part:
-                        return False
+                        return b""
                     answer += part
         except OSError:
-            return False
-        return f"process_id:{pid}\r\n".encode() in answer
+            return b""
+        return answer

@@ -56,6 +56,22 @@ PREPARE = textwrap.dedent("""
     Path(sys.argv[1]).write_text(os.environ["TEST_SEEDED"])
 """)
 
+# Slower than the web, and waiting for the same as the true one does once it has started.
+WORKER = textwrap.dedent("""
+    import os, time
+    from pathlib import Path
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    time.sleep(0.7)
+    Path(os.environ["TEST_WORKER"]).touch()
+    while True:
+        try:
+            Redis.from_url(os.environ["KEYSTALL_REDIS_URL"]).blpop(["nothing"])
+        except RedisError:
+            time.sleep(0.05)
+""")
+
 PARENT = textwrap.dedent("""
     import sys
     from pathlib import Path
@@ -66,7 +82,7 @@ PARENT = textwrap.dedent("""
     home, port, code, web = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
     commands = Commands(
         web=(sys.executable, "-m", "keystall.platform.web.server", "app:app"),
-        worker=("/bin/sleep", "600"),
+        worker=(sys.executable, str(code / "worker.py")),
         prepare=(sys.executable, str(code / "prepare.py")),
         schema=(code / "prepare.py",),
     )
@@ -82,12 +98,19 @@ class RunningDemo:
         code.mkdir(exist_ok=True)
         (code / "app.py").write_text(APP)
         (code / "prepare.py").write_text(PREPARE)
+        (code / "worker.py").write_text(WORKER)
+        self.worker_waits = code / "worker-waits"
+        environment = {
+            "TEST_SEEDED": json.dumps(SEEDED),
+            "TEST_WORKER": str(self.worker_waits),
+            "PYTHONPATH": str(code),
+        }
         self.parent = subprocess.Popen(
             [sys.executable, "-c", PARENT, str(self.home), str(self.port), str(code), str(web)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=os.environ | {"TEST_SEEDED": json.dumps(SEEDED), "PYTHONPATH": str(code)},
+            env=os.environ | environment,
         )
 
     def wait_until_ready(self) -> dict[str, Any]:
@@ -190,6 +213,16 @@ def test_a_demo_tells_where_it_is_and_starts_again_with_what_it_had(
     assert first.parent.returncode == 0
     assert "merchant-pw" in output
     assert (first.home / "demo.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_demo_says_that_it_runs_when_its_worker_does_too(
+    start: Callable[..., RunningDemo],
+) -> None:
+    demo = start()
+    demo.wait_until_ready()
+
+    # Or the first buyer would pay and wait for a worker that is still loading.
+    assert demo.worker_waits.exists()
 
 
 def test_whatever_dies_comes_back(start: Callable[..., RunningDemo]) -> None:
