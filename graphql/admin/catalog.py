@@ -13,7 +13,6 @@ from keystall.graphql.admin.codes import Code, CodeState, codes_connection
 from keystall.graphql.admin.selling import Selling, selling, selling_rules
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, enum_type, object_type, resolver, value
-from keystall.graphql.errors import bad_input
 from keystall.graphql.ids import encode
 from keystall.graphql.nouns import Availability, BuyerField, Image, Node, buyer_field, image
 from keystall.graphql.relay import (
@@ -21,13 +20,11 @@ from keystall.graphql.relay import (
     Connection,
     First,
     connection,
-    decode_any,
     decode_place,
     page_size,
 )
 from keystall.graphql.scalars import URL, Money, money
 from keystall.tenants.catalog.availability import best_band
-from keystall.tenants.catalog.lists import ProductFilter, product_list
 from keystall.tenants.catalog.queries import (
     CategoryView,
     ProductView,
@@ -275,30 +272,6 @@ def _names(view: CategoryView | VariantView) -> list[NameTranslation]:
         NameTranslation(locale=locale, name=texts.get("name", ""))
         for locale, texts in view.translations.items()
     ]
-
-
-async def products_connection(
-    context: RequestContext, wanted: ProductFilter, first: int | None, *, after: str | None
-) -> Connection[Product]:
-    """A page of products, in the order that the filter names."""
-    size = page_size(first)
-    try:
-        rows = await product_list(
-            context.reader,
-            context.require_shop().id,
-            wanted,
-            after=decode_any(after),
-            limit=size + 1,
-        )
-    except ValueError:
-        raise bad_input("`after` is no cursor of this list.") from None
-    return connection(
-        rows,
-        size,
-        after=after,
-        node=lambda row: product(context, row.product),
-        key=lambda row: row.key,
-    )
 
 
 async def categories_connection(

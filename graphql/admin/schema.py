@@ -23,7 +23,7 @@ from keystall.graphql.admin.catalog import (
     ProductStatus,
     Variant,
     categories_connection,
-    products_connection,
+    product,
 )
 from keystall.graphql.admin.code_import import CodeMutation
 from keystall.graphql.admin.code_reports import (
@@ -65,6 +65,7 @@ from keystall.graphql.errors import bad_input
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Id, Ids, Node, OrderStatus, RefundStatus, checked_ids
 from keystall.graphql.permissions import guarded
+from keystall.graphql.products import products_connection
 from keystall.graphql.relay import After, Connection, First
 from keystall.graphql.schema import build
 from keystall.platform.markdown import render_markdown
@@ -158,7 +159,7 @@ class Query:
             category_id=row_of("Category", category_id) if category_id else None,
             query=query or None,
         )
-        return await products_connection(info.context, wanted, first, after=after)
+        return await products_connection(info.context, wanted, first, after, node=product)
 
     @resolver
     async def product(

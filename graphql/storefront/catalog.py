@@ -18,20 +18,17 @@ from keystall.graphql.describing import (
     resolver,
     value,
 )
-from keystall.graphql.errors import bad_input
 from keystall.graphql.ids import encode
 from keystall.graphql.nouns import Availability, BuyerField, Image, Node, buyer_field, image
+from keystall.graphql.products import products_connection
 from keystall.graphql.relay import (
     After,
     Connection,
     First,
-    connection,
-    decode_any,
-    page_size,
 )
 from keystall.graphql.scalars import Money, money
 from keystall.tenants.catalog.availability import best_band
-from keystall.tenants.catalog.lists import ProductFilter, product_list
+from keystall.tenants.catalog.lists import ProductFilter
 from keystall.tenants.catalog.queries import CategoryView, PriceView, ProductView, VariantView
 
 SUMMARY_LENGTH = 160
@@ -85,7 +82,7 @@ class Category(Node):
             currency=info.context.currency,
             category_id=self.view.id,
         )
-        return await products_page(info.context, wanted, first, after)
+        return await products_connection(info.context, wanted, first, after, node=product)
 
 
 @object_type
@@ -230,28 +227,4 @@ def variant(context: RequestContext, view: VariantView) -> Variant:
         name=view.translations.get(context.locale, {}).get("name") or view.name,
         min_quantity=view.min_quantity,
         max_quantity=view.max_quantity,
-    )
-
-
-async def products_page(
-    context: RequestContext, wanted: ProductFilter, first: int | None, after: str | None
-) -> Connection[Product]:
-    """A page of products. Raises ApiError for a page that cannot be."""
-    size = page_size(first)
-    try:
-        rows = await product_list(
-            context.reader,
-            context.require_shop().id,
-            wanted,
-            after=decode_any(after),
-            limit=size + 1,
-        )
-    except ValueError:
-        raise bad_input("`after` is no cursor of this list.") from None
-    return connection(
-        rows,
-        size,
-        after=after,
-        node=lambda row: product(context, row.product),
-        key=lambda row: row.key,
     )

@@ -12,6 +12,7 @@ from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, object_type, resolver
 from keystall.graphql.ids import decode, row_of
 from keystall.graphql.nouns import Id, Ids, Node, checked_ids
+from keystall.graphql.products import products_connection
 from keystall.graphql.relay import (
     After,
     Connection,
@@ -30,7 +31,6 @@ from keystall.graphql.storefront.catalog import (
     Variant,
     category,
     product,
-    products_page,
     variant,
 )
 from keystall.graphql.storefront.customers import (
@@ -108,7 +108,7 @@ class Query:
             category_slug=category_slug,
             query=query,
         )
-        return await products_page(info.context, wanted, first, after)
+        return await products_connection(info.context, wanted, first, after, node=product)
 
     @resolver
     async def product(
