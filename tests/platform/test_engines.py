@@ -13,6 +13,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
 
 from keystall.platform.engines.errors import EngineError
 from keystall.platform.engines.ports import LOOPBACK, free_port, is_free
@@ -137,7 +139,9 @@ async def test_valkey_keeps_what_it_took_through_a_stop(
     tend_until_new_pid(supervisor, "valkey", process.pid)
 
     wait_for_listener(valkey.port)
-    async with Redis.from_url(valkey.url, decode_responses=True) as client:
+    # It listens before it has read what it kept, and says so to whoever asks.
+    patient = Retry(ConstantBackoff(0.05), 400)
+    async with Redis.from_url(valkey.url, decode_responses=True, retry=patient) as client:
         assert await client.get("kept") == "yes"
     assert not [p for p in (tmp_path / "valkey").rglob("*.rdb") if p.parent.name == "valkey"]
 

@@ -17,8 +17,9 @@ _NEVER = {
     "orders still open": "select id, status, email from orders where status not in"
     " ('delivered', 'expired', 'canceled', 'refunded')",
     "work undone": "select id, kind, subject_id, attempts, problem, due_at from outbox"
-    " where done_at is null and (failed_at is not null or due_at <= now()"
-    # What is for days to come may wait: asking on, forgetting what was kept.
+    # What is for days to come may wait: asking on, forgetting what was kept. When it is due it is
+    # looked for once a second.
+    " where done_at is null and (failed_at is not null or due_at <= now() - interval '10 seconds'"
     " or kind not in ('payment.check', 'codes.forget_rejects')"
     " and (kind <> 'order.expire' or $1))",
     "payments that nobody asks about any more": "select payments.id, payments.state from payments"
