@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from strawberry.types.graphql import OperationType
+from graphql import OperationType
 
 from keystall.graphql.admin.schema import schema as admin
 from keystall.graphql.context import RequestContext

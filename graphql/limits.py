@@ -1,11 +1,6 @@
-"""What a document may ask for at most, whoever sends it.
-
-One rule class, made once: Strawberry's own limiters make a new class for each request, and its
-cache of validated documents, keyed by the rules, then never hits.
-"""
+"""What a document may ask for at most, whoever sends it."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +24,6 @@ from graphql import (
     get_named_type,
     visit,
 )
-from graphql.validation import MaxIntrospectionDepthRule
-from strawberry.extensions import AddValidationRules, SchemaExtension
 
 from keystall.graphql.errors import ApiError, ErrorCode, bad_input
 
@@ -166,33 +159,3 @@ class DocumentLimits(ValidationRule):
                 if fragment := self._fragments.get(selection.name.value):
                     count += self._root_fields(fragment.selection_set, seen)
         return count
-
-
-class Limits(AddValidationRules):
-    """The extension that every schema carries."""
-
-    _RULES = (DocumentLimits, MaxIntrospectionDepthRule)
-
-    def __init__(self) -> None:
-        super().__init__(list(self._RULES))
-
-
-class OneOperation(SchemaExtension):
-    """Refuses a document of several operations where none was named (specification, 6.1).
-
-    Strawberry would run the first. Stands after the cache of validated documents.
-    """
-
-    def on_validate(self) -> Iterator[None]:
-        """Adds to what validation found."""
-        context = self.execution_context
-        document = context.graphql_document
-        operations = [
-            definition
-            for definition in (document.definitions if document else ())
-            if isinstance(definition, OperationDefinitionNode)
-        ]
-        if len(operations) > 1 and context._provided_operation_name is None:
-            error = bad_input("The document has several operations: name one in `operationName`.")
-            context.pre_execution_errors = [*(context.pre_execution_errors or ()), error]
-        yield

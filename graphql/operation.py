@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import GraphQLError
-from strawberry.exceptions import MissingQueryError
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types.graphql import OperationType
+from graphql import GraphQLError, OperationType, execute
+from strawberry.execution.is_awaitable import optimized_is_awaitable
+from strawberry.utils.await_maybe import await_maybe
 
 from keystall.graphql.context import RequestContext
 from keystall.graphql.errors import bad_input, formatted, is_request_error
@@ -58,19 +57,30 @@ async def run(
             message = f"Variable ${name} holds characters that cannot be stored."
             return refused(bad_input(message), context.request_id)
     try:
-        result = await schema.execute(
-            document,
-            variable_values=dict(variables),
-            context_value=context,
-            operation_name=operation_name,
-            allowed_operation_types=allowed,
+        asked = schema.documents.read(document)
+        operation = asked.operation(operation_name)
+    except GraphQLError as error:
+        return refused(error, context.request_id)
+    if operation.operation not in allowed:
+        raise NotAllowed
+    if asked.faults:
+        return Answer(
+            data=None,
+            errors=tuple(formatted(fault, context.request_id) for fault in asked.faults),
+            ran=False,
         )
-    except MissingQueryError:
-        return refused(bad_input("The document is empty."), context.request_id)
-    except CannotGetOperationTypeError as error:
-        return refused(bad_input(error.as_http_error_reason() + "."), context.request_id)
-    except InvalidOperationTypeError as error:
-        raise NotAllowed(error.as_http_error_reason("GET")) from error
+    result = await await_maybe(
+        execute(
+            schema._schema,
+            asked.ast,
+            context_value=context,
+            variable_values=dict(variables),
+            operation_name=operation_name,
+            executor_class=schema.execution_context_class,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # it is no TypeGuard
+            hide_suggestions=not schema.suggestions,
+        )
+    )
     errors = result.errors or []
     return Answer(
         data=result.data,

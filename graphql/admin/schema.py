@@ -67,7 +67,7 @@ from keystall.graphql.nouns import Id, Ids, Node, OrderStatus, RefundStatus, che
 from keystall.graphql.permissions import guarded
 from keystall.graphql.products import products_connection
 from keystall.graphql.relay import After, Connection, First
-from keystall.graphql.schema import build
+from keystall.graphql.schema import KeystallSchema
 from keystall.platform.markdown import render_markdown
 from keystall.tenants.catalog import input as asked
 from keystall.tenants.catalog.lists import ProductFilter
@@ -332,4 +332,4 @@ class Mutation(
     """What a merchant can do."""
 
 
-schema = guarded(recorded(build(Query, Mutation, suggestions=False), ADMIN))
+schema = guarded(recorded(KeystallSchema(Query, Mutation, suggestions=False), ADMIN))

@@ -22,7 +22,7 @@ from keystall.graphql.operator.work import WorkMutation, WorkQuery
 from keystall.graphql.refusals import Payload, UserError, attempted, error_codes
 from keystall.graphql.relay import After, Connection, First, connection, decode_row, page_size
 from keystall.graphql.scalars import URL
-from keystall.graphql.schema import build
+from keystall.graphql.schema import KeystallSchema
 from keystall.tenants.shops import operating
 from keystall.tenants.shops.operating import OperatedShop, ShopFilter
 
@@ -256,4 +256,4 @@ class Mutation(WorkMutation, ForbiddenMutation, PersonMutation, MailMutation):
         )
 
 
-schema = recorded(build(Query, Mutation, suggestions=False), OPERATOR, kind="operator")
+schema = recorded(KeystallSchema(Query, Mutation, suggestions=False), OPERATOR, kind="operator")

@@ -21,7 +21,7 @@ from keystall.graphql.relay import (
     decode_place,
     page_size,
 )
-from keystall.graphql.schema import build
+from keystall.graphql.schema import KeystallSchema
 from keystall.graphql.storefront.cart import Cart, cart_of
 from keystall.graphql.storefront.catalog import (
     Category,
@@ -194,4 +194,4 @@ _NODES: dict[str, Callable[[RequestContext, UUID], Awaitable[Node | None]]] = {
     "Shop": _shop,
 }
 
-schema = build(Query, Mutation, suggestions=True)
+schema = KeystallSchema(Query, Mutation, suggestions=True)

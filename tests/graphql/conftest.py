@@ -9,7 +9,7 @@ import strawberry
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.errors import bad_input
 from keystall.graphql.relay import After, Connection, First, connection, decode_cursor, page_size
-from keystall.graphql.schema import KeystallSchema, build
+from keystall.graphql.schema import KeystallSchema
 
 
 class NoReader:
@@ -109,7 +109,7 @@ class Mutation:
 
 @pytest.fixture(scope="session")
 def counting() -> KeystallSchema:
-    return build(Query, Mutation, suggestions=False)
+    return KeystallSchema(Query, Mutation, suggestions=False)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from keystall.graphql.arrival import by_token
 from keystall.graphql.deeds import ADMIN, OPERATOR, recorded
 from keystall.graphql.executor import execute
 from keystall.graphql.ids import encode
-from keystall.graphql.schema import build
+from keystall.graphql.schema import KeystallSchema
 from keystall.graphql.wording import known
 from keystall.platform import database
 from keystall.tenants.audit.recorded import RECORDED
@@ -164,7 +164,7 @@ async def test_a_made_up_actor_is_bad_input(installation: Installation, actor: s
 def test_a_mutation_that_nobody_classified_builds_no_schema() -> None:
     with pytest.raises(LookupError, match="shopClose"):
         recorded(
-            build(Query, Mutation, suggestions=False),
+            KeystallSchema(Query, Mutation, suggestions=False),
             {name: kind for name, kind in ADMIN.items() if name != "shopClose"},
         )
 

@@ -18,7 +18,7 @@ from keystall.graphql.executor import execute
 from keystall.graphql.handlers import Handlers
 from keystall.graphql.ids import encode
 from keystall.graphql.permissions import guarded
-from keystall.graphql.schema import build
+from keystall.graphql.schema import KeystallSchema
 from keystall.platform.asgi.application import application
 from keystall.platform.ids import new_id
 from keystall.platform.live import Live
@@ -160,7 +160,7 @@ def test_every_field_and_mutation_is_on_exactly_one_of_the_lists() -> None:
 
 def test_a_schema_with_a_field_that_nobody_has_classified_is_not_built() -> None:
     with pytest.raises(LookupError, match=r"root fields .* should name.*'count'"):
-        guarded(build(Query, Mutation, suggestions=False))
+        guarded(KeystallSchema(Query, Mutation, suggestions=False))
 
 
 async def test_each_role_is_answered_what_it_may_ask_and_refused_the_rest(

@@ -6,7 +6,7 @@ added to it, so that a document stays valid and reads as a sample for frontend d
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from graphql import (
@@ -101,14 +101,22 @@ def _spreads(node: Node) -> list[str]:
 
 
 def load_document(page: Page, root: Path = THEMES) -> PageDocument:
-    """Read a page's document. Raises FileNotFoundError, or GraphQLSyntaxError."""
+    """A page's document, read once. Raises FileNotFoundError, or GraphQLSyntaxError."""
     if not page.query and not page.forms:
         return PageDocument(DocumentNode(definitions=()))
-    own = parse((root / page.surface / f"{page.name}.graphql").read_text("utf-8"))
-    shared_path = root / page.surface / "fragments.graphql"
-    if not shared_path.exists():
-        return PageDocument(own)
-    shared = PageDocument(parse(shared_path.read_text("utf-8"))).fragments
+    return _document(root / page.surface, page.name)
+
+
+@cache
+def _document(surface: Path, page: str) -> PageDocument:
+    own = parse((surface / f"{page}.graphql").read_text("utf-8"))
+    shared = _shared_fragments(surface)
     used = closure(own, {**shared, **PageDocument(own).fragments})
     extra = tuple(shared[name] for name in used if name in shared)
     return PageDocument(DocumentNode(definitions=(*own.definitions, *extra)))
+
+
+@cache
+def _shared_fragments(surface: Path) -> Mapping[str, FragmentDefinitionNode]:
+    path = surface / "fragments.graphql"
+    return PageDocument(parse(path.read_text("utf-8"))).fragments if path.exists() else {}

@@ -1,0 +1,77 @@
+"""What clients ask with: documents, each parsed and validated once for a schema, kept by its text.
+
+Strawberry's own caches know a document by its tree, whose hash costs as much as running it.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.validation import MaxIntrospectionDepthRule
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from keystall.graphql.errors import bad_input
+from keystall.graphql.limits import MAX_TOKENS, DocumentLimits
+
+KEPT = 512
+"""Documents of a schema that a process keeps; our own pages have about two hundred for all."""
+
+_RULES = (
+    *specified_rules,
+    DocumentLimits,
+    MaxIntrospectionDepthRule,
+    MaybeNullValidationRule,
+    OneOfInputValidationRule,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Document:
+    """A parsed document and what validation found wrong with it."""
+
+    ast: DocumentNode
+    operations: tuple[OperationDefinitionNode, ...]
+    faults: tuple[GraphQLError, ...]
+
+    def operation(self, name: str | None) -> OperationDefinitionNode:
+        """The operation that is to run. Raises GraphQLError where that is not clear (specification,
+        6.1)."""
+        if name is None:
+            if len(self.operations) == 1:
+                return self.operations[0]
+            raise bad_input(
+                "The document has several operations: name one in `operationName`."
+                if self.operations
+                else "The document has no operation."
+            )
+        for operation in self.operations:
+            if operation.name and operation.name.value == name:
+                return operation
+        raise bad_input(f'Unknown operation named "{name}".')
+
+
+class Documents:
+    """The documents of one schema. `suggestions`: whether faults may name what exists."""
+
+    def __init__(self, schema: GraphQLSchema, *, suggestions: bool) -> None:
+        self._schema = schema
+        self._suggestions = suggestions
+        self.read = lru_cache(KEPT)(self._read)
+
+    def _read(self, text: str) -> Document:
+        """The document of a text. Raises GraphQLError where it cannot be parsed."""
+        if not text:
+            raise bad_input("The document is empty.")
+        ast = parse(text, max_tokens=MAX_TOKENS)
+        faults = validate(self._schema, ast, _RULES, hide_suggestions=not self._suggestions)
+        operations = (node for node in ast.definitions if isinstance(node, OperationDefinitionNode))
+        return Document(ast, tuple(operations), tuple(faults))
