@@ -22,6 +22,8 @@ help:
 demo: environment
 	@exec $(BIN)/python -m keystall demo $(ARGS)
 
+# Kept whatever the caller says: the tests start our processes some sixty times.
+test: export PYTHONDONTWRITEBYTECODE =
 test: environment-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 

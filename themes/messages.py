@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,9 @@ def placeholders(message: Message) -> frozenset[str]:
     return frozenset(name for text in texts for name in _HOLE.findall(text))
 
 
+@cache
 def load_messages(locale: str, root: Path = THEMES) -> Messages:
-    """Read all texts of one language. Raises MessageError where two files share a key."""
+    """All texts of one language, read once. Raises MessageError where two files share a key."""
     texts: dict[str, Message] = {}
     name = f"locales/{locale}.toml"
     paths = [THEMES / name, *sorted(THEMES.glob(f"*/{name}")), *sorted(root.glob(f"*/{name}"))]

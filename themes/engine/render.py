@@ -9,10 +9,12 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import segno
-from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined, nodes
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined, nodes
+from jinja2.bccache import Bucket
 from jinja2.environment import Template
 from markupsafe import Markup
 
@@ -98,21 +100,33 @@ def extended_by(environment: Environment, name: str) -> str | None:
     return str(found.template.value)
 
 
-def make_renderer(
-    root: Path = THEMES, *, assets: Assets | None = None, bytecode: Path | None = None
-) -> Renderer:
-    """Set up all languages. `bytecode` is a private folder that keeps compiled templates."""
+class _Compiled(BytecodeCache):
+    """Templates as compiled, once for all languages of a process: it is the same code for each, as
+    long as nothing that a language's filters make of a constant is folded into it."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._code[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED = _Compiled()
+
+
+def make_renderer(root: Path = THEMES, *, assets: Assets | None = None) -> Renderer:
+    """Set up all languages."""
     loaded = assets or load_assets()
     messages = {locale: load_messages(locale, root) for locale in LOCALES}
-    environments = {
-        locale: _environment(root, messages[locale], loaded, bytecode) for locale in LOCALES
-    }
+    environments = {locale: _environment(root, messages[locale], loaded) for locale in LOCALES}
     return Renderer(environments, loaded, messages)
 
 
-def _environment(
-    root: Path, messages: Messages, assets: Assets, bytecode: Path | None
-) -> PlainEnvironment:
+def _environment(root: Path, messages: Messages, assets: Assets) -> PlainEnvironment:
     environment = PlainEnvironment(
         loader=FileSystemLoader([root, THEMES]),
         autoescape=True,
@@ -121,7 +135,8 @@ def _environment(
         lstrip_blocks=True,
         auto_reload=False,
         cache_size=-1,
-        bytecode_cache=FileSystemBytecodeCache(str(bytecode)) if bytecode else None,
+        bytecode_cache=_COMPILED,
+        optimized=False,
     )
     environment.filters |= filters(messages.babel)
     environment.filters |= {
