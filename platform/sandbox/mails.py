@@ -11,6 +11,7 @@ import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -115,10 +116,13 @@ def routes(folder: Path) -> list[Route]:
 def read_mails(folder: Path) -> list[ReadMail]:
     """The newest 500 mails of `folder`, newest first; none where the folder is not there yet."""
     newest = sorted(folder.glob("*.eml"), key=lambda path: path.name, reverse=True)[:_SHOWN]
-    return [_read(path.read_bytes()) for path in newest]
+    return [_read(path) for path in newest]
 
 
-def _read(raw: bytes) -> ReadMail:
+@lru_cache(2 * _SHOWN)
+def _read(path: Path) -> ReadMail:
+    # Kept: a mail never changes, and whoever waits for one asks again and again.
+    raw = path.read_bytes()
     message = email.message_from_bytes(raw, _class=EmailMessage, policy=email.policy.default)
     text, html = _part(message, "plain"), _part(message, "html")
     finder = _Anchors()

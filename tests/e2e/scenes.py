@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import quote
 
 import asyncpg
-from playwright.async_api import Browser, Page
 
 from keystall.graphql import ids
 from tests.e2e.town import CANCEL, PROBLEM, Placed, Town
@@ -27,6 +26,7 @@ class Speech:
 
     locale: str
     l: str  # noqa: E741  # as the page table calls it
+    currency: str
     slug: str
     goods: str
     variant: str
@@ -41,6 +41,7 @@ class Speech:
 ENGLISH = Speech(
     locale="en",
     l="en",
+    currency="USD",
     slug="northwind",
     goods="The complete works of a very productive typesetter: Antidisestablishmentarianism",
     variant="Perpetual licence with twelve months of updates, for up to five computers",
@@ -53,6 +54,7 @@ ENGLISH = Speech(
 CHINESE = Speech(
     locale="zh-CN",
     l="zh",
+    currency="CNY",
     slug="galaxy",
     goods="星云平台全区通用钱包充值卡二零二六年度限定典藏礼盒版（含纪念外观与专属称号）",
     variant="一次性永久授权，含十二个月更新，最多可在五台设备上同时使用",
@@ -67,17 +69,14 @@ CHINESE = Speech(
 @dataclass
 class Scene:
     """A shop in which everything has happened. `names` fill the holes of addresses; `carts` are
-    values of the cart cookie; `merchant`, `operator` and `support` are storage states of browsers,
-    `customer` the secret of the session of whoever placed the order "delivered"."""
+    values of the cart cookie; `sessions` are those who are signed in, with where: merchant,
+    operator, support, and the customer who placed the order "delivered"."""
 
     town: Town
     speech: Speech
     names: dict[str, str]
     carts: dict[str, str]
-    merchant: Any
-    operator: Any
-    customer: str
-    support: Any
+    sessions: dict[str, str]
 
     @property
     def data(self) -> frozenset[str]:
@@ -93,20 +92,8 @@ class Scene:
         return template.format(**self.names)
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A browser, the installation's address, and storage states of those who are signed in."""
-
-    chromium: Browser
-    base: str
-    merchant: Any
-    operator: Any
-
-
 @asynccontextmanager
-async def set_scene(
-    town: Town, speech: Speech, chromium: Browser, stripe_key: str
-) -> AsyncIterator[Scene]:
+async def set_scene(town: Town, speech: Speech, stripe_key: str) -> AsyncIterator[Scene]:
     """Makes it all happen; an import stands still in the middle until the scene is over."""
     base = town.told["platform_url"]
     names = {"base": base, "shop": town.shop["url"], "l": speech.l, "slug": town.slug}
@@ -122,22 +109,22 @@ async def set_scene(
     names["imported"] = await town.stock(goods["variant"], _card_file(), until=("DONE",))
     names |= await _links(town, speech)
     for _ in range(2):  # two more places where the merchant is signed in
-        await town.send_form("/sign-in", "SessionCreate", **town.shop["merchant"])
-    merchant = await _signed_in(chromium, base, town.shop["merchant"], speech, "/console")
-    operator = await _signed_in(chromium, base, town.told["operator"], speech, "/operator/")
+        await town.sign_in(**town.shop["merchant"])
+    merchant = await town.sign_in(**town.shop["merchant"])
+    operator = await town.sign_in(**town.told["operator"])
     await town.give_up(FAILED_KIND)
-    signed = Signed(chromium, base, merchant, operator)
-    names |= await _shops(town, speech, signed, stripe_key)
-    names |= await _staff(town, speech, signed)
-    who = {"email": f"support-{speech.l}@mail.example.com", "password": PASSWORD}
-    support = await _signed_in(chromium, base, who, speech, "/console")
+    names |= await _shops(town, speech, merchant, stripe_key)
+    names |= await _desk(town, names, operator)
+    names |= await _staff(town, speech, merchant)
+    support = await town.sign_in(f"support-{speech.l}@mail.example.com", PASSWORD)
     other = await town.product(f"{speech.rare} 2")
     names["bare"], names["bare_id"] = other["slug"], other["id"]
     names["bare_variant"] = other["variant"]
     customer, names["customer_link"] = await town.customer(orders["delivered"].email, PASSWORD)
     async with _held(town, other["variant"]):
         names["importing"] = await town.stock(other["variant"], ["A-1", "B-2"], until=("RUNNING",))
-        yield Scene(town, speech, names, carts, merchant, operator, customer, support)
+        sessions = {"merchant": merchant, "operator": operator, "support": support}
+        yield Scene(town, speech, names, carts, sessions | {"customer": customer})
 
 
 async def _goods(town: Town, speech: Speech) -> dict[str, Any]:
@@ -231,88 +218,48 @@ async def _links(town: Town, speech: Speech) -> dict[str, str]:
     return names
 
 
-async def _signed_in(
-    chromium: Browser, base: str, who: dict[str, str], speech: Speech, to: str
-) -> Any:
-    context = await chromium.new_context(locale=speech.locale)
-    page = await context.new_page()
-    await page.goto(f"{base}/sign-in?to={to}")
-    await page.fill("[name=email]", who["email"])
-    await page.fill("[name=password]", who["password"])
-    await page.locator("main form button").last.click()
-    await page.wait_for_url(f"**{to}")
-    state = await context.storage_state()
-    await context.close()
-    return state
-
-
-async def _shops(town: Town, speech: Speech, signed: Signed, stripe_key: str) -> dict[str, str]:
-    """Shops in which nothing has happened yet: as it is, suspended by the operator, and one that
-    has Stripe and waits for its approval."""
+async def _shops(town: Town, speech: Speech, merchant: str, stripe_key: str) -> dict[str, str]:
+    """Shops in which nothing has happened yet: one as it is, one to be suspended, and one that has
+    Stripe and waits for its approval."""
     slugs = {"new": f"corner-{speech.l}", "gone": f"gone-{speech.l}", "waits": f"waits-{speech.l}"}
-    base = signed.base
-    context = await signed.chromium.new_context(storage_state=signed.merchant)
-    page = await context.new_page()
     for slug in slugs.values():
-        await page.goto(f"{base}/console")
-        await page.locator("main details > summary").click()
-        await page.fill("[name=name]", speech.shop)
-        await page.fill("[name=slug]", slug)
-        await page.locator("form:has([name=form][value=ShopCreate]) button").last.click()
-        await page.wait_for_url(f"**/console/{slug}/")
-    await page.goto(f"{base}/console/{slugs['waits']}/payments")
-    await page.fill("[name='stripe.secretKey']", stripe_key)
-    await page.locator("form:has([name=form][value=StripeConnect]) button").last.click()
-    await page.wait_for_url("**?done=connected*")
-    await context.close()
+        await town.send_form(
+            "/console", "ShopCreate", session=merchant, name=speech.shop, slug=slug,
+            locale=speech.locale, currency=speech.currency,
+        )  # fmt: skip
+    await town.send_form(
+        f"/console/{slugs['waits']}/payments", "StripeConnect", session=merchant,
+        **{"stripe.secretKey": stripe_key},
+    )  # fmt: skip
     await town.put_off(slugs["waits"])
+    base = town.told["platform_url"]
     hosts = {f"{name}_shop": base.replace("//", f"//{slug}.") for name, slug in slugs.items()}
-    return slugs | hosts | await _desk(signed, slugs)
+    return slugs | hosts
 
 
-async def _staff(town: Town, speech: Speech, signed: Signed) -> dict[str, str]:
+async def _staff(town: Town, speech: Speech, merchant: str) -> dict[str, str]:
     """Somebody came to support the shop's buyers, and somebody else was invited as a manager."""
     came, invited = (f"{name}-{speech.l}@mail.example.com" for name in ("support", "invited"))
-    context = await signed.chromium.new_context(storage_state=signed.merchant)
-    page = await context.new_page()
     for email, role in ((came, "SUPPORT"), (invited, "MANAGER")):
-        await page.goto(f"{signed.base}/console/{town.slug}/staff")
-        form = page.locator("form:has([name=form][value=MemberInvite])")
-        await form.locator("[name=email]").fill(email)
-        await form.locator(f"[name=role][value={role}]").check()
-        await form.locator("button").last.click()
-        await page.wait_for_url("**?done=invited*")
-    await context.close()
+        page = f"/console/{town.slug}/staff"
+        await town.send_form(page, "MemberInvite", session=merchant, email=email, role=role)
     names = {"invitation_used": await town.mailed(came, "/invitation/")}
     await town.send_form(names["invitation_used"], "InvitationSignUp", password=PASSWORD)
     return names | {"invitation": await town.mailed(invited, "/invitation/")}
 
 
-async def _desk(signed: Signed, slugs: dict[str, str]) -> dict[str, str]:
+async def _desk(town: Town, names: dict[str, str], operator: str) -> dict[str, str]:
     """The operator suspends a shop; the addresses of their pages about shops and failed work."""
-    base = signed.base
-    context = await signed.chromium.new_context(storage_state=signed.operator)
-    page = await context.new_page()
-    names = {"gone_page": await _operated(page, base, slugs["gone"])}
-    await page.goto(base + names["gone_page"])
-    await page.fill("[name=reason]", REASON)
-    await page.locator("form:has([name=form][value=ShopSuspend]) button").last.click()
-    await page.wait_for_url("**?done=suspended*")
-    names["shop_page"] = await _operated(page, base, slugs["new"])
-    names["waits_page"] = await _operated(page, base, slugs["waits"])
-    names["failed_kind"] = FAILED_KIND
-    await page.goto(f"{base}/operator/failed-work?kind={FAILED_KIND}")
-    link = page.locator("a[href^='/operator/failed-work/']").first
-    names["failed_item"] = str(await link.get_attribute("href"))
-    await context.close()
-    return names
-
-
-async def _operated(page: Page, base: str, slug: str) -> str:
-    """The operator's page of a shop, by its path."""
-    await page.goto(f"{base}/operator/?query={slug}")
-    link = page.locator("td.lead-cell a").first
-    return str(await link.evaluate("a => new URL(a.href).pathname"))
+    pages = {
+        f"{page}_page": await town.linked(
+            f"/operator/?query={names[name]}", "/operator/shops/", session=operator
+        )
+        for page, name in (("gone", "gone"), ("shop", "new"), ("waits", "waits"))
+    }
+    await town.send_form(pages["gone_page"], "ShopSuspend", session=operator, reason=REASON)
+    list_of_failed = f"/operator/failed-work?kind={FAILED_KIND}"
+    item = await town.linked(list_of_failed, "/operator/failed-work/", session=operator)
+    return pages | {"failed_kind": FAILED_KIND, "failed_item": item}
 
 
 @asynccontextmanager

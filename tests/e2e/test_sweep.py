@@ -86,11 +86,11 @@ def test_what_is_not_translated_is_noticed(text: str, locale: str, strange: list
 
 @pytest.fixture(scope="module", params=[CHINESE, ENGLISH], ids=["zh", "en"])
 async def scene(
-    request: pytest.FixtureRequest, chromium: Browser, demo: dict[str, Any], stripe: Emulator
+    request: pytest.FixtureRequest, demo: dict[str, Any], stripe: Emulator
 ) -> AsyncIterator[Scene]:
     async with http_client() as http:
         town = Town(demo, request.param.slug, http)
-        async with set_scene(town, request.param, chromium, stripe.account().key) as made:
+        async with set_scene(town, request.param, stripe.account().key) as made:
             yield made
 
 
@@ -152,24 +152,18 @@ async def _swept(chromium: Browser, scene: Scene, wanted: Iterable[Visit]) -> li
 
 
 async def _context(chromium: Browser, scene: Scene, who: Who) -> BrowserContext:
-    states = {
-        "merchant": scene.merchant,
-        "operator": scene.operator,
-        "support": scene.support,
-    }
     context = await chromium.new_context(
         viewport=PHONE,  # type: ignore[arg-type]
         locale=scene.speech.locale,
-        storage_state=states.get(who),
         reduced_motion="reduce",  # a colour half way between two states is nobody's
     )
+    base = scene.names["base"]
     # What an account has chosen is beaten by the cookie.
-    await context.add_cookies(
-        [{"name": "locale", "value": scene.speech.locale, "url": scene.names["base"]}]
-    )
-    if who == "customer":
-        session = {"name": "session", "value": scene.customer, "url": scene.names["shop"]}
-        await context.add_cookies([session])  # type: ignore[list-item]
+    cookies = [{"name": "locale", "value": scene.speech.locale, "url": base}]
+    if session := scene.sessions.get(who):
+        there = scene.names["shop"] if who == "customer" else base
+        cookies.append({"name": "session", "value": session, "url": there})
+    await context.add_cookies(cookies)  # type: ignore[arg-type]
     return context
 
 

@@ -290,14 +290,32 @@ class Town:
         host = f"{address.hostname}:{address.port}"
         return f"postgresql://postgres:{password}@{host}{address.path}"
 
-    async def send_form(self, path: str, form: str, **fields: str) -> None:
-        """Sends a form of the installation's own pages."""
+    async def send_form(
+        self, path: str, form: str, *, session: str = "", **fields: str
+    ) -> tuple[str, str]:
+        """Sends a form of the installation's own pages; answers where it leads, and the session
+        that it opened."""
         base = self.told["platform_url"]
-        answer = await self.http.post(
-            base + path, data={"form": form, **fields}, headers={"origin": base}
-        )
+        headers = {"origin": base, **_signed(session)}
+        answer = await self.http.post(base + path, data={"form": form, **fields}, headers=headers)
         assert answer.status_code == 303, answer.text
+        opened = answer.cookies.get("session") or ""
         self.http.cookies.clear()  # whom it signed in is nobody here
+        return answer.headers["location"], opened
+
+    async def sign_in(self, email: str, password: str) -> str:
+        """A session of an account's."""
+        _, session = await self.send_form("/sign-in", "SessionCreate", email=email,
+                                          password=password)  # fmt: skip
+        return session
+
+    async def linked(self, path: str, beginning: str, *, session: str) -> str:
+        """The first address on a page of the installation's that begins like this."""
+        answer = await self.http.get(self.told["platform_url"] + path, headers=_signed(session))
+        assert answer.status_code == 200, answer.text
+        found = re.search(rf'href="({re.escape(beginning)}[^"?#]+)"', answer.text)
+        assert found, f"no {beginning} on {path}"
+        return found[1]
 
     async def customer(self, email: str, password: str) -> tuple[str, str]:
         """The secret of a session of the shop's customer by that address, who has a password; and
@@ -335,6 +353,10 @@ class Town:
 
         await patiently(there, f"a mail to {email}")
         return re.sub(r"^https?://[^/]+", "", found[0])
+
+
+def _signed(session: str) -> dict[str, str]:
+    return {"cookie": f"session={session}"} if session else {}
 
 
 async def patiently(there: Callable[[], Awaitable[bool]], what: str) -> None:
