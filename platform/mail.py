@@ -66,13 +66,14 @@ class MailRefused(Exception):
 class Mail:
     """One mail to one address. `html` may be empty; `headers` are further ones, without To etc.
 
-    `sender_name` stands before the mailer's own address instead of the mailer's own name.
+    `sender_name` stands before the mailer's own address instead of the mailer's own name. The
+    bodies may hold what no log may: nothing prints them.
     """
 
     to: str
     subject: str
-    text: str
-    html: str = ""
+    text: str = field(repr=False)
+    html: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
     sender_name: str = ""
 

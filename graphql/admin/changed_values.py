@@ -219,6 +219,7 @@ SPOKEN: Mapping[str, Speaker] = {
     "low_stock": _number,
     "codes": _number,
     "enabled": _yes_or_no,
+    "mail_codes": _yes_or_no,
     "by_hand": _yes_or_no,
     "cancel": _yes_or_no,
     "checklist_dismissed_at": _instant,

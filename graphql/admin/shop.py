@@ -65,6 +65,9 @@ class Shop(Node):
     hold_share: int = described(
         "The percentage of a variant's stock that a buyer may hold in several unpaid orders."
     )
+    mail_codes: bool = described(
+        "Whether the mail that tells of a delivery holds the codes, and not only the order's link."
+    )
     created_at: datetime = described("When it was opened.")
 
     @resolver
@@ -116,6 +119,7 @@ def shop(context: RequestContext, facts: ShopFacts) -> Shop:
         unpaid_per_buyer=facts.unpaid_per_buyer,
         unpaid_per_address=facts.unpaid_per_address,
         hold_share=facts.hold_share,
+        mail_codes=facts.mail_codes,
         created_at=facts.created_at,
     )
 
@@ -194,6 +198,11 @@ class ShopUpdateInput:
     hold_share: int | None = described(
         "The percentage of a variant's stock that a buyer may hold in several unpaid orders, 1 to"
         " 100. One order alone may hold as many as a purchase may have.",
+        default=strawberry.UNSET,
+    )
+    mail_codes: bool | None = described(
+        "Whether the mail that tells of a delivery holds the codes, up to 100 of them. Off, it has"
+        " the order's link alone. Whoever reads such a mail, now or years later, has the codes.",
         default=strawberry.UNSET,
     )
 

@@ -25,7 +25,7 @@ RECORDED: Mapping[str, Recorded] = {
         "slug", "name", "status", "status_reason", "locales", "default_locale", "currencies",
         "default_currency", "contact", "notice", "policies", "icp_number", "translations", "theme",
         "theme_settings", "logo_file_id", "hold_minutes", "unpaid_per_buyer", "unpaid_per_address",
-        "hold_share", "checklist_dismissed_at",
+        "hold_share", "mail_codes", "checklist_dismissed_at",
     )),
     "categories": Recorded("category", "id", "name", True, (
         "slug", "name", "translations", "position",

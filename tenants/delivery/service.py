@@ -25,7 +25,7 @@ class MaskedCode:
     masked: str | None
 
 
-_COLUMNS = "id, variant_id, sealed, key_version, order_line_id"
+COLUMNS = "id, variant_id, sealed, key_version, order_line_id"
 
 
 async def codes_of_order(
@@ -41,7 +41,7 @@ async def codes_of_orders(
     """The same for many orders at once; `order_line_id` tells whose each one is."""
     rows = await db.rows(
         f"""
-        select {_COLUMNS} from codes
+        select {COLUMNS} from codes
         where shop_id = $1 and state = 'sold' and order_line_id = any (array(
           select id from order_lines where shop_id = $1 and order_id = any ($2::uuid[])))
         order by position
@@ -83,7 +83,7 @@ async def reveal_order_codes(
         cipher = await shop_cipher(tx, installation.keys, shop)
         rows = await tx.rows(
             f"""
-            select {_COLUMNS} from codes
+            select {COLUMNS} from codes
             where shop_id = $1 and state = 'sold' and not ($3 and bad_at is not null)
               and order_line_id = any (array(
               select id from order_lines where shop_id = $1 and order_id = $2))
@@ -91,7 +91,7 @@ async def reveal_order_codes(
             """,  # noqa: S608  (a constant)
             shop, order, good_only,
         )  # fmt: skip
-        return await _reveal(tx, cipher, shop, rows, actor="buyer", address=address)
+        return await reveal_rows(tx, cipher, shop, rows, actor="buyer", address=address)
 
 
 async def reveal_code(
@@ -110,16 +110,16 @@ async def reveal_code(
     async with database.transaction(shop) as tx:
         cipher = await shop_cipher(tx, installation.keys, shop)
         rows = await tx.rows(
-            f"select {_COLUMNS} from codes where shop_id = $1 and id = $2",  # noqa: S608
+            f"select {COLUMNS} from codes where shop_id = $1 and id = $2",  # noqa: S608
             shop, code,
         )  # fmt: skip
-        opened = await _reveal(
+        opened = await reveal_rows(
             tx, cipher, shop, rows, actor=actor, address=address, user_agent=user_agent
         )
         return opened.get(code)
 
 
-async def _reveal(
+async def reveal_rows(
     tx: database.Transaction,
     cipher: ShopCipher,
     shop: UUID,
@@ -129,6 +129,7 @@ async def _reveal(
     address: str,
     user_agent: str = "",
 ) -> dict[UUID, str]:
+    """The plain codes of `rows`, by id; each is recorded first as shown to `actor`."""
     if not rows:
         return {}
     await tx.execute(

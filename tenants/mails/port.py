@@ -1,15 +1,16 @@
 """What mails say, as data, and the port through which the themes room words it.
 
 A letter names rows and secrets of links, never addresses of pages: where pages lie is known where
-they are made. No letter has room for a code.
+they are made. Two letters to buyers have room for codes, which only shops that want it fill.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
 from keystall.platform.money import Money
 from keystall.tenants.code_reports.states import ReportReason, ReportState
+from keystall.tenants.delivery.mailing import NO_CODES, MailedCodes
 from keystall.tenants.payments.refunding import RefundReason
 from keystall.tenants.staff.roles import Role
 
@@ -38,13 +39,14 @@ class Bought:
 
 @dataclass(frozen=True, slots=True)
 class OrderDelivered:
-    """To the buyer: the codes are there, behind the order's link."""
+    """To the buyer: the codes are there, behind the order's link, or in the letter itself."""
 
     stall: Stall
     number: str
     token: str
     lines: tuple[Bought, ...]
     total: Money
+    codes: MailedCodes = NO_CODES
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +135,15 @@ class MerchantCodeReport:
 
 @dataclass(frozen=True, slots=True)
 class CodeReportAnswered:
-    """To the buyer: what became of their report; `said` may be empty."""
+    """To the buyer: what became of their report; `said` may be empty. `codes` has the fresh one of
+    a replacement, where the shop mails codes."""
 
     stall: Stall
     number: str
     token: str
     outcome: ReportState
     said: str
+    codes: MailedCodes = NO_CODES
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +231,14 @@ Letter = (
 
 @dataclass(frozen=True, slots=True)
 class MailText:
-    """A worded letter. `sender` is the name to send it under; empty: the installation's own."""
+    """A worded letter. `sender` is the name to send it under; empty: the installation's own.
+
+    Its bodies may hold codes, so nothing prints them.
+    """
 
     subject: str
-    text: str
-    html: str
+    text: str = field(repr=False)
+    html: str = field(repr=False)
     sender: str = ""
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from keystall.platform.database import Reads
+from keystall.platform.database import Reads, Transaction
 from keystall.platform.money import Money
 from keystall.tenants.customers.links import LINK_LIFE, link_to_mail
+from keystall.tenants.delivery.mailing import NO_CODES, codes_to_mail
 from keystall.tenants.identity.links import account_link_to_mail
 from keystall.tenants.identity.service import CONFIRM_LIFE, RESET_LIFE
 from keystall.tenants.installation import Installation
@@ -55,9 +56,11 @@ class Post:
 
 
 async def order_delivered(
-    db: Reads, installation: Installation, shop: UUID, order: UUID
+    db: Transaction, installation: Installation, shop: UUID, order: UUID
 ) -> list[Post]:
     found = await _order(db, shop, order)
+    if found["email"] == ERASED:
+        return []
     stall = await _stall(db, installation, shop)
     letter = OrderDelivered(
         stall=stall,
@@ -65,6 +68,7 @@ async def order_delivered(
         token=order_token(installation.keys, shop, order),
         lines=await _lines(db, shop, order, found["currency"]),
         total=Money(found["total"], found["currency"]),
+        codes=await codes_to_mail(db, installation, shop, order),
     )
     return _to_buyer(found, letter, order)
 
@@ -195,16 +199,22 @@ async def merchant_code_report(
 
 
 async def code_report_answered(
-    db: Reads, installation: Installation, shop: UUID, report: UUID
+    db: Transaction, installation: Installation, shop: UUID, report: UUID
 ) -> list[Post]:
     told = await _report(db, shop, report)
     found = await _order(db, shop, told["order_id"])
+    if found["email"] == ERASED:
+        return []
+    fresh, codes = told["replacement_id"], NO_CODES
+    if told["state"] == "replaced" and fresh is not None:
+        codes = await codes_to_mail(db, installation, shop, told["order_id"], only=fresh)
     letter = CodeReportAnswered(
         stall=await _stall(db, installation, shop),
         number=found["number"],
         token=order_token(installation.keys, shop, told["order_id"]),
         outcome=told["state"],
         said=told["answer"],
+        codes=codes,
     )
     return _to_buyer(found, letter, told["order_id"])
 

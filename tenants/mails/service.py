@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 
 from keystall.platform import database
-from keystall.platform.database import Reads
+from keystall.platform.database import Transaction
 from keystall.platform.mail import Mail, Mailer, MailRefused, UnmailableMail
 from keystall.tenants.installation import Installation
 from keystall.tenants.mails import queries
@@ -42,7 +42,7 @@ class MailDesk:
 
 
 Handler = Callable[[Installation, MailDesk, UUID, UUID], Awaitable[None]]
-_Read = Callable[[Reads, Installation, UUID, UUID], Awaitable[list[Post]]]
+_Read = Callable[[Transaction, Installation, UUID, UUID], Awaitable[list[Post]]]
 
 
 async def send_mails(

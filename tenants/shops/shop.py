@@ -34,6 +34,7 @@ class Shop:
     unpaid_per_buyer: int
     unpaid_per_address: int
     hold_share: int
+    mail_codes: bool
     created_at: datetime
 
 

@@ -327,6 +327,7 @@ CONSOLE = (
     _waiting("settings", "settings", "pending"),
     _mine("settings", "settings", act=_unfold),
     _new("settings", "settings"),
+    _mine("mails", "mails", act=_unfold),
     _mine("tokens", "tokens"),
     _mine("tokens", "tokens", "shown", act=_press("ApiTokenCreate", name="Sweep")),
     _new("tokens", "tokens"),

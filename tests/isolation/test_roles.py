@@ -76,8 +76,8 @@ VISITED: dict[Role, frozenset[str]] = {
     "support": frozenset({"attention", "home", "membership", "order", "orders", "products"}),
 }
 VISITED["manager"] = VISITED["support"] | {
-    "activity", "categories", "category", "confirm", "job", "product", "product_new", "settings",
-    "stock",
+    "activity", "categories", "category", "confirm", "job", "mails", "product", "product_new",
+    "settings", "stock",
 }  # fmt: skip
 VISITED["owner"] = VISITED["manager"] | {"payments", "staff", "tokens"}
 

@@ -1,12 +1,16 @@
 """Bad codes: reported once until answered, replaced once, refunded once, never sold again."""
 
 import asyncio
+import email
+import email.policy
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from keystall.platform import database
 from keystall.platform.ids import new_id
+from keystall.platform.mail import FolderMailer
 from keystall.tenants.code_reports.service import (
     REPORTS_OF_ORDER,
     Answer,
@@ -20,7 +24,11 @@ from keystall.tenants.code_reports.states import STATES, can_move
 from keystall.tenants.delivery.service import reveal_order_codes
 from keystall.tenants.errors import Refused
 from keystall.tenants.installation import Installation
+from keystall.tenants.mails.service import HANDLERS, MailDesk
 from keystall.tenants.payments.by_hand import Decision, order_complete
+from keystall.tenants.shops.input import ShopChanges
+from keystall.tenants.shops.service import shop_update
+from keystall.themes.mail.texts import ThemedMails
 from tests.factories import a_shop
 from tests.tenants.purchases import Purchase
 
@@ -100,6 +108,33 @@ async def test_a_reported_code_is_replaced_at_once_and_never_sold_again(
         await purchase.order()
     with pytest.raises(Refused, match="NOT_FOUND"):
         await report(purchase, order, code)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_the_fresh_code_is_mailed_where_the_shop_mails_codes(
+    purchase: Purchase, tmp_path: Path, wanted: bool
+) -> None:
+    installation, shop = purchase.installation, purchase.shop.id
+    await shop_update(installation, shop, ShopChanges(mail_codes=wanted))
+    order, code = await delivered(purchase, "CODE-AAAA", "CODE-BBBB")
+    told = await report(purchase, order, code)
+    await report_replace(installation, shop, told, answer=answer("Sorry", "replace-1"))
+    async with database.transaction(shop) as tx:
+        item = await tx.value(
+            "select id from outbox where shop_id = $1 and kind = 'mail.code_report_answered'", shop
+        )
+
+    desk = MailDesk(FolderMailer(tmp_path, "x@y.test"), ThemedMails())
+    await HANDLERS["mail.code_report_answered"](installation, desk, shop, item)
+
+    (file,) = tmp_path.glob("*.eml")
+    message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+    sent = "".join(
+        part.get_content() for part in message.walk() if part.get_content_maintype() == "text"
+    )
+    assert ("CODE-BBBB" in sent) is wanted
+    assert "CODE-AAAA" not in sent
+    assert "Sorry" in sent
 
 
 async def test_a_code_is_reported_once_until_it_is_answered_and_then_again(

@@ -179,6 +179,75 @@ async def test_a_buyer_gets_the_orders_link_and_never_a_code(
     assert "SECRET" not in both
 
 
+async def mail_codes(sold: Sold) -> None:
+    async with database.transaction(sold.shop.id) as tx:
+        await tx.execute("update shops set mail_codes = true where id = $1", sold.shop.id)
+
+
+async def reveals(sold: Sold) -> list[tuple[str, str]]:
+    async with database.transaction(sold.shop.id) as tx:
+        rows = await tx.rows("select actor, address from reveals where shop_id = $1", sold.shop.id)
+    return [(row["actor"], row["address"]) for row in rows]
+
+
+async def test_a_shop_that_wants_it_mails_the_codes_and_records_it(
+    installation: Installation, tmp_path: Path, sold: Sold
+) -> None:
+    await mail_codes(sold)
+    message = await send(installation, tmp_path, sold.shop.id, "mail.order_delivered", sold.order)
+
+    assert message["to"] == "buyer@keystall.test"
+    assert message["subject"] == "您的订单 7Q4M-0XKD-J2 已发货，卡密见正文"
+    assert f"Steam Card\n{CODE}\n" in body(message)
+    assert CODE in body(message, "html")
+    assert await reveals(sold) == [("buyer", "mail")]
+
+
+@pytest.mark.parametrize("kind", ["mail.merchant_order", "mail.order_link"])
+async def test_no_other_mail_of_such_a_shop_has_codes(
+    installation: Installation, tmp_path: Path, sold: Sold, kind: str
+) -> None:
+    await mail_codes(sold)
+    message = await send(installation, tmp_path, sold.shop.id, kind, sold.order)
+
+    assert "SECRET" not in body(message) + body(message, "html")
+    assert await reveals(sold) == []
+
+
+async def test_of_a_large_order_the_mail_has_a_hundred_codes_and_says_where_the_others_are(
+    installation: Installation, tmp_path: Path, sold: Sold
+) -> None:
+    await mail_codes(sold)
+    await some_codes(
+        installation, sold.shop, sold.variant, [f"MANY-{number:03}" for number in range(102)]
+    )
+    async with database.transaction(sold.shop.id) as tx:
+        await tx.execute(
+            "update codes set state = 'sold', sold_at = now(), order_line_id ="
+            " (select id from order_lines where shop_id = $1) where shop_id = $1",
+            sold.shop.id,
+        )
+    message = await send(installation, tmp_path, sold.shop.id, "mail.order_delivered", sold.order)
+
+    told = body(message)
+    assert len(re.findall(r"^MANY-\d+$", told, re.M)) == 99
+    assert CODE in told
+    assert "本订单还有 3 个卡密" in told
+    assert len(await reveals(sold)) == 100
+
+
+async def test_codes_that_nobody_can_read_any_more_do_not_stop_the_mail(
+    installation: Installation, tmp_path: Path, sold: Sold
+) -> None:
+    await mail_codes(sold)
+    async with database.transaction(sold.shop.id) as tx:
+        await tx.execute("update codes set sealed = '\\x00' where shop_id = $1", sold.shop.id)
+
+    message = await send(installation, tmp_path, sold.shop.id, "mail.order_delivered", sold.order)
+
+    assert "查看卡密" in body(message)
+
+
 async def test_a_refunded_buyer_is_told_why(
     installation: Installation, tmp_path: Path, sold: Sold
 ) -> None:

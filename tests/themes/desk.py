@@ -161,6 +161,7 @@ def shop(**changes: Any) -> dict[str, Any]:
         "unpaidPerBuyer": 5,
         "unpaidPerAddress": 20,
         "holdShare": 50,
+        "mailCodes": False,
         "translations": [],
         "paymentMethods": [payment_method()],
         "createdAt": MOMENT,
@@ -649,6 +650,8 @@ _CONSOLE: Scenes = {
             )
         },
     ),
+    "mails": ("/galaxy/mails", {}),
+    "mails-codes": ("/galaxy/mails?done=saved", {"shop": shop(mailCodes=True)}),
     "payments": ("/galaxy/payments", {}),
     "payments-none": ("/galaxy/payments", {"shop": shop(paymentMethods=[])}),
     "payments-stripe": (

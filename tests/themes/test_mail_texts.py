@@ -6,7 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from keystall.platform.mail import Mail
 from keystall.platform.money import Money
+from keystall.tenants.delivery.mailing import LineCodes, MailedCodes
 from keystall.tenants.mails.port import (
     AccountConfirm,
     AccountReset,
@@ -26,7 +28,9 @@ from keystall.tenants.mails.port import (
     StaffInvitation,
     Stall,
 )
+from keystall.themes.mail.buyer_sheets import buyer_sheet
 from keystall.themes.mail.texts import ThemedMails
+from keystall.themes.messages import load_messages
 
 MAILS = ThemedMails()
 STALL = Stall(
@@ -155,6 +159,60 @@ def test_a_delivery_reads_as_a_merchant_would_write_it() -> None:
         "-- \n"
         "本邮件由「露露卡铺」通过 Keystall 自动发送，请勿直接回复。"
     )
+
+
+CODED = OrderDelivered(
+    STALL, NUMBER, "token", LINES, MONEY,
+    MailedCodes((LineCodes("Steam 充值码", "100 元", ("AAAA <1>", "BBBB")),), more=3),
+)  # fmt: skip
+REPLACED = CodeReportAnswered(
+    STALL, NUMBER, "token", "replaced", "", MailedCodes((LineCodes("月卡", "", ("CCCC",)),))
+)
+
+
+def test_a_delivery_with_codes_lists_them_and_says_where_the_others_are() -> None:
+    mail = MAILS.render(CODED, "en")
+
+    assert mail.text.startswith(
+        "Here are your codes\n"
+        "\n"
+        "Your payment has arrived. Your codes are in this mail, and on the order page.\n"
+        "\n"
+        "Steam 充值码 (100 元)\n"
+        "AAAA <1>\n"
+        "BBBB\n"
+        "\n"
+        "3 more codes of this order are on the order page.\n"
+        "\n"
+        "Open the order:\n"
+        "http://lulu.localhost:8000/en/order/token\n"
+    )
+    assert "never written in a mail" not in mail.text
+    assert "Whoever reads this mail has your codes" in mail.text
+    shown = Page(mail.html)
+    assert "AAAA <1> BBBB" in shown.text
+    assert shown.links == {"http://lulu.localhost:8000/en/order/token"}
+
+
+@pytest.mark.parametrize(
+    ("letter", "told"),
+    [(CODED, "本订单还有 3 个卡密，请在订单页查看。"), (REPLACED, "您补发新卡密，就在本邮件中")],
+)
+def test_codes_are_mailed_in_chinese_too(letter: Letter, told: str) -> None:
+    mail = MAILS.render(letter, "zh-CN")
+
+    assert told in mail.text
+    assert told in Page(mail.html).text
+    assert "请勿转发" in mail.text
+
+
+def test_nothing_that_prints_a_letter_or_its_mail_prints_codes() -> None:
+    worded = MAILS.render(CODED, "en")
+    mail = Mail("a@example.com", worded.subject, worded.text, worded.html)
+
+    printed = repr((CODED, worded, mail, buyer_sheet(CODED, load_messages("en"))))
+    assert "BBBB" in worded.text
+    assert "BBBB" not in printed
 
 
 def test_both_formats_say_the_same() -> None:

@@ -260,6 +260,13 @@ PAGES: tuple[Page, ...] = (
         Form("ShopAskApproval", success=_HERE + "/settings?done=asked#main"),
     ),
     _page(
+        "mails",
+        "/mails",
+        "settings",
+        Form("CodesMail", success=_HERE + "/mails?done=saved#main"),
+        Form("CodesKeep", success=_HERE + "/mails?done=saved#main"),
+    ),
+    _page(
         "payments",
         "/payments",
         "payment_accounts",

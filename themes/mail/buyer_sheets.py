@@ -8,7 +8,7 @@ from keystall.tenants.mails.port import (
     OrderRefunded,
     Stall,
 )
-from keystall.themes.mail.sheet import Letterhead, Sheet, items, money, one_line, short
+from keystall.themes.mail.sheet import Letterhead, Sheet, items, mailed, money, one_line, short
 from keystall.themes.messages import URL_CODES, Messages
 
 BuyerLetter = OrderDelivered | OrderLink | OrderRefunded | CodeReportAnswered | CustomerSignIn
@@ -30,19 +30,22 @@ def buyer_sheet(letter: BuyerLetter, messages: Messages) -> Sheet:
 
 
 def _order_delivered(letter: OrderDelivered, m: Messages) -> Sheet:
+    # Each has words of its own where the codes are in the mail: what is true is another thing then.
+    kind = "mail.order_delivered_codes" if letter.codes.lines else "mail.order_delivered"
     return Sheet(
         head=_head(letter.stall, m),
-        subject=m.t("mail.order_delivered.subject", number=letter.number),
-        title=m.t("mail.order_delivered.title"),
-        lead=m.t("mail.order_delivered.lead"),
+        subject=m.t(f"{kind}.subject", number=letter.number),
+        title=m.t(f"{kind}.title"),
+        lead=m.t(f"{kind}.lead"),
+        codes=mailed(letter.codes, m),
         items=items(letter.lines, m),
         facts=(
             (m.t("mail.total"), money(letter.total, m)),
             (m.t("mail.order_number"), letter.number),
         ),
-        action=m.t("mail.order_delivered.action"),
+        action=m.t(f"{kind}.action"),
         url=_order_url(letter.stall, letter.token, m),
-        note=m.t("mail.order_delivered.note"),
+        note=m.t(f"{kind}.note"),
     )
 
 
@@ -77,14 +80,19 @@ def _order_refunded(letter: OrderRefunded, m: Messages) -> Sheet:
 
 def _code_report_answered(letter: CodeReportAnswered, m: Messages) -> Sheet:
     said = ((m.t("mail.order_refunded.said"), letter.said),) if letter.said else ()
+    lead = m.label("mail.code_report_answered.lead", letter.outcome)
+    if letter.codes.lines:
+        lead = m.t("mail.code_report_answered.lead_code")
     return Sheet(
         head=_head(letter.stall, m),
         subject=m.t("mail.code_report_answered.subject", number=letter.number),
         title=m.t("mail.code_report_answered.title"),
-        lead=m.label("mail.code_report_answered.lead", letter.outcome),
+        lead=lead,
+        codes=mailed(letter.codes, m),
         facts=(*said, (m.t("mail.order_number"), letter.number)),
         action=m.t("mail.code_report_answered.action"),
         url=_order_url(letter.stall, letter.token, m),
+        note=m.t("mail.code_report_answered.note_code") if letter.codes.lines else "",
     )
 
 

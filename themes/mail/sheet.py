@@ -4,9 +4,10 @@ All mails are laid out alike, so one template of each format shows any sheet.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from keystall.platform.money import Money, format_money
+from keystall.tenants.delivery.mailing import MailedCodes
 from keystall.tenants.mails.port import Bought
 from keystall.themes.messages import Messages
 
@@ -35,6 +36,14 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Codes:
+    """Codes in the mail itself, under what they are for; `more` says where others are."""
+
+    lines: tuple[tuple[str, tuple[str, ...]], ...] = field(default=(), repr=False)
+    more: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
     """What a mail shows, in order."""
 
@@ -44,6 +53,7 @@ class Sheet:
     lead: str
     action: str
     url: str
+    codes: Codes = field(default_factory=Codes)
     items: tuple[Item, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     note: str = ""
@@ -55,6 +65,12 @@ def items(lines: tuple[Bought, ...], m: Messages) -> tuple[Item, ...]:
         Item(goods(line.product, line.variant, m), line.quantity, money(line.total, m))
         for line in lines
     )
+
+
+def mailed(codes: MailedCodes, m: Messages) -> Codes:
+    """Codes as a mail lists them."""
+    lines = tuple((goods(line.product, line.variant, m), line.codes) for line in codes.lines)
+    return Codes(lines, m.t("mail.codes_more", count=codes.more) if codes.more else "")
 
 
 def goods(product: str, variant: str, m: Messages) -> str:
