@@ -6,6 +6,8 @@ stored files or metrics.
 """
 
 import asyncio
+import email
+import email.policy
 import json
 import os
 import secrets
@@ -15,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -331,6 +334,42 @@ async def test_a_code_shows_to_its_buyer_and_its_merchant_and_rests_nowhere(town
     await client.http.aclose()
 
 
+async def test_a_code_that_its_shop_mails_is_in_the_mail_to_its_buyer_and_nowhere_else(
+    town: Town,
+) -> None:
+    client = Client(town)
+    switch = """
+        mutation($on: Boolean!) {
+          shopUpdate(input: { mailCodes: $on }) { shop { mailCodes } userErrors { code } } }
+        """
+    variant = await client.a_variant()
+    (code,) = codes = [canary()]
+    assert (await client.put_in_stock(variant, code))["userErrors"] == []
+    await client.admin(switch, on=True)
+
+    order = await client.order(variant)
+    await client.pay(order["redirectUrl"])
+    await client.until(order["order"]["token"], "DELIVERED")
+    await until_mailed(town, code, 1)
+    found = await client.admin("{ orders(first: 1) { nodes { id } } }")
+    resent = await client.admin(
+        "mutation($id: ID!) { orderResend(id: $id) { userErrors { code } } }",
+        id=found["data"]["orders"]["nodes"][0]["id"],
+    )
+    assert resent["data"]["orderResend"]["userErrors"] == []
+    await until_mailed(town, code, 2)
+    await client.admin(switch, on=False)
+
+    mails = mails_with(town, code)
+    assert len({mail["to"] for mail in mails}) == 1
+    assert str(mails[0]["to"]).endswith("@buyers.example.com")
+    places = await resting_places(town)
+    files = {name for name in places if name.endswith(".eml")}
+    assert files
+    assert traces(codes, {name: places[name] for name in places.keys() - files}) == []
+    await client.http.aclose()
+
+
 async def test_what_a_gateway_signed_is_in_the_inbox_as_it_told_it_and_nowhere_else(
     town: Town,
 ) -> None:
@@ -376,6 +415,27 @@ async def test_a_leak_planted_on_purpose_is_found(town: Town) -> None:
     assert "table orders: raw" in found
     assert "home/logs/worker.log: raw" in found
     assert any("pg_wal" in place for place in found)
+
+
+def mails_with(town: Town, code: str) -> list[EmailMessage]:
+    """The mails that were sent with `code` in both of their bodies."""
+    found = []
+    for path in sorted(town.home.rglob("*.eml")):
+        message = email.message_from_bytes(
+            path.read_bytes(), _class=EmailMessage, policy=email.policy.default
+        )
+        parts = [part for part in message.walk() if part.get_content_maintype() == "text"]
+        if parts and all(code in str(part.get_content()) for part in parts):
+            found.append(message)
+    return found
+
+
+async def until_mailed(town: Town, code: str, times: int) -> None:
+    for _ in range(200):
+        if len(mails_with(town, code)) == times:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the code is not mailed")
 
 
 def kill_worker(town: Town) -> None:

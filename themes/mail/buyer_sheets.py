@@ -1,5 +1,7 @@
 """Letters to a shop's buyers, in the shop's name."""
 
+from dataclasses import replace
+
 from keystall.tenants.mails.port import (
     CodeReportAnswered,
     CustomerSignIn,
@@ -30,22 +32,33 @@ def buyer_sheet(letter: BuyerLetter, messages: Messages) -> Sheet:
 
 
 def _order_delivered(letter: OrderDelivered, m: Messages) -> Sheet:
-    # Each has words of its own where the codes are in the mail: what is true is another thing then.
-    kind = "mail.order_delivered_codes" if letter.codes.lines else "mail.order_delivered"
-    return Sheet(
+    sheet = Sheet(
         head=_head(letter.stall, m),
-        subject=m.t(f"{kind}.subject", number=letter.number),
-        title=m.t(f"{kind}.title"),
-        lead=m.t(f"{kind}.lead"),
-        codes=mailed(letter.codes, m),
+        subject=m.t("mail.order_delivered.subject", number=letter.number),
+        title=m.t("mail.order_delivered.title"),
+        lead=m.t("mail.order_delivered.lead"),
         items=items(letter.lines, m),
         facts=(
             (m.t("mail.total"), money(letter.total, m)),
             (m.t("mail.order_number"), letter.number),
         ),
-        action=m.t(f"{kind}.action"),
+        action=m.t("mail.order_delivered.action"),
         url=_order_url(letter.stall, letter.token, m),
-        note=m.t(f"{kind}.note"),
+        note=m.t("mail.order_delivered.note"),
+    )
+    return _with_codes(sheet, letter, m) if letter.codes.lines else sheet
+
+
+def _with_codes(sheet: Sheet, letter: OrderDelivered, m: Messages) -> Sheet:
+    """The same order with its codes in the mail: what it says of them is another thing then."""
+    return replace(
+        sheet,
+        subject=m.t("mail.order_delivered_codes.subject", number=letter.number),
+        title=m.t("mail.order_delivered_codes.title"),
+        lead=m.t("mail.order_delivered_codes.lead"),
+        codes=mailed(letter.codes, m),
+        action=m.t("mail.order_delivered_codes.action"),
+        note=m.t("mail.order_delivered_codes.note"),
     )
 
 
