@@ -10,7 +10,6 @@ from uuid import UUID
 
 from keystall.platform.money import Money
 from keystall.tenants.code_reports.states import ReportReason, ReportState
-from keystall.tenants.delivery.mailing import NO_CODES, MailedCodes
 from keystall.tenants.payments.refunding import RefundReason
 from keystall.tenants.staff.roles import Role
 
@@ -35,6 +34,26 @@ class Bought:
     variant: str
     quantity: int
     total: Money
+
+
+@dataclass(frozen=True, slots=True)
+class LineCodes:
+    """Codes of one order line. They stay out of whatever prints this."""
+
+    product: str
+    variant: str
+    codes: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MailedCodes:
+    """Codes for one mail. `more`: how many of the order it leaves out."""
+
+    lines: tuple[LineCodes, ...] = ()
+    more: int = 0
+
+
+NO_CODES = MailedCodes()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,13 @@ from uuid import UUID
 from keystall.platform.database import Reads, Transaction
 from keystall.platform.money import Money
 from keystall.tenants.customers.links import LINK_LIFE, link_to_mail
-from keystall.tenants.delivery.mailing import NO_CODES, codes_to_mail
 from keystall.tenants.identity.links import account_link_to_mail
 from keystall.tenants.identity.service import CONFIRM_LIFE, RESET_LIFE
 from keystall.tenants.installation import Installation
 from keystall.tenants.languages import known_locale
+from keystall.tenants.mails.codes import codes_to_mail
 from keystall.tenants.mails.port import (
+    NO_CODES,
     AccountConfirm,
     AccountReset,
     Bought,

@@ -8,13 +8,14 @@ import pytest
 
 from keystall.platform.mail import Mail
 from keystall.platform.money import Money
-from keystall.tenants.delivery.mailing import LineCodes, MailedCodes
 from keystall.tenants.mails.port import (
     AccountConfirm,
     AccountReset,
     Bought,
     CodeReportAnswered,
     Letter,
+    LineCodes,
+    MailedCodes,
     MerchantApproved,
     MerchantCodeReport,
     MerchantDeclined,

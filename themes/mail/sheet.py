@@ -7,8 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from keystall.platform.money import Money, format_money
-from keystall.tenants.delivery.mailing import MailedCodes
-from keystall.tenants.mails.port import Bought
+from keystall.tenants.mails.port import Bought, MailedCodes
 from keystall.themes.messages import Messages
 
 _DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")

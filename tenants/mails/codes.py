@@ -5,7 +5,6 @@ outbox nor a job knows more than the order's id.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from uuid import UUID
 
 import structlog
@@ -14,6 +13,7 @@ from keystall.platform.crypto import Unreadable
 from keystall.platform.database import Row, Transaction
 from keystall.tenants.delivery.service import COLUMNS, reveal_rows
 from keystall.tenants.installation import Installation
+from keystall.tenants.mails.port import NO_CODES, LineCodes, MailedCodes
 from keystall.tenants.stock.sealing import shop_cipher
 
 MAILED_CODES = 100
@@ -23,26 +23,6 @@ MAILED_TO = "mail"
 """What a reveal has in place of the address it was asked from."""
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class LineCodes:
-    """Codes of one order line. They stay out of whatever prints this."""
-
-    product: str
-    variant: str
-    codes: tuple[str, ...] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class MailedCodes:
-    """Codes for one mail. `more`: how many of the order it leaves out."""
-
-    lines: tuple[LineCodes, ...] = ()
-    more: int = 0
-
-
-NO_CODES = MailedCodes()
 
 
 async def codes_to_mail(
