@@ -118,10 +118,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 LONGEST = (
     "tests/e2e/test_sweep",
-    "tests/e2e/test_console",
+    # These need no demo, which one worker fills meanwhile for all.
+    "tests/isolation/test_schemas",
+    "tests/isolation/test_pages",
     "tests/storm/",
+    "tests/e2e/test_console",
     "tests/e2e/",
     "tests/canary/",
+    "tests/turning/",
 )
 
 

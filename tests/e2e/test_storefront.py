@@ -2,17 +2,30 @@
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Error, Page, Route, expect
 
+from keystall.platform.http import http_client
 from tests.e2e.reading import PHONE
+from tests.e2e.town import Town
 
 pytestmark = pytest.mark.browser
 
 Demo = dict[str, Any]
+_COUNTING = """
+  window.heard = 0;
+  const Told = window.EventSource;
+  window.EventSource = class extends Told {
+    constructor(...all) {
+      super(...all);
+      this.addEventListener("changed", () => { window.heard += 1; });
+    }
+  };
+"""
+_PART = {"hx-request": "true", "hx-target": "div#order_live", "accept": "text/html"}
 _CODE = re.compile(r"[0-9A-Z]{5}(-[0-9A-Z]{5}){3}")
 
 
@@ -81,6 +94,41 @@ async def test_a_buyer_holds_the_code_without_an_account(chromium: Browser, demo
             await page.get_by_role("link", name="下载 txt 文件").click()
         file = await (await downloading.value).path()
         assert file.read_text("utf-8") == f"{secret}\n"
+
+
+async def test_what_changes_while_the_page_is_drawn_anew_is_not_lost(
+    chromium: Browser, demo: Demo
+) -> None:
+    async with http_client() as http, opened(chromium) as page:
+        town = Town(demo, "galaxy", http)
+        goods = await town.product("One of a kind")
+        await town.stock(goods["variant"], ["ONLY-ONE"], until=("DONE",))
+        placed = await town.place(goods["variant"])
+        await page.add_init_script(_COUNTING)
+
+        async def late(route: Route) -> None:
+            # The stream just opened asks how things stand; the answer arrives after the next news.
+            before = await http.get(page.url, headers=_PART)
+            await town.play(placed, "pay")
+            await page.wait_for_function("window.heard > 0")
+            with suppress(Error):  # the page may have given up on it by now
+                await route.fulfill(body=before.content, content_type="text/html")
+
+        address = f"{shop_url(demo)}/zh/order/{placed.token}"
+        asks = list[Route]()
+
+        async def first(route: Route) -> None:
+            is_part = await route.request.header_value("hx-request")
+            if not is_part or asks:
+                await route.continue_()
+                return
+            asks.append(route)
+            await late(route)
+
+        await page.route(address, first)
+        await page.goto(address)
+        await expect(page.get_by_role("heading", level=1)).to_have_text("您的商品已送达")
+        assert asks
 
 
 async def test_the_same_way_goes_without_a_script(chromium: Browser, demo: Demo) -> None:

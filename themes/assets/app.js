@@ -119,17 +119,21 @@ function follow() {
 }
 
 function open(address, id, every) {
-  const changed = () => document.getElementById(id)?.dispatchEvent(new Event("live:changed"));
+  const look = () => document.getElementById(id)?.dispatchEvent(new Event("live:changed"));
+  // News that come while a block is being drawn find an element that is on its way out. What is
+  // fetched last counts (hx-sync), and a moment later it is looked at once more.
+  let late;
+  const changed = () => { look(); clearTimeout(late); late = setTimeout(look, 1000); };
   const source = new EventSource(address);
   let poll;
-  const ask = () => (poll ??= setInterval(changed, 1000 * (every || 4)));
+  const ask = () => (poll ??= setInterval(look, 1000 * (every || 4)));
   source.addEventListener("changed", changed);
   source.addEventListener("message", changed);
   // What changed between the page and the stream, or while it was down, would be missed: ask once.
   source.addEventListener("open", () => { clearInterval(poll); poll = undefined; changed(); });
   source.addEventListener("error", ask);
   setTimeout(() => { if (source.readyState !== EventSource.OPEN) ask(); }, 3000);
-  return () => { source.close(); clearInterval(poll); };
+  return () => { source.close(); clearInterval(poll); clearTimeout(late); };
 }
 
 function enhance() {
