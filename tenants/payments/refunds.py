@@ -60,10 +60,11 @@ async def send_refund(installation: Installation, shop: UUID, item: UUID) -> Non
 async def apply_refund(tx: Writing, shop: UUID, taken: Refunded, fact: RefundFact) -> None:
     """Brings our record of a refund to where the provider says it is; the order is locked.
 
-    One that was made at the provider, by the merchant's hand, is recorded, too.
+    One that was made at the provider, by the merchant's hand, is recorded, too, and one that had
+    failed when it was first heard of is due like one that failed later.
     """
     refund = await _recorded(tx, shop, taken, fact)
-    if refund is None and fact.state != "failed":
+    if refund is None:
         refund = await _record_foreign(tx, shop, taken, fact)
     if refund is None:
         return

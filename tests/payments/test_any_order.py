@@ -16,7 +16,7 @@ from uuid import UUID
 
 import pytest
 import time_machine
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from keystall.tenants.installation import Installation
@@ -212,6 +212,13 @@ def town(at_stripe: Installation, emulator: Emulator) -> Town:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(life=lives, delays=delays)
+# A refund at Stripe that had failed when it was first asked about.
+@example(
+    life=Life("at once", True,
+              (Refunded(45, "us", "well"), Refunded(139, "merchant", "wrong")), "won"),
+    delays=[[25737], [21333, 24325, 71984], [131071, 11540, 100001], [4869, 739, 84152],
+            [17744, 137869], [6372, 2332, 38998], [1869], [251, 1366], [828], [50706, 267]],
+)  # fmt: skip
 async def test_events_in_any_order_and_number_end_in_the_same_state(
     town: Town, life: Life, delays: Delays
 ) -> None:
