@@ -26,6 +26,7 @@ async def opened(
         viewport=PHONE,  # type: ignore[arg-type]
         java_script_enabled=script,
         locale=language,
+        reduced_motion="reduce",
     )
     try:
         yield await context.new_page()

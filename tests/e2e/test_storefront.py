@@ -39,6 +39,7 @@ async def opened(chromium: Browser, *, script: bool = True) -> AsyncIterator[Pag
         viewport=PHONE,  # type: ignore[arg-type]
         java_script_enabled=script,
         locale="zh-CN",
+        reduced_motion="reduce",
     )
     await context.grant_permissions(["clipboard-read", "clipboard-write"])
     try:
