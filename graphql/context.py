@@ -23,6 +23,9 @@ Batch: TypeAlias = Callable[["RequestContext", Sequence[KeyT]], Awaitable[Mappin
 """Reads many at once: what is missing from the mapping is None."""
 
 
+EffectName = Literal["session", "cart", "locale", "sign-in"]
+
+
 class RequestReader(Reads, Protocol):
     """A reader that opens with its first statement, and again with the first after `close`, until
     `finish` ends it for good."""
@@ -43,7 +46,7 @@ class Program:
 class Effect:
     """A cookie that a page's answer sets beside its result; `value` None clears it."""
 
-    name: Literal["session", "cart", "locale"]
+    name: EffectName
     value: str | None
 
 
@@ -135,7 +138,7 @@ class RequestContext:
             raise ApiError(ErrorCode.FORBIDDEN, "Only the pages of the installation can do this.")
         return self.effects
 
-    def effect(self, name: Literal["session", "cart", "locale"], value: str | None) -> None:
+    def effect(self, name: EffectName, value: str | None) -> None:
         """Asks the page to set a cookie; over HTTP nobody sets any."""
         if self.effects is not None:
             self.effects.append(Effect(name, value))

@@ -53,6 +53,8 @@ CODES: Mapping[str, str] = {
     "EMAIL_UNCONFIRMED": "The address is not confirmed yet; its link was mailed again.",
     "LINK_NEEDED": "Sign in by a mailed link first: for a while it stands for the password.",
     "LINK_INVALID": "The link was used before, is too old or never was one.",
+    "STEP_CODE_WRONG": "The second step's code is wrong, was used before or is too old.",
+    "STEP_OVER": "Too much time has gone by since the password was said.",
     # Staff.
     "MEMBER_ALREADY": "Somebody with this address works for the shop already.",
     "LAST_OWNER": "A shop needs an owner, and this is the only one.",

@@ -39,7 +39,11 @@ class AccountConfirmPayload(Payload[AccountUserError]):
 class SessionCreatePayload(Payload[AccountUserError]):
     """The answer to sessionCreate."""
 
-    done: bool = described("Whether it was done.")
+    done: bool = described("Whether the password was right; `secondStepUrl` says what is next.")
+    second_step_url: URL | None = described(
+        "Where the second step's code is asked, for an account that takes one: until then there is"
+        " no session. Null where the person is signed in, and where refused."
+    )
 
 
 @object_type
@@ -95,11 +99,12 @@ class AccountMutation:
     async def session_create(
         self, info: Info, email: Email, password: Annotated[str, about("The password.")]
     ) -> SessionCreatePayload:
-        """Signs in: the page's answer carries the session. Pages only."""
+        """Signs in: the page's answer carries the session, or for an account that takes a second
+        step what `secondStepPass` wants. Pages only."""
         info.context.require_page()
         call = _session_create(info.context, email, password)
-        _, errors = await attempted(info.context, call, AccountUserError)
-        return SessionCreatePayload(done=not errors, user_errors=errors)
+        url, errors = await attempted(info.context, call, AccountUserError)
+        return SessionCreatePayload(done=not errors, second_step_url=url, user_errors=errors)
 
     @resolver
     async def session_end(self, info: Info) -> SessionEndPayload:
@@ -152,12 +157,16 @@ async def _account_confirm(context: RequestContext, token: str) -> URL | None:
     return URL("/console?done=confirmed")
 
 
-async def _session_create(context: RequestContext, email: str, password: str) -> None:
+async def _session_create(context: RequestContext, email: str, password: str) -> URL | None:
     await count_try(context, "account:sign-in", email=email, tries_of_email=_TRIES_OF_EMAIL)
     signed_in = await service.sign_in(
         context.installation, email, password, visitor=_visitor(context)
     )
+    if isinstance(signed_in, service.StepBegun):
+        context.effect("sign-in", signed_in.secret)
+        return URL("/sign-in/code")
     context.effect("session", signed_in.secret)
+    return None
 
 
 async def _reset_request(context: RequestContext, email: str) -> None:

@@ -9,7 +9,7 @@ AccountErrorCode = error_codes(
     "AccountErrorCode", "an account",
     "REQUIRED", "TOO_LONG", "INVALID", "EMAIL_INVALID", "PASSWORD_TOO_SHORT", "PASSWORD_TOO_LONG",
     "PASSWORD_TOO_COMMON", "PASSWORD_WRONG", "CREDENTIALS_WRONG", "EMAIL_UNCONFIRMED",
-    "LINK_INVALID", "THROTTLED", "NOT_FOUND",
+    "LINK_INVALID", "THROTTLED", "NOT_FOUND", "CONFLICT", "STEP_CODE_WRONG", "STEP_OVER",
 )  # fmt: skip
 ShopErrorCode = error_codes(
     "ShopErrorCode", "a shop",

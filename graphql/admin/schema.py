@@ -46,6 +46,7 @@ from keystall.graphql.admin.orders import (
 from keystall.graphql.admin.payment_methods import PaymentMethodMutation
 from keystall.graphql.admin.products import CatalogMutation
 from keystall.graphql.admin.refunds import RefundMutation
+from keystall.graphql.admin.second_step import SecondStep, SecondStepMutation, second_step
 from keystall.graphql.admin.selling import SellingMutation
 from keystall.graphql.admin.sessions import SessionMutation
 from keystall.graphql.admin.shop import Shop, ShopMutation, shop
@@ -119,6 +120,17 @@ class Query:
         """What the token of a mailed invitation offers; null where it was used or withdrawn, is too
         old or never was one."""
         return await invitation_link(info.context, token)
+
+    @resolver
+    async def second_step(
+        self,
+        info: Info,
+        step: Annotated[
+            str | None, about("What the browser holds since the password was right.")
+        ] = None,
+    ) -> SecondStep | None:
+        """The sign-in that waits for its second step; null where it is over or never was."""
+        return await second_step(info.context, step)
 
     @resolver
     def shop(self, info: Info) -> Shop | None:
@@ -313,6 +325,7 @@ class Query:
 class Mutation(
     AccountMutation,
     SessionMutation,
+    SecondStepMutation,
     ShopMutation,
     ApiTokenMutation,
     ChecklistMutation,

@@ -1,5 +1,6 @@
 """Who asks."""
 
+from keystall.graphql.admin.second_step import Totp, totp_of
 from keystall.graphql.admin.sessions import Session, sessions_of
 from keystall.graphql.admin.shop import Shop, shop
 from keystall.graphql.admin.staff import MemberRole, StaffPermission
@@ -58,6 +59,11 @@ class Viewer:
     async def sessions(self, info: Info) -> list[Session]:
         """Where the viewer is signed in, this browser first; for people only."""
         return await sessions_of(info.context)
+
+    @resolver
+    async def totp(self, info: Info) -> Totp:
+        """The codes by time that are asked for as a second step of signing in; for people only."""
+        return await totp_of(info.context)
 
 
 def viewer(context: RequestContext) -> Viewer | None:

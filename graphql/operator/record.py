@@ -16,7 +16,9 @@ class OperatorAction:
     """Something that an operator did."""
 
     action: str = described("What it was, for programs, such as work.drop.")
-    operator_email: str = described("Which operator did it.")
+    operator_email: str = described(
+        "Which operator did it; empty for what was done at the server itself."
+    )
     shop: ShopBrief | None = described("The shop it was about; null for the installation itself.")
     subject: str = described("What else it was about, such as a kind of work; may be empty.")
     note: str = described("The reason or note that was given; may be empty.")

@@ -154,7 +154,11 @@ class Visits:
             context=context,
             locale=context.locale,
             request_id=context.request_id,
-            values={"session": self.session_of(request), **_asked_for(context)},
+            values={
+                "session": self.session_of(request),
+                "step": self.cookie(request, "sign-in"),
+                **_asked_for(context),
+            },
             extras={
                 "viewer_email": email,
                 "may": frozenset(str(one) for one in context.permissions),

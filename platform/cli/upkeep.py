@@ -1,4 +1,4 @@
-"""`keystall roles`, `keystall migrate` and `keystall operator create`."""
+"""`keystall roles`, `keystall migrate` and `keystall operator`."""
 
 import asyncio
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from keystall.platform.cli.settings import WRONG, fail, settings_or_exit
 from keystall.platform.engines.roles import RolePasswords, bootstrap_roles
 from keystall.platform.logs import configure_logs
 from keystall.tenants.errors import Refused
-from keystall.tenants.identity.operators import operator_create
+from keystall.tenants.identity.operators import operator_create, second_factor_reset
 from keystall.tenants.schema import migrate as bring_up_to_date
 
 app = typer.Typer()
@@ -82,6 +82,29 @@ def create(
         reasons = ", ".join(f"{'.'.join(e.path)}: {e.code}" for e in refused.errors)
         raise fail(f"no operator was made ({reasons})", WRONG) from None
     typer.echo(f"{email} may sign in at {settings_or_exit().public_url}/operator/")
+
+
+@operator.command("reset-second-factor")
+def reset_second_factor(
+    email: Annotated[str, typer.Argument(help="Address of whoever is locked out.")],
+) -> None:
+    """Switch off the codes that somebody can no longer give, so that their password signs in.
+
+    Make sure first that it is really them. Works for everybody who signs in at the console or the
+    operator desk; they are told by mail, and the operators' record keeps it.
+
+    Example:
+
+        keystall operator reset-second-factor lin@example.org
+    """
+    try:
+        was_on = asyncio.run(second_factor_reset(_owner_url(), email))
+    except Refused:
+        raise fail(f"nobody signs in with {email}", WRONG) from None
+    if was_on:
+        typer.echo(f"{email} signs in with the password alone, until they set up codes again.")
+    else:
+        typer.echo(f"{email} was not asked for codes; nothing was changed.")
 
 
 def _owner_url() -> str:

@@ -10,8 +10,8 @@ from keystall.tenants.identity.service import Viewer
 
 @dataclass(frozen=True, slots=True)
 class OperatorAction:
-    """One thing done by the operator `email`. `subject` is what it was done to, where that is no
-    shop; `count` of how many rows."""
+    """One thing done by the operator `email`, or, where that is empty, at the server itself.
+    `subject` is what it was done to, where that is no shop; `count` of how many rows."""
 
     id: int
     email: str

@@ -13,6 +13,7 @@ from keystall.platform.passwords import hash_password, password_problem
 from keystall.tenants.errors import refuse
 from keystall.tenants.identity.email import email_problem, normalised_email
 from keystall.tenants.languages import known_locale
+from keystall.tenants.writing import INSTALLATION
 
 
 async def account_create_confirmed(
@@ -60,5 +61,40 @@ async def operator_create(owner_url: str, email: str, password: str, *, locale: 
             "insert into operators (account_id) values ($1) on conflict do nothing", account
         )
         return account
+    finally:
+        await connection.close()
+
+
+async def second_factor_reset(owner_url: str, email: str) -> bool:
+    """Switches the second step of somebody who is locked out off, ends what they had begun, notes
+    it in the operators' record and has the owner told; False where it was not on.
+
+    Their password stays as it is. Refuses NOT_FOUND for an address without an account.
+    """
+    connection = await asyncpg.connect(owner_url)
+    try:
+        async with connection.transaction():
+            account = await connection.fetchval(
+                "select id from accounts where email = $1 for update", normalised_email(email)
+            )
+            if account is None:
+                raise refuse("NOT_FOUND", "email")
+            was_on: bool = await connection.fetchval("select account_takes_two_steps($1)", account)
+            for table in ("sign_in_steps", "recovery_codes", "totp_secrets"):
+                await connection.execute(
+                    f"delete from {table} where account_id = $1",  # noqa: S608  (names from here)
+                    account,
+                )
+            if was_on:
+                await connection.execute(
+                    "insert into operator_actions (action, subject) values ($1, $2)",
+                    "second_factor.reset", normalised_email(email),
+                )  # fmt: skip
+                await connection.execute(
+                    "insert into outbox (shop_id, id, kind, subject_id, due_at)"
+                    " values ($1, $2, 'mail.totp_off', $3, now())",
+                    INSTALLATION, new_id(), account,
+                )  # fmt: skip
+        return was_on
     finally:
         await connection.close()

@@ -35,6 +35,9 @@ from keystall.tenants.writing import INSTALLATION, Writing, writing
 SESSION_LIFE = timedelta(days=30)
 CONFIRM_LIFE = timedelta(days=7)
 RESET_LIFE = timedelta(hours=2)
+STEP_LIFE = timedelta(minutes=10)
+"""How long whoever said the right password has to say the second step's code."""
+_STEP_PREFIX = "ks_step_"
 _LIVES: dict[Purpose, timedelta] = {"confirm": CONFIRM_LIFE, "reset": RESET_LIFE}
 _LONGEST_NOTE = 300  # of a browser's description of itself
 
@@ -60,11 +63,25 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
+class StepBegun:
+    """The password was right, and a code is asked next: what the browser holds meanwhile. It is no
+    session and opens nothing but the second step, until `expires_at`."""
+
+    secret: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Visitor:
     """Where a request came from, kept with the session so that a person can tell them apart."""
 
     address: str = ""
     user_agent: str = ""
+
+    @property
+    def noted(self) -> tuple[str, str]:
+        """Address and user agent as long as they are kept."""
+        return self.address[:_LONGEST_NOTE], self.user_agent[:_LONGEST_NOTE]
 
 
 async def register(installation: Installation, email: str, password: str, *, locale: str) -> str:
@@ -101,6 +118,7 @@ async def confirm(
     Opens a session where `held`, the hash of the secret that the browser holds, shows that this
     very browser signed up; None elsewhere. Whoever else follows the link must know the password:
     else a stranger's sign-up with your address would put you into an account that they can open.
+    None also where the account takes a second step meanwhile: no link goes around it.
 
     Refuses LINK_INVALID for a link that was used, is too old or never was one.
     """
@@ -112,13 +130,16 @@ async def confirm(
         # These are hashes: how long it takes to find one unlike tells nothing of the secret.
         if held not in {secret_hash(secret) for secret in given}:
             return None
+        if await tx.value("select account_takes_two_steps($1)", account):
+            return None
         return await open_session(tx, account, visitor)
 
 
 async def sign_in(
     installation: Installation, email: str, password: str, *, visitor: Visitor
-) -> SignedIn:
-    """Opens a session for whoever knows the password.
+) -> SignedIn | StepBegun:
+    """Opens a session for whoever knows the password; where the account takes a second step, that
+    one begins instead (`second_step.second_step_pass` ends it).
 
     Refuses CREDENTIALS_WRONG, and EMAIL_UNCONFIRMED (after the right password only) for an address
     whose link was not followed yet, mailing another one.
@@ -135,7 +156,12 @@ async def sign_in(
             await _mail_link(installation, work, known.id, "confirm")
         raise refuse("EMAIL_UNCONFIRMED", "email")
     async with database.transaction(None) as tx:
-        return await open_session(tx, known.id, visitor)
+        step = StepBegun(new_secret(_STEP_PREFIX), clock.now() + STEP_LIFE)
+        begun = await tx.value(
+            "select second_step_begin($1, $2, $3, $4)",
+            secret_hash(step.secret), known.id, known.password_hash, step.expires_at,
+        )  # fmt: skip
+        return step if begun else await open_session(tx, known.id, visitor)
 
 
 CONFIRMED_LIFE = timedelta(minutes=10)
@@ -210,12 +236,13 @@ async def viewer(db: Reads, session_secret: str) -> Viewer | None:
 
 
 async def open_session(tx: Transaction, account: UUID, visitor: Visitor) -> SignedIn:
-    """A session of a person who has shown who they are, in the transaction at hand."""
+    """A session of a person who has shown who they are, in the transaction at hand. The database
+    refuses it (InsufficientPrivilegeError) for an account that takes a second step."""
     signed_in = SignedIn(new_secret(SESSION_PREFIX), clock.now() + SESSION_LIFE)
     await tx.execute(
         "select session_create($1, $2, $3, $4, $5, $6)",
         secret_hash(signed_in.secret), new_id(), account, signed_in.expires_at,
-        visitor.address[:_LONGEST_NOTE], visitor.user_agent[:_LONGEST_NOTE],
+        *visitor.noted,
     )  # fmt: skip
     return signed_in
 

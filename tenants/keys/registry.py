@@ -13,6 +13,7 @@ from keystall.platform.database import Row
 from keystall.tenants.checkout import holding
 from keystall.tenants.customers import marks
 from keystall.tenants.identity import links
+from keystall.tenants.identity.totp import totp_place
 from keystall.tenants.orders import tokens
 from keystall.tenants.stock.sealing import ShopCipher, key_place
 
@@ -87,6 +88,7 @@ def _code(cipher: ShopCipher, row_id: UUID, row: Row) -> tuple[object, ...]:
 
 WRAPPED = (
     Wrapped("shop_keys", "wrapped", ("shop_id", "version"), lambda row: key_place(row["shop_id"])),
+    Wrapped("totp_secrets", "wrapped", ("account_id",), lambda row: totp_place(row["account_id"])),
 )
 
 SEALED = (

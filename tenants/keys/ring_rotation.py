@@ -50,7 +50,8 @@ async def rotate_ring(
         if count:
             raise StillUsed(f"{count} values of {name} are wrapped with an older key")
     gone = [version for version in ring.versions if version != ring.current]
-    await connection.execute("vacuum shop_keys")
+    for table in {column.table: None for column in WRAPPED}:
+        await connection.execute(f"vacuum {table}")
     write_ring(ring.path, ring.alone(first_of=LINKS_FOR_EVER, all_of=LINKS_FOR_A_WHILE))
     ring.refresh()
     await rotation_finished(connection, record)

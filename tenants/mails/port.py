@@ -209,6 +209,22 @@ class AccountReset:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondStepSwitched:
+    """To an account's owner: the second step of signing in is on, or off, from now on."""
+
+    public_url: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodesLow:
+    """To an account's owner: a recovery code was used, and few or none are left."""
+
+    public_url: str
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerSignIn:
     """To whoever asked to sign in at a shop: the link that does it."""
 
@@ -243,6 +259,8 @@ Letter = (
     | CodeReportAnswered
     | AccountConfirm
     | AccountReset
+    | SecondStepSwitched
+    | RecoveryCodesLow
     | CustomerSignIn
     | StaffInvitation
 )

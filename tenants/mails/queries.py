@@ -36,6 +36,8 @@ from keystall.tenants.mails.port import (
     OrderDelivered,
     OrderLink,
     OrderRefunded,
+    RecoveryCodesLow,
+    SecondStepSwitched,
     StaffInvitation,
     Stall,
 )
@@ -278,6 +280,33 @@ async def account_mail(
     else:
         letter = AccountReset(public_url, link.token, hours=RESET_LIFE.seconds // 3600)
     return [Post(link.email, known_locale(link.locale), letter)]
+
+
+async def totp_on(db: Reads, installation: Installation, shop: UUID, account: UUID) -> list[Post]:
+    letter = SecondStepSwitched(installation.settings.public_url, on=True)
+    return [Post(email, locale, letter) for email, locale, _ in await _owner(db, account)]
+
+
+async def totp_off(db: Reads, installation: Installation, shop: UUID, account: UUID) -> list[Post]:
+    letter = SecondStepSwitched(installation.settings.public_url, on=False)
+    return [Post(email, locale, letter) for email, locale, _ in await _owner(db, account)]
+
+
+async def recovery_codes_low(
+    db: Reads, installation: Installation, shop: UUID, account: UUID
+) -> list[Post]:
+    public_url = installation.settings.public_url
+    return [
+        Post(email, locale, RecoveryCodesLow(public_url, left))
+        for email, locale, left in await _owner(db, account)
+    ]
+
+
+async def _owner(db: Reads, account: UUID) -> list[tuple[str, str, int]]:
+    """Address and language of an account's owner, and their recovery codes left; nobody where the
+    account is gone."""
+    rows = await db.rows("select * from second_step_reader($1)", account)
+    return [(row["email"], known_locale(row["locale"]), row["codes_left"]) for row in rows]
 
 
 async def customer_link(

@@ -108,6 +108,10 @@ _READS: Mapping[str, _Read] = {
     # Posted under tenants.writing.INSTALLATION; the ids are of account tokens.
     "mail.account_confirm": queries.account_mail,
     "mail.account_reset": queries.account_mail,
+    # Likewise; the ids are of accounts.
+    "mail.totp_on": queries.totp_on,
+    "mail.totp_off": queries.totp_off,
+    "mail.recovery_codes_low": queries.recovery_codes_low,
 }
 
 HANDLERS: dict[str, Handler] = {

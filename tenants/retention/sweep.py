@@ -30,6 +30,8 @@ _SWEEPS: Mapping[str, str] = {
     "customer_links": "retention_sweep_customers",
     "customer_flows": "retention_sweep_customers",
     "invitations": "retention_sweep_invitations",
+    "sign_in_steps": "retention_sweep_steps",
+    "totp_secrets": "retention_sweep_steps",
 }
 """Functions of the database that delete what came after the first ones."""
 
@@ -51,6 +53,8 @@ def days_kept(settings: Settings) -> Mapping[str, int]:
         "customer_links": settings.keep_sessions_days,
         "customer_flows": settings.keep_sessions_days,
         "invitations": settings.keep_sessions_days,
+        "sign_in_steps": settings.keep_sessions_days,
+        "totp_secrets": settings.keep_sessions_days,
     }
     return {what: days for what, days in asked.items() if days}
 

@@ -4,7 +4,9 @@ from keystall.themes.engine import Form, Page
 from keystall.themes.engine.pages import EffectName
 
 _SESSION: frozenset[EffectName] = frozenset({"session"})
+_SIGNING_IN: frozenset[EffectName] = frozenset({"session", "sign-in"})
 _PASSWORD = frozenset({"password"})
+_CODE = frozenset({"code"})
 
 
 def _page(name: str, route: str, *forms: Form, query: bool = False) -> Page:
@@ -45,10 +47,25 @@ PAGES: tuple[Page, ...] = (
             "SessionCreate",
             fields=("email", "password"),
             secret=_PASSWORD,
-            effects=_SESSION,
+            effects=_SIGNING_IN,
+            success="/console",
+            detour="{sessionCreate.secondStepUrl}",
+            returns=True,
+        ),
+    ),
+    # For whoever has said the right password: a cookie of its own says so, and is no session.
+    _page(
+        "second_step",
+        "/sign-in/code",
+        Form(
+            "SecondStepPass",
+            fields=("code",),
+            secret=_CODE,
+            effects=_SIGNING_IN,
             success="/console",
             returns=True,
         ),
+        query=True,
     ),
     _page("sign_out", "/sign-out", Form("SessionEnd", effects=_SESSION, success="/", returns=True)),
     # As above: the link alone does nothing.
@@ -78,6 +95,29 @@ PAGES: tuple[Page, ...] = (
                 fields=("current", "password"),
                 secret=frozenset({"current", "password"}),
                 success="/account?done=password",
+            ),
+        ),
+        requires=("viewer",),
+    ),
+    Page(
+        name="totp",
+        route="/account/second-step",
+        surface="accounts",
+        permission="person",
+        forms=(
+            Form("TotpBegin", fields=("password",), secret=_PASSWORD),
+            Form("TotpConfirm", fields=("code",), secret=_CODE, shows=True),
+            Form(
+                "RecoveryCodesRenew",
+                fields=("password", "code"),
+                secret=_PASSWORD | _CODE,
+                shows=True,
+            ),
+            Form(
+                "TotpEnd",
+                fields=("password", "code"),
+                secret=_PASSWORD | _CODE,
+                success="/account/second-step?done=off",
             ),
         ),
         requires=("viewer",),

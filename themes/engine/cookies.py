@@ -1,5 +1,5 @@
 """The closed set of cookies that we set: session, cart, locale, currency; and for as long as a
-provider of sign-in is asked, the browser's own secret."""
+provider of sign-in is asked, or a second step, the browser's own secret."""
 
 from dataclasses import dataclass
 

@@ -48,6 +48,9 @@ class Form:
     `otherwise` is run instead where the visit has no value for `mutation` (no cart yet), or after
     a refusal with one of the codes `gone` (that cart has become an order).
 
+    `detour` is an address with holes like `success` that is gone to first, where no hole of it is
+    null; the `to` of the query string goes along.
+
     `returns` goes to the `to` of the query string instead, where that is a path of this site.
     `shows`: there is nowhere to go on to, for the answer is seen here and once (a secret, a
     preview): the page comes back at once with it as `answers.<mutation>`.
@@ -64,6 +67,7 @@ class Form:
     secret: frozenset[str] = frozenset()
     uploads: frozenset[str] = frozenset()
     success_else: str = ""
+    detour: str = ""
     before: tuple[str, ...] = ()
     otherwise: str = ""
     gone: frozenset[str] = frozenset()

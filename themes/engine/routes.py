@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -153,15 +154,7 @@ class _Endpoint:
     def _sent_on(self, request: Request, visit: Visit, form: Form, done: Done) -> Response:
         at = here(self.page, request, visit.locale)
         known = {**done.data, **_params(request), **visit.values, "here": at.url}
-        try:
-            target = fill(form.success, known)
-        except KeyError:
-            if not form.success_else:
-                raise
-            target = fill(form.success_else, known)
-        asked = request.query_params.get("to", "")
-        if form.returns and local(asked):
-            target = asked
+        target = _target(form, known, request.query_params.get("to", ""))
         response: Response = RedirectResponse(target, status_code=303)
         if "hx-request" in request.headers and target != at.url:
             # fetch would follow a 303 silently and put another page into this one's block.
@@ -225,6 +218,21 @@ def _wanted_blocks(request: Request) -> list[str]:
         return []
     targets = request.headers.get("hx-target", "").split(",")
     return [target.rpartition("#")[2].strip() for target in targets if "#" in target]
+
+
+def _target(form: Form, known: Mapping[str, Any], asked: str) -> str:
+    """Where a form that was done leads, `asked` being the `to` of its address."""
+    back = asked if form.returns and local(asked) else ""
+    if form.detour:
+        with suppress(KeyError):
+            return fill(form.detour, known) + (f"?to={quote(back, safe='')}" if back else "")
+    try:
+        target = fill(form.success, known)
+    except KeyError:
+        if not form.success_else:
+            raise
+        target = fill(form.success_else, known)
+    return back or target
 
 
 def _params(request: Request) -> dict[str, str]:

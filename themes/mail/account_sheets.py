@@ -3,13 +3,17 @@
 from keystall.tenants.mails.port import (
     AccountConfirm,
     AccountReset,
+    RecoveryCodesLow,
+    SecondStepSwitched,
     StaffInvitation,
 )
 from keystall.themes.mail.sheet import Letterhead, Sheet, short
 from keystall.themes.messages import Messages
 
 _PRODUCT = "Keystall"
-AccountLetter = AccountConfirm | AccountReset | StaffInvitation
+AccountLetter = (
+    AccountConfirm | AccountReset | SecondStepSwitched | RecoveryCodesLow | StaffInvitation
+)
 
 
 def account_sheet(letter: AccountLetter, messages: Messages) -> Sheet:
@@ -19,6 +23,10 @@ def account_sheet(letter: AccountLetter, messages: Messages) -> Sheet:
             return _account_confirm(letter, messages)
         case AccountReset():
             return _account_reset(letter, messages)
+        case SecondStepSwitched():
+            return _second_step_switched(letter, messages)
+        case RecoveryCodesLow():
+            return _recovery_codes_low(letter, messages)
         case StaffInvitation():
             return _staff_invitation(letter, messages)
 
@@ -44,6 +52,31 @@ def _account_reset(letter: AccountReset, m: Messages) -> Sheet:
         action=m.t("mail.account_reset.action"),
         url=f"{letter.public_url}/password-reset/{letter.token}",
         note=m.t("mail.account_reset.note", hours=letter.hours),
+    )
+
+
+def _second_step_switched(letter: SecondStepSwitched, m: Messages) -> Sheet:
+    kind = "mail.second_step_on" if letter.on else "mail.second_step_off"
+    return Sheet(
+        head=_head(m),
+        subject=m.t(f"{kind}.subject"),
+        title=m.t(f"{kind}.title"),
+        lead=m.t(f"{kind}.lead"),
+        action=m.t(f"{kind}.action"),
+        url=f"{letter.public_url}/account/second-step",
+        note=m.t(f"{kind}.note"),
+    )
+
+
+def _recovery_codes_low(letter: RecoveryCodesLow, m: Messages) -> Sheet:
+    return Sheet(
+        head=_head(m),
+        subject=m.t("mail.recovery_codes_low.subject", count=letter.left),
+        title=m.t("mail.recovery_codes_low.title", count=letter.left),
+        lead=m.t("mail.recovery_codes_low.lead"),
+        action=m.t("mail.recovery_codes_low.action"),
+        url=f"{letter.public_url}/account/second-step",
+        note=m.t("mail.recovery_codes_low.note"),
     )
 
 
