@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import pyotp
 from playwright.async_api import Page
 
-from tests.e2e.scenes import REASON
+from tests.e2e.scenes import PASSWORD, REASON
 
 Who = Literal["nobody", "customer", "merchant", "operator", "support"]
 Act = Callable[[Page], Awaitable[None]]
@@ -51,6 +52,21 @@ def _press(form: str, **fields: str) -> Act:
             await button.click()
 
     return act
+
+
+async def _switch_on(page: Page) -> None:
+    """Types the key that the page shows into an app, and the app's code into the page."""
+    app = pyotp.TOTP((await page.locator("#totp-secret").inner_text()).replace(" ", ""))
+    await _press("TotpConfirm", code=app.now())(page)
+    await page.locator("#recovery_codes").wait_for()
+
+
+async def _half_way(page: Page) -> None:
+    """Says the right password of whoever supports the shop and takes a second step."""
+    l = (await page.locator("html").get_attribute("lang") or "")[:2]  # noqa: E741
+    email = f"support-{l}@mail.example.com"
+    await _press("SessionCreate", email=email, password=PASSWORD)(page)
+    await page.wait_for_url("**/sign-in/code")
 
 
 async def _show_codes(page: Page) -> None:
@@ -245,6 +261,44 @@ ACCOUNTS = (
         who="merchant",
         act=_press("PasswordChange", current="wrong", password="short"),
     ),
+    # In this order: whoever supports the shop sets codes up, and signs in by them.
+    _account("totp", "/account/second-step", who="support"),
+    _account(
+        "totp",
+        "/account/second-step",
+        "wrong",
+        who="support",
+        act=_press("TotpBegin", password="wrong"),
+    ),
+    _account(
+        "totp",
+        "/account/second-step",
+        "setup",
+        who="support",
+        act=_press("TotpBegin", password=PASSWORD),
+    ),
+    _account(
+        "totp",
+        "/account/second-step",
+        "refused",
+        who="support",
+        act=_press("TotpConfirm", code="12345"),
+    ),
+    _account("totp", "/account/second-step", "made", who="support", act=_switch_on),
+    _account("totp", "/account/second-step", "on", who="support"),
+    _account(
+        "totp",
+        "/account/second-step",
+        "kept",
+        who="support",
+        act=_press("TotpEnd", password=PASSWORD, code="12345"),
+    ),
+    _account("totp", "/account/second-step?done=off", "off", who="merchant"),
+    _account("account", "/account", "guarded", who="support"),
+    _account("sign_in", "/sign-in", "second-step", act=_half_way),
+    _account("second_step", "/sign-in/code", act=_unfold),
+    _account("second_step", "/sign-in/code", "over", who="merchant"),
+    _account("second_step", "/sign-in/code", "refused", act=_press("SecondStepPass", code="12345")),
     _account("invitation", "{invitation}"),
     _account(
         "invitation", "{invitation}", "refused", act=_press("InvitationSignUp", password="short")

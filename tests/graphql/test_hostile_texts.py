@@ -24,6 +24,11 @@ OPERATIONS: tuple[tuple[Surface, str], ...] = (
     ("admin", "query ($s: String!) { products(query: $s) { nodes { id } } }"),
     ("admin", "query ($s: String!) { orders(query: $s) { nodes { id } } }"),
     ("admin", "query ($s: String!) { accountLink(token: $s) { email } }"),
+    ("admin", "query ($s: String!) { secondStep(step: $s) { email } }"),
+    (
+        "admin",
+        "mutation ($s: String!) { secondStepPass(step: $s, code: $s) { userErrors { code } } }",
+    ),
     ("admin", "query ($s: String!) { descriptionPreview(markdown: $s) }"),
     (
         "admin",

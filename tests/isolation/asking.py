@@ -57,7 +57,7 @@ _WORDS = {
     "contact": "Contact", "notice": "Notice", "policies": "Policies",
     "note": "Note", "kind": "mail.none",
     "themePreset": "harbor", "text": "A-NEW-CODE", "token": "token", "password": "plum tree 19",
-    "current": "plum tree 19", "link": "link",
+    "current": "plum tree 19", "link": "link", "step": "step", "code": "000000",
 }  # fmt: skip
 _numbers = itertools.count(1)
 

@@ -1,5 +1,7 @@
 """A shop in which everything has happened once, with a canary in every text that is its own."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
@@ -25,7 +27,7 @@ from keystall.tenants.customers.passwords import password_set
 from keystall.tenants.customers.sessions import Customer
 from keystall.tenants.desk.forbidden_goods import forbidden_term_add
 from keystall.tenants.identity.links import account_token
-from keystall.tenants.identity.service import Viewer
+from keystall.tenants.identity.service import Viewer, Visitor, sign_in
 from keystall.tenants.installation import Installation
 from keystall.tenants.orders.service import cancel_order
 from keystall.tenants.orders.tokens import order_token
@@ -51,6 +53,7 @@ from keystall.tenants.stock.imports import codes_import
 from keystall.tenants.stock.insertion import Batch, begin_batch
 from keystall.tenants.stock.uploads import codes_upload
 from keystall.tenants.writing import writing
+from tests.authenticator import begun, with_app
 from tests.customers import mailed_token, signed_in
 from tests.factories import (
     PASSWORD,
@@ -456,6 +459,34 @@ async def an_account_link(installation: Installation, goods: Goods) -> str:
             secret_hash(secret), link, goods.owner.account_id,
         )  # fmt: skip
     return secret
+
+
+@asynccontextmanager
+async def an_app(
+    installation: Installation, goods: Goods, *, switched_on: bool
+) -> AsyncIterator[None]:
+    """While it lasts, the shop's owner signs in by codes, or is setting that up."""
+    await (with_app if switched_on else begun)(installation, goods.owner)
+    yield
+    await _no_app(installation, goods)
+
+
+async def a_second_step(installation: Installation, goods: Goods) -> str:
+    """What a browser holds in which the owner's password was right: somebody else's account by
+    that address takes codes. The owner herself takes none, or she could not sign in again."""
+    email = f"step-{new_id()}@{goods.canary}.test"
+    person = await a_viewer(installation, email=email)
+    await with_app(installation, person)
+    step = await sign_in(installation, email, PASSWORD, visitor=Visitor())
+    return step.secret
+
+
+async def _no_app(installation: Installation, goods: Goods) -> None:
+    connection = await asyncpg.connect(installation.settings.owner_database_url)
+    await connection.execute(
+        "delete from totp_secrets where account_id = $1", goods.owner.account_id
+    )
+    await connection.close()
 
 
 async def fresh_code(installation: Installation, goods: Goods) -> None:

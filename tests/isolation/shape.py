@@ -35,7 +35,7 @@ UNBOUND = {
 DEFINERS = frozenset({
     "account_confirm", "account_create", "account_create_invited", "account_for_sign_in",
     "account_password_change",
-    "account_reset",
+    "account_reset", "account_takes_two_steps",
     "account_token_create", "account_token_recipient", "forbidden_scan_done",
     "forbidden_scan_shops", "forbidden_terms_held", "host_shop", "invitation_accept",
     "invitation_offer", "operator_account",
@@ -45,17 +45,22 @@ DEFINERS = frozenset({
     "operator_mail_trial", "operator_record", "operator_shop", "operator_shop_suspend",
     "operator_shops", "operator_shop_counts", "operator_shop_list", "operator_shop_review",
     "operator_work", "operator_work_counts", "operator_work_drop",
-    "operator_work_retry", "require_operator", "retention_sweep", "retention_sweep_customers",
-    "retention_sweep_invitations",
+    "operator_work_retry", "recovery_codes_put", "recovery_codes_renew", "require_operator",
+    "retention_sweep", "retention_sweep_customers",
+    "retention_sweep_invitations", "retention_sweep_steps", "second_step_account",
+    "second_step_begin", "second_step_pass", "second_step_reader", "second_step_spend",
     "session_account", "session_confirm",
     "session_confirmed", "session_create", "session_end", "session_end_others", "session_list",
     "session_memberships", "session_shop", "session_shops", "shop_ask_approval", "shop_create",
     "shop_member_set",
-    "shop_members", "shop_merchants", "shop_set_open", "token_shop",
+    "shop_members", "shop_merchants", "shop_set_open", "token_shop", "totp_begin", "totp_confirm",
+    "totp_end", "totp_standing",
 })  # fmt: skip
 """Functions that act as the owner: each looks up by a host, a secret's hash or the shop at hand."""
 
-INSIDE_ONLY = frozenset({"require_operator", "operator_account"})
+INSIDE_ONLY = frozenset({
+    "operator_account", "recovery_codes_put", "require_operator", "second_step_spend",
+})  # fmt: skip
 """Those of them that only others of them call."""
 
 AS_ITSELF = frozenset({"shop_keys_held"})

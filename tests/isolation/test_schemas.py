@@ -20,9 +20,11 @@ from tests.isolation.goods import (
     a_due_refund,
     a_lone_order,
     a_member,
+    a_second_step,
     a_sold_code,
     a_stripe_account,
     an_account_link,
+    an_app,
     an_invitation,
     buy,
     fresh_code,
@@ -108,11 +110,18 @@ async def _own(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[Any
                     name, goods.ids, ("token",), await an_account_link(shops.installation, goods)
                 )
             )
+        if name == "secondStep":
+            step = await a_second_step(shops.installation, goods)
+            ways.append(Filled(name, goods.ids, ("step",), step))
         if name == "invitationLink":
             token = await an_invitation(shops.installation, goods)
             ways.append(Filled(name, goods.ids, ("token",), token))
         for way, text in itertools.product(ways, documents(built(surface), operation, name)):
             await _see(shops, surface, text, way.of(field_.args), seen)
+            if name == "viewer":
+                for on in (False, True):
+                    async with an_app(shops.installation, goods, switched_on=on):
+                        await _see(shops, surface, text, way.of(field_.args), seen)
         if name == "activity":
             (text,) = documents(built(surface), operation, name)
             await _see(shops, surface, text, {"kind": "SHOP", "first": 100}, seen)
@@ -134,7 +143,8 @@ async def _see(
 
 NOT_OURS = frozenset({
     "accountConfirm", "accountCreate", "passwordChange", "passwordReset",
-    "passwordResetRequest", "sessionCreate", "sessionEnd", "sessionRevoke", "sessionsEndOthers",
+    "passwordResetRequest", "recoveryCodesRenew", "secondStepPass", "sessionCreate", "sessionEnd",
+    "sessionRevoke", "sessionsEndOthers", "totpBegin", "totpConfirm", "totpEnd",
     "shopCreate", "invitationAccept", "invitationSignUp",
 })  # fmt: skip
 """Mutations outside of any shop: they take no id and no shop's word."""
@@ -221,6 +231,7 @@ VOCABULARY = frozenset({
 OURS = {
     ("ActivityEntry", "address"), ("ActivityEntry", "operation"), ("ActivityEntry", "userAgent"),
     ("ChangedField", "name"), ("ChangedLine", "label"), ("Session", "address"),
+    ("TotpSetup", "secret"),
     ("Session", "browser"),
     ("ApiTokenCreatePayload", "secret"), ("CustomerLinkFollowPayload", "sessionToken"),
     ("CustomerSessionCreatePayload", "sessionToken"),

@@ -30,7 +30,7 @@ something was."""
 Fields = tuple[tuple[str, str], ...]
 Values = dict[str, str]
 
-_VISIT = frozenset({"cartId", "session"})
+_VISIT = frozenset({"cartId", "session", "step"})
 """Variables that a visit fills, whatever is sent."""
 
 

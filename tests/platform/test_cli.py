@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from keystall.platform.cli import app
 from keystall.platform.settings import Settings
+from keystall.tenants.identity.operators import account_create_confirmed
 
 COMMANDS = (
     "demo", "web", "worker", "roles", "migrate", "operator", "keys", "backup", "restore", "doctor",
@@ -51,6 +52,7 @@ def test_help_names_every_command() -> None:
         ["roles"],
         ["migrate"],
         ["operator", "create"],
+        ["operator", "reset-second-factor"],
         ["doctor"],
         ["schema", "export"],
     ],
@@ -93,6 +95,21 @@ async def test_an_operator_is_made_and_a_weak_password_is_refused(settings: Sett
     assert (weak.returncode, "Traceback" in weak.stderr) == (2, False)
     assert made.stdout == "olga@example.org may sign in at http://localhost:8000/operator/\n"
     assert [row["email"] for row in operators] == ["olga@example.org"]
+
+
+async def test_codes_of_nobody_are_not_reset_and_of_somebody_without_any_neither(
+    settings: Settings,
+) -> None:
+    environment = as_environment(settings)
+    await account_create_confirmed(
+        settings.owner_database_url, "nina@example.org", "correct horse battery"
+    )
+    nobody = keystall("operator", "reset-second-factor", "none@example.org", **environment)
+    without = keystall("operator", "reset-second-factor", "nina@example.org", **environment)
+
+    assert (nobody.returncode, "Traceback" in nobody.stderr) == (2, False)
+    assert "nobody signs in with none@example.org" in nobody.stderr
+    assert without.stdout == "nina@example.org was not asked for codes; nothing was changed.\n"
 
 
 def test_the_doctor_finds_a_fit_installation_fit(settings: Settings) -> None:

@@ -32,11 +32,13 @@ from keystall.tenants.backup.reading_in import (
 )
 from keystall.tenants.backup.tables import copy_rows, table_forms
 from keystall.tenants.backup.writing_out import Whole, write_backup
+from keystall.tenants.identity.totp import totp_place
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.allocation import Wanted, reserve, sell
 from keystall.tenants.stock.sealing import ShopCipher, key_place
+from tests.authenticator import with_app
 from tests.conftest import Engines
-from tests.factories import a_picture, a_shop
+from tests.factories import a_picture, a_shop, a_viewer
 from tests.tenants.shelves import a_shelf, an_order_line
 
 PASSPHRASE = "plum tree, old pond"
@@ -143,7 +145,9 @@ async def test_a_restored_installation_equals_what_was_saved_and_its_sold_codes_
     async with database.transaction(shelf.shop) as tx:
         await reserve(tx, shelf.shop, [Wanted(line, shelf.variant, 1)])
         await sell(tx, shelf.shop, order)
-    await a_picture(installation, await a_shop(installation))
+    person = await a_viewer(installation)
+    await a_picture(installation, await a_shop(installation, person))
+    app = await with_app(installation, person)
     before = await everything(installation.settings.owner_database_url)
     owner = await asyncpg.connect(installation.settings.owner_database_url)
     passed = await owner.fetchval("select nextval('codes_position_seq')")
@@ -167,12 +171,16 @@ async def test_a_restored_installation_equals_what_was_saved_and_its_sold_codes_
         sold = await connection.fetchrow(
             "select * from codes where shop_id = $1 and order_line_id = $2", shelf.shop, line
         )
+        wrapped = await connection.fetchval(
+            "select wrapped from totp_secrets where account_id = $1", person.account_id
+        )
         # No new code takes the place of one that is there.
         assert await connection.fetchval("select nextval('codes_position_seq')") > passed
     finally:
         await connection.close()
     cipher = ShopCipher(shelf.shop, {1: ring.unwrap(key, key_place(shelf.shop))})
     assert cipher.open_code(shelf.variant, sold["id"], sold["sealed"], 1) == "A-1"
+    assert ring.unwrap(wrapped, totp_place(person.account_id)).decode() == app.secret
 
 
 async def test_nothing_is_put_where_something_is(

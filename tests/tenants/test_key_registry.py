@@ -25,7 +25,10 @@ NOT_SEALED = {
     "inbox.body": "what a provider sent, kept as it came to be verified again; it holds no secret",
     "invitations.secret_hash": "SHA-256 of a random token",
     "orders.placed_from": "a keyed hash of a network, forgotten when the hold ends",
+    "recovery_codes.code_hash": "SHA-256 of 80 random bits",
     "sessions.secret_hash": "SHA-256 of a random token",
+    "sign_in_steps.password_mark": "SHA-256 of a password's Argon2 hash",
+    "sign_in_steps.secret_hash": "SHA-256 of a random token",
 }
 """Columns of bytes, and columns named as if they were sealed, that no key guards: why each."""
 

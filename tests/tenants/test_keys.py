@@ -23,6 +23,7 @@ from keystall.platform.ring_file import RingFile, write_ring
 from keystall.tenants.delivery.service import codes_of_order, reveal_order_codes
 from keystall.tenants.errors import Refused
 from keystall.tenants.identity.links import account_token, browser_secrets
+from keystall.tenants.identity.totp import new_totp_secret, totp_place
 from keystall.tenants.installation import Installation
 from keystall.tenants.key_locks import Busy, alone, only_command, reseal_lock
 from keystall.tenants.keys import ring_rotation, shop_rotation
@@ -344,15 +345,35 @@ async def some_shops(
     return keys
 
 
+async def some_apps(connection: asyncpg.Connection, ring: KeyRing, count: int) -> dict[UUID, bytes]:
+    """Accounts with an app each, one of them not confirmed yet: the secrets by account."""
+    secrets = {new_id(): new_totp_secret().encode() for _ in range(count)}
+    for at, (account, secret) in enumerate(secrets.items()):
+        await connection.execute(
+            "insert into accounts (id, email, password_hash, locale) values ($1, $2, '', 'en')",
+            account, f"{account}@keystall.test",
+        )  # fmt: skip
+        await connection.execute(
+            "insert into totp_secrets (account_id, id, wrapped, confirmed_at) values ($1, $1, $2,"
+            " case when $3 then now() end)",
+            account, ring.wrap(secret, totp_place(account)), at > 0,
+        )  # fmt: skip
+    return secrets
+
+
 async def unwrapped(connection: asyncpg.Connection, ring: KeyRing) -> dict[UUID, bytes]:
     rows = await connection.fetch("select shop_id, wrapped from shop_keys")
-    return {r["shop_id"]: ring.unwrap(r["wrapped"], key_place(r["shop_id"])) for r in rows}
+    keys = {r["shop_id"]: ring.unwrap(r["wrapped"], key_place(r["shop_id"])) for r in rows}
+    rows = await connection.fetch("select account_id, wrapped from totp_secrets")
+    return keys | {
+        r["account_id"]: ring.unwrap(r["wrapped"], totp_place(r["account_id"])) for r in rows
+    }
 
 
 async def test_a_rotated_ring_opens_all_and_the_old_key_is_nowhere_in_it(
     apart: asyncpg.Connection, ring: RingFile
 ) -> None:
-    keys = await some_shops(apart, ring, 5)
+    keys = await some_shops(apart, ring, 5) | await some_apps(apart, ring, 3)
     before, old_line = KeyRing.load(ring.path), ring.path.read_text().splitlines()[0]
     elsewhere, shop, order, token = RingFile(ring.path), new_id(), new_id(), new_id()
     link, mailed = order_token(ring, shop, order), account_token(ring, token)
@@ -399,7 +420,7 @@ async def test_links_survive_a_second_rotation_and_nothing_piles_up(
 async def test_a_killed_rotation_of_the_ring_goes_on_where_it_was(
     apart: asyncpg.Connection, ring: RingFile, name: str, call: int
 ) -> None:
-    keys = await some_shops(apart, ring, 5)
+    keys = await some_shops(apart, ring, 5) | await some_apps(apart, ring, 3)
     with pytest.MonkeyPatch.context() as patch:
         _dies(patch, ring_rotation, name, call=call)
         with pytest.raises(Killed):
@@ -433,10 +454,11 @@ async def test_a_ring_key_that_is_still_used_is_not_destroyed(
 async def test_a_ring_that_only_joins_wraps_nothing_anew_until_it_is_told(
     apart: asyncpg.Connection, ring: RingFile
 ) -> None:
-    keys = await some_shops(apart, ring, 2)
+    keys = await some_shops(apart, ring, 2) | await some_apps(apart, ring, 3)
 
     await ring_rotation.rotate_ring(apart, ring, print, only_join=True)
-    assert (await standing(apart, ring)).older == {"shop_keys.wrapped": 2}
+    older = (await standing(apart, ring)).older
+    assert older == {"shop_keys.wrapped": 2, "totp_secrets.wrapped": 3}
     assert ring.versions == [1, 2]
 
     await ring_rotation.rotate_ring(apart, ring, print)

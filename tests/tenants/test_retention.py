@@ -9,11 +9,13 @@ import asyncpg
 import pytest
 
 from keystall.platform import clock, database
+from keystall.tenants.identity.service import Visitor, sign_in
 from keystall.tenants.installation import Installation
 from keystall.tenants.retention import sweep
 from keystall.tenants.retention.sweep import days_kept, post_sweep, row_of_day, sweep_kept
 from keystall.tenants.writing import INSTALLATION
-from tests.factories import a_viewer
+from tests.authenticator import begun, with_app
+from tests.factories import PASSWORD, a_viewer
 from tests.isolation.goods import Goods, a_full_shop
 
 CANARY = "forgetful5"
@@ -167,10 +169,36 @@ async def test_nothing_young_can_be_swept_whatever_is_asked(installation: Instal
         "retention_sweep('carts'",
         "retention_sweep_customers('customers'",
         "retention_sweep_invitations('invitations'",
+        "retention_sweep_steps('sign_in_steps'",
     ):
         with pytest.raises(asyncpg.CheckViolationError):
             async with database.transaction(None) as tx:
                 await tx.value(f"select {sweeping}, $1, 1)", moment)
+
+
+async def test_old_steps_and_setups_that_came_to_nothing_go(
+    installation: Installation, owner_url: str
+) -> None:
+    on, waiting = await a_viewer(installation), await a_viewer(installation)
+    await with_app(installation, on)
+    await begun(installation, waiting)
+    for _ in range(2):
+        await sign_in(installation, on.email, PASSWORD, visitor=Visitor())
+    await judged(
+        owner_url, "update sign_in_steps set expires_at = now() - interval '90 days'"
+        " where secret_hash = (select min(secret_hash) from sign_in_steps where account_id = $1)",
+        on.account_id,
+    )  # fmt: skip
+    await judged(owner_url, "update totp_secrets set begun_at = now() - interval '90 days'")
+
+    await run(installation, owner_url)
+
+    of = (on.account_id, waiting.account_id)
+    steps = await judged(owner_url, "select from sign_in_steps where account_id = any ($1)", of)
+    kept = await judged(
+        owner_url, "select account_id from totp_secrets where account_id = any ($1)", of
+    )
+    assert (len(steps), [row["account_id"] for row in kept]) == (1, [on.account_id])
 
 
 def test_what_is_kept_for_ever_is_not_swept(installation: Installation) -> None:

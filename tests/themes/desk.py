@@ -494,6 +494,23 @@ _SESSIONS = [
     )
 ]  # fmt: skip
 
+LONG_EMAIL = f"{'long-name-' * 6}@mail.example.com"
+
+
+def totp(*, on: bool = False, left: int = 10, setup: bool = False) -> dict[str, Any]:
+    """How it stands with somebody's codes for signing in."""
+    waiting = {
+        "secret": "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ",
+        "uri": "otpauth://totp/Keystall:lin%40galaxy.example.com?secret=GEZDGNBVGY3TQOJQ&issuer=Keystall",
+    }
+    return {
+        "on": on,
+        "since": MOMENT if on else None,
+        "recoveryCodesLeft": left if on else 0,
+        "setup": waiting if setup else None,
+    }
+
+
 _ACCOUNTS: Scenes = {
     "landing": ("/", {"viewer": None}),
     "landing-known": ("/", {"viewer": {"email": "lin@galaxy.example.com"}}),
@@ -504,8 +521,24 @@ _ACCOUNTS: Scenes = {
     "sign-in": ("/sign-in", {}),
     "sign-in-confirmed": ("/sign-in?done=confirmed", {}),
     "sign-out": ("/sign-out", {}),
-    "account": ("/account?done=password", {"viewer": {**_VIEWER, "sessions": _SESSIONS}}),
-    "account-alone": ("/account", {"viewer": {**_VIEWER, "sessions": _SESSIONS[:1]}}),
+    "account": (
+        "/account?done=password",
+        {
+            "viewer": {**_VIEWER, "totp": totp(), "sessions": _SESSIONS},
+        },
+    ),
+    "account-alone": (
+        "/account",
+        {
+            "viewer": {**_VIEWER, "totp": totp(on=True, left=1), "sessions": _SESSIONS[:1]},
+        },
+    ),
+    "second-step": ("/sign-in/code?to=/console/galaxy/", {"secondStep": {"email": LONG_EMAIL}}),
+    "second-step-over": ("/sign-in/code?to=/console/galaxy/", {"secondStep": None}),
+    "totp-off": ("/account/second-step?done=off", {"viewer": {**_VIEWER, "totp": totp()}}),
+    "totp-setup": ("/account/second-step", {"viewer": {**_VIEWER, "totp": totp(setup=True)}}),
+    "totp-on": ("/account/second-step", {"viewer": {**_VIEWER, "totp": totp(on=True)}}),
+    "totp-low": ("/account/second-step", {"viewer": {**_VIEWER, "totp": totp(on=True, left=1)}}),
     "invitation": ("/invitation/t", {"viewer": None, "invitationLink": OFFER}),
     "invitation-mine": (
         "/invitation/t",

@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from httpx2 import Response
@@ -89,10 +90,70 @@ def test_opening_a_mailed_link_changes_nothing(name: str) -> None:
     ],
 )
 def test_signing_in_leads_back_but_never_to_another_site(to: str, target: str) -> None:
-    scene = Scene({}, {"sessionCreate": {"done": True, "userErrors": []}})
+    signed_in = {"done": True, "secondStepUrl": None, "userErrors": []}
+    scene = Scene({}, {"sessionCreate": signed_in})
     answer = post(scene, f"/sign-in?to={to}", "SessionCreate", email="a@b.cc", password="p" * 12)
     assert answer.status_code == 303
     assert answer.headers["location"] == target
+
+
+@pytest.mark.parametrize(
+    ("to", "step", "target"),
+    [
+        ("/console/a/?b=c", "/sign-in/code?to=%2Fconsole%2Fa%2F%3Fb%3Dc", "/console/a/?b=c"),
+        ("//evil.example", "/sign-in/code", "/console"),
+        ("", "/sign-in/code", "/console"),
+    ],
+)
+def test_a_second_step_comes_between_and_keeps_where_to_go(to: str, step: str, target: str) -> None:
+    asked = {"done": True, "secondStepUrl": "/sign-in/code", "userErrors": []}
+    passed = {"done": True, "userErrors": []}
+    scene = Scene(SCENES["second-step"][1], {"sessionCreate": asked, "secondStepPass": passed})
+    where = f"/sign-in?to={quote(to, safe='')}"
+    first = post(scene, where, "SessionCreate", email="a@b.cc", password="p" * 12)
+    assert (first.status_code, first.headers["location"]) == (303, step)
+    second = post(scene, step, "SecondStepPass", code="123456")
+    assert (second.status_code, second.headers["location"]) == (303, target)
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en"])
+def test_a_code_is_asked_as_phones_fill_it_in_and_never_repeated(locale: str) -> None:
+    html = opened("second-step", locale)
+    (field,) = re.findall(r'<input[^>]*id="SecondStepPass-code"[^>]*>', html)
+    assert 'inputmode="numeric"' in field
+    assert 'autocomplete="one-time-code"' in field
+    error = {"path": ["code"], "message": "Wrong code", "code": "STEP_CODE_WRONG"}
+    scene = Scene(
+        SCENES["second-step"][1], {"secondStepPass": {"done": False, "userErrors": [error]}}
+    )
+    answer = post(scene, "/sign-in/code", "SecondStepPass", code="424242")
+    assert answer.status_code == 422
+    assert "Wrong code" in answer.text
+    assert "424242" not in answer.text
+
+
+def test_a_step_that_is_over_leads_back_to_signing_in_with_where_to_go() -> None:
+    assert 'href="/sign-in?to=/console/galaxy/"' in opened("second-step-over", "en")
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "field"),
+    [
+        ("totp-setup", "TotpConfirm", "totpConfirm"),
+        ("totp-on", "RecoveryCodesRenew", "recoveryCodesRenew"),
+    ],
+)
+def test_recovery_codes_are_shown_once(name: str, form: str, field: str) -> None:
+    codes = [f"0a1b-2c3d-4e5f-6g7{at}" for at in range(10)]
+    scene = Scene(SCENES[name][1], {field: {"recoveryCodes": codes, "userErrors": []}})
+    given = {"code": "424242"} | ({"password": "plum tree 19"} if form != "TotpConfirm" else {})
+    answer = post(scene, "/account/second-step", form, **given)
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    assert re.findall(r"data-code>([^<]*)</li>", answer.text) == codes
+    assert "plum tree" not in answer.text
+    assert "424242" not in answer.text
+    assert codes[0] not in opened(name, "en")
 
 
 @pytest.mark.parametrize(

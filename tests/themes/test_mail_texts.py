@@ -26,6 +26,8 @@ from keystall.tenants.mails.port import (
     OrderDelivered,
     OrderLink,
     OrderRefunded,
+    RecoveryCodesLow,
+    SecondStepSwitched,
     StaffInvitation,
     Stall,
 )
@@ -85,6 +87,12 @@ LETTERS: list[tuple[Letter, str, str, str]] = [
     (StaffInvitation(STALL, "lin@example.com", "support", "token", days=7),
      "【露露卡铺】邀请您加入店铺", "露露卡铺: you are invited to work here",
      "http://localhost:8000/invitation/token"),
+    (SecondStepSwitched("http://localhost:8000", on=True),
+     "两步验证已开启", "Two-step sign-in is on", "http://localhost:8000/account/second-step"),
+    (SecondStepSwitched("http://localhost:8000", on=False),
+     "两步验证已关闭", "Two-step sign-in is off", "http://localhost:8000/account/second-step"),
+    (RecoveryCodesLow("http://localhost:8000", left=1),
+     "恢复码还剩 1 个", "1 recovery code left", "http://localhost:8000/account/second-step"),
     (AccountReset("http://localhost:8000", "token", hours=2),
      "设置新密码", "Set a new password", "http://localhost:8000/password-reset/token"),
 ]  # fmt: skip
