@@ -6,6 +6,7 @@ import pytest
 
 from keystall.graphql import arrival
 from keystall.graphql.context import RequestContext
+from keystall.graphql.executor import execute
 from keystall.tenants.identity.second_factor import totp_standing
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
@@ -161,5 +162,6 @@ async def test_only_pages_may(installation: Installation, text: str) -> None:
     person = await a_viewer(installation)
     context = merchant(installation, None, person)
     context.effects = None
-    with pytest.raises(AssertionError, match="FORBIDDEN"):
-        await said(context, text, password=PASSWORD, code="000000")
+    answer = await execute("admin", text, None, {"code": "000000", "password": PASSWORD}, context)
+    await context.reader.finish()
+    assert [error["extensions"]["code"] for error in answer.errors] == ["FORBIDDEN"]

@@ -474,7 +474,7 @@ async def an_app(
 async def a_second_step(installation: Installation, goods: Goods) -> str:
     """What a browser holds in which the owner's password was right: somebody else's account by
     that address takes codes. The owner herself takes none, or she could not sign in again."""
-    email = f"step-{new_id()}@{goods.canary}.test"
+    email = f"{goods.canary}-step-{new_id().hex}@keystall.test"
     person = await a_viewer(installation, email=email)
     await with_app(installation, person)
     step = await sign_in(installation, email, PASSWORD, visitor=Visitor())

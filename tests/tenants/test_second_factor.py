@@ -13,6 +13,7 @@ from keystall.platform import clock, database
 from keystall.platform.crypto import KeyRing, Unreadable
 from keystall.platform.tokens import secret_hash
 from keystall.tenants.errors import Refused
+from keystall.tenants.identity.links import account_token
 from keystall.tenants.identity.operators import second_factor_reset
 from keystall.tenants.identity.second_factor import (
     TotpStanding,
@@ -49,7 +50,6 @@ from keystall.tenants.mails.port import RecoveryCodesLow, SecondStepSwitched
 from keystall.tenants.writing import INSTALLATION
 from tests.authenticator import App, begun, with_app
 from tests.factories import PASSWORD, a_viewer
-from tests.tenants.test_identity import last_link
 
 OTHER_PASSWORD = "cherry tree 20"
 RFC_SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
@@ -83,6 +83,15 @@ async def letters(account: UUID) -> list[str]:
     async with database.transaction(INSTALLATION) as tx:
         rows = await tx.rows("select kind from outbox where subject_id = $1 order by id", account)
     return [row["kind"] for row in rows]
+
+
+async def last_link(installation: Installation) -> str:
+    """The token of the link that was mailed last."""
+    async with database.transaction(INSTALLATION) as tx:
+        token_id = await tx.value(
+            "select subject_id from outbox where kind like 'mail.account%' order by id desc limit 1"
+        )
+    return account_token(installation.keys, token_id)
 
 
 async def refused(call: object, code: str, *path: str) -> None:

@@ -90,7 +90,7 @@ def test_opening_a_mailed_link_changes_nothing(name: str) -> None:
     ],
 )
 def test_signing_in_leads_back_but_never_to_another_site(to: str, target: str) -> None:
-    signed_in = {"done": True, "secondStepUrl": None, "userErrors": []}
+    signed_in: dict[str, Any] = {"done": True, "secondStepUrl": None, "userErrors": []}
     scene = Scene({}, {"sessionCreate": signed_in})
     answer = post(scene, f"/sign-in?to={to}", "SessionCreate", email="a@b.cc", password="p" * 12)
     assert answer.status_code == 303

@@ -56,15 +56,15 @@ def _account_reset(letter: AccountReset, m: Messages) -> Sheet:
 
 
 def _second_step_switched(letter: SecondStepSwitched, m: Messages) -> Sheet:
-    kind = "mail.second_step_on" if letter.on else "mail.second_step_off"
+    state = "on" if letter.on else "off"
     return Sheet(
         head=_head(m),
-        subject=m.t(f"{kind}.subject"),
-        title=m.t(f"{kind}.title"),
-        lead=m.t(f"{kind}.lead"),
-        action=m.t(f"{kind}.action"),
+        subject=m.label("mail.second_step.subject", state),
+        title=m.label("mail.second_step.title", state),
+        lead=m.label("mail.second_step.lead", state),
+        action=m.t("mail.second_step.action"),
         url=f"{letter.public_url}/account/second-step",
-        note=m.t(f"{kind}.note"),
+        note=m.label("mail.second_step.note", state),
     )
 
 
