@@ -26,11 +26,14 @@ def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
 def worded(key: str, locale: str, params: Mapping[str, str | int] | None = None) -> str:
     """The sentence `key` in the language nearest to `locale`, filled from `params`.
 
+    Numbers are grouped, which both languages do alike.
+
     `TOO_LONG-limit` is the wording of TOO_LONG where a parameter `limit` is given. Raises KeyError
     for a key without a sentence: a test holds the lists complete.
     """
     messages = _messages("zh-CN" if locale.lower().startswith("zh") else "en")
-    filled = params or {}
+    told = (params or {}).items()
+    filled = {name: f"{value:,}" if isinstance(value, int) else value for name, value in told}
     for name in sorted(filled, reverse=True):
         if f"{key}-{name}" in messages:
             return messages[f"{key}-{name}"].format_map(filled)

@@ -174,3 +174,14 @@ def test_chinese_sentences_stand_together_and_english_ones_apart() -> None:
 def test_a_timeline_tells_whose_mail_was_refused(kind: str, said: str) -> None:
     event = OrderEventView(new_id(), "mail.refused", {"kind": kind}, "system", clock.now())
     assert event_message(event, "en").startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("locale", "sentence"),
+    [
+        ("en", "This is too long: 20,000 characters at most."),
+        ("zh-CN", "内容太长，最多 20,000 个字符。"),
+    ],
+)
+def test_numbers_are_grouped(locale: str, sentence: str) -> None:
+    assert worded("TOO_LONG-limit", locale, {"limit": 20_000}) == sentence
