@@ -97,19 +97,31 @@ async def test_an_operator_is_made_and_a_weak_password_is_refused(settings: Sett
     assert [row["email"] for row in operators] == ["olga@example.org"]
 
 
-async def test_codes_of_nobody_are_not_reset_and_of_somebody_without_any_neither(
-    settings: Settings,
-) -> None:
+async def test_codes_are_reset_once_and_those_of_nobody_are_refused(settings: Settings) -> None:
     environment = as_environment(settings)
-    await account_create_confirmed(
+    account = await account_create_confirmed(
         settings.owner_database_url, "nina@example.org", "correct horse battery"
     )
-    nobody = keystall("operator", "reset-second-factor", "none@example.org", **environment)
-    without = keystall("operator", "reset-second-factor", "nina@example.org", **environment)
+    owner = await asyncpg.connect(settings.owner_database_url)
+    await owner.execute(
+        "insert into totp_secrets (account_id, id, wrapped, confirmed_at)"
+        " values ($1, $1, '\\x00', now())",
+        account,
+    )
+    reset = ("operator", "reset-second-factor")
+    nobody = keystall(*reset, "none@example.org", **environment)
+    done = keystall(*reset, "Nina@example.org", **environment)
+    again = keystall(*reset, "nina@example.org", **environment)
+    left = await owner.fetchval("select count(*) from totp_secrets where account_id = $1", account)
+    await owner.close()
 
     assert (nobody.returncode, "Traceback" in nobody.stderr) == (2, False)
     assert "nobody signs in with none@example.org" in nobody.stderr
-    assert without.stdout == "nina@example.org was not asked for codes; nothing was changed.\n"
+    assert done.stdout == (
+        "Nina@example.org signs in with the password alone, until they set up codes again.\n"
+    )
+    assert again.stdout == "nina@example.org was not asked for codes; nothing was changed.\n"
+    assert left == 0
 
 
 def test_the_doctor_finds_a_fit_installation_fit(settings: Settings) -> None:

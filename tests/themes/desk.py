@@ -791,7 +791,16 @@ _OPERATOR: Scenes = {
     "operator-work-failing": ("/operator/failed-work/w-1", {"failedWorkItem": _FAILING}),
     "operator-record": (
         "/operator/record",
-        {"operatorActions": _list(_action(), _action(shop=None, subject="", note="", count=1))},
+        {
+            "operatorActions": _list(
+                _action(),
+                _action(shop=None, subject="", note="", count=1),
+                _action(
+                    action="second_factor.reset", operatorEmail="", shop=None,
+                    subject="lin@galaxy.example.com", note="", count=1,
+                ),
+            )
+        },
     ),
     "operator-record-none": ("/operator/record", {"operatorActions": _list()}),
     "operator-persons": ("/operator/persons?done=erased", {}),

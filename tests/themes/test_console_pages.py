@@ -591,3 +591,14 @@ def test_a_test_mails_outcome_is_shown_on_the_page(outcome: str, tone: str, said
     assert answer.status_code == 200
     assert f'class="notice {tone}"' in answer.text
     assert said in answer.text
+
+
+@pytest.mark.parametrize(
+    ("locale", "did", "where"),
+    [("en", "Switched two-step sign-in off", "At the server"),
+     ("zh-CN", "关闭了两步验证", "在服务器上")],
+)  # fmt: skip
+def test_the_record_tells_what_was_done_at_the_server(locale: str, did: str, where: str) -> None:
+    html = opened("operator-record", locale)
+    assert did in html
+    assert where in html
