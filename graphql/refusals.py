@@ -27,6 +27,10 @@ CODES: Mapping[str, str] = {
     "LIMIT_REACHED": "There are as many as there may be.",
     "IDEMPOTENCY_MISMATCH": "The idempotency key was used with other input before.",
     "FORBIDDEN_GOODS": "The operator of the installation does not allow this on sale.",
+    # Words of letters.
+    "HOLE_UNKNOWN": "Nothing fills this place in braces.",
+    "ADDRESS_IN_TEXT": "It has what looks like a web or mail address.",
+    "MAIL_UNSENT": "The mail server did not take the mail.",
     # Erasing a person.
     "IN_FLIGHT": "An order of theirs is paid, and goods or money are due.",
     "SOLE_OWNER": "A shop that is open would be left without an owner.",

@@ -1,8 +1,9 @@
 """What every shop of one process shares: handed to services, never looked up."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import httpx2
 
@@ -14,6 +15,15 @@ from keystall.platform.ring_file import open_ring
 from keystall.platform.settings import Settings
 
 
+class LetterTexts(Protocol):
+    """Words letters: `keystall.tenants.mails.port.MailTexts`, whose letters this module cannot name
+    without a circle. A door wires it."""
+
+    def render(self, letter: Any, locale: str, own: Mapping[str, str] = ...) -> Any: ...
+
+    def text(self, key: str, locale: str) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Installation:
     """Settings, keys and lines to the outside of the running process."""
@@ -23,15 +33,19 @@ class Installation:
     queue: Queue
     files: FileStore
     http: httpx2.AsyncClient
+    letters: LetterTexts | None = None
 
 
 @asynccontextmanager
-async def installed(settings: Settings) -> AsyncIterator[Installation]:
-    """The installation of this process, its lines to the outside closed at the end.
+async def installed(
+    settings: Settings, letters: LetterTexts | None = None
+) -> AsyncIterator[Installation]:
+    """The installation of this process, its lines to the outside closed at the end. `letters` are
+    for processes that show letters.
 
     Raises InvalidKeyRing where the key ring cannot be used. The database is connected apart.
     """
     keys = open_ring(settings.key_ring)
     files = file_store(settings.files_url)
     async with Queue(settings.redis_url) as queue, client_from(settings) as http:
-        yield Installation(settings=settings, keys=keys, queue=queue, files=files, http=http)
+        yield Installation(settings, keys, queue, files, http, letters)

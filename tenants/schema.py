@@ -41,6 +41,7 @@ MODELS = (
     "keystall.tenants.idempotency.models",
     "keystall.tenants.jobs.models",
     "keystall.tenants.ledger.models",
+    "keystall.tenants.mails.models",
     "keystall.tenants.orders.models",
     "keystall.tenants.outbox.models",
     "keystall.tenants.payments.models",

@@ -37,6 +37,7 @@ from keystall.platform.engines.valkey import Valkey, find_valkey
 from keystall.platform.settings import Settings
 from keystall.tenants.installation import Installation, installed
 from keystall.tenants.schema import connect, migrate
+from keystall.themes.mail.texts import ThemedMails
 from tests.demos import filled_home
 
 # A slow machine is no failure: tests never time.
@@ -243,7 +244,7 @@ async def database(settings: Settings) -> AsyncIterator[None]:
 @pytest.fixture(scope="session")
 async def installation(database: None, settings: Settings) -> AsyncIterator[Installation]:
     """What services are handed; its database, queue and file store are real."""
-    async with installed(settings) as everything:
+    async with installed(settings, ThemedMails()) as everything:
         yield everything
 
 

@@ -34,6 +34,7 @@ class ActivityKind(Enum):
     ORDER = value("order", "An order.")
     API_TOKEN = value("api_token", "An API token.")
     PAYMENT_ACCOUNT = value("payment_account", "A way to be paid.")
+    MAIL_TEXT = value("mail_text", "The words of a letter to buyers.")
     MEMBER = value("member", "Somebody who works for the shop.")
     INVITATION = value("invitation", "An invitation to work for the shop.")
 

@@ -197,6 +197,10 @@ SPOKEN: Mapping[str, Speaker] = {
     "description": _typed,
     "supplier": _typed,
     "note": _typed,
+    "subject": _typed,
+    "title": _typed,
+    "lead": _typed,
+    "action": _typed,
     "status": _state,
     "state": _state,
     "theme": _state,
@@ -234,6 +238,7 @@ SPOKEN: Mapping[str, Speaker] = {
     "currency": _codes,
     "currencies": _codes,
     "default_currency": _codes,
+    "locale": _languages,
     "locales": _languages,
     "default_locale": _languages,
     "logo_file_id": _picture,
@@ -249,6 +254,7 @@ SPOKEN: Mapping[str, Speaker] = {
 _NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "payment_account": ("provider", "field"),
     "job": ("kind",),
+    "mail_text": ("letter",),
 }
 """Kinds of things whose rows go by a word of ours, and the columns with those words."""
 

@@ -33,6 +33,11 @@ CodeErrorCode = error_codes(
     "AMOUNT_INVALID", "BATCH_SOLD", "BATCH_UNDONE", "PASSWORD_NEEDED", "PERSON_NEEDED",
     "PASSWORD_WRONG", "THROTTLED",
 )  # fmt: skip
+MailTextErrorCode = error_codes(
+    "MailTextErrorCode", "the words of a letter",
+    "REQUIRED", "TOO_LONG", "INVALID", "HOLE_UNKNOWN", "ADDRESS_IN_TEXT", "PERSON_NEEDED",
+    "THROTTLED", "MAIL_UNSENT",
+)  # fmt: skip
 JobErrorCode = error_codes("JobErrorCode", "a job", "NOT_FOUND", "CONFLICT")
 OrderErrorCode = error_codes(
     "OrderErrorCode", "an order",
@@ -128,6 +133,14 @@ class ApiTokenUserError(UserError):
 
     family = ApiTokenErrorCode
     code: Enum = described("The reason for programs.", graphql_type=ApiTokenErrorCode)
+
+
+@object_type
+class MailTextUserError(UserError):
+    """Why a request about the words of a letter was refused."""
+
+    family = MailTextErrorCode
+    code: Enum = described("The reason for programs.", graphql_type=MailTextErrorCode)
 
 
 @object_type

@@ -35,6 +35,13 @@ from keystall.graphql.admin.code_reveal import RevealMutation
 from keystall.graphql.admin.home import Checklist, ChecklistMutation, Dashboard
 from keystall.graphql.admin.jobs import Job, JobMutation, job_of
 from keystall.graphql.admin.joining import InvitationLink, InvitationMutation, invitation_link
+from keystall.graphql.admin.mail_texts import (
+    MailLetter,
+    MailText,
+    MailTextMutation,
+    mail_text,
+    mail_texts,
+)
 from keystall.graphql.admin.nodes import category_of, node_of, order_of, product_of, variant_of
 from keystall.graphql.admin.orders import (
     Order,
@@ -302,6 +309,21 @@ class Query:
         return await activity_actors(info.context)
 
     @resolver
+    async def mail_texts(self, info: Info) -> list[MailText]:
+        """The words of all letters to buyers, in every language."""
+        return await mail_texts(info.context)
+
+    @resolver
+    async def mail_text(
+        self,
+        info: Info,
+        letter: Annotated[MailLetter, about("The letter.")],
+        locale: Annotated[str, about("The language.")],
+    ) -> MailText | None:
+        """The words of one letter; null for a language that the product does not speak."""
+        return await mail_text(info.context, letter, locale)
+
+    @resolver
     def description_preview(
         self, markdown: Annotated[str, about("The description, as Markdown.")]
     ) -> str:
@@ -341,6 +363,7 @@ class Mutation(
     CodeReportMutation,
     StaffMutation,
     InvitationMutation,
+    MailTextMutation,
 ):
     """What a merchant can do."""
 

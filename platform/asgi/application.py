@@ -31,6 +31,7 @@ from keystall.themes.engine import (
     make_renderer,
     routes,
 )
+from keystall.themes.mail.texts import ThemedMails
 from keystall.themes.operator.pages import PAGES as OPERATOR_PAGES
 from keystall.themes.storefront.pages import PAGES as STOREFRONT_PAGES
 
@@ -69,7 +70,7 @@ class Application:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[ASGIApp]:
     """The whole application over what `settings` name, open while inside."""
-    async with installed(settings) as installation:
+    async with installed(settings, ThemedMails()) as installation:
         await connect(settings)
         try:
             live = Live(installation.queue)

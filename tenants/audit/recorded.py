@@ -50,6 +50,9 @@ RECORDED: Mapping[str, Recorded] = {
     "batches": Recorded("variant", "variant_id", "", True, (
         "source", "supplier", "note", "cost", "currency", "expires_at", "undone_at",
     )),
+    "mail_texts": Recorded("mail_text", "id", "letter", True, (
+        "locale", "subject", "title", "lead", "note", "action",
+    )),
     "memberships": Recorded("member", "account_id", "", True, ("role",)),
     "invitations": Recorded("invitation", "id", "email", False, ("role", "expires_at")),
     "orders": Recorded("order", "id", "number", False, ("status",)),

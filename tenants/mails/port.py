@@ -4,7 +4,9 @@ A letter names rows and secrets of links, never addresses of pages: where pages 
 they are made. Two letters to buyers have room for codes, which only shops that want it fill.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 from uuid import UUID
 
@@ -279,9 +281,20 @@ class MailText:
     sender: str = ""
 
 
+NO_WORDS: Mapping[str, str] = MappingProxyType({})
+
+
 class MailTexts(Protocol):
     """Words letters."""
 
-    def render(self, letter: Letter, locale: str) -> MailText:
-        """The letter in `locale` ("zh-CN", "en"). Subject and sender are one line each."""
+    def render(self, letter: Letter, locale: str, own: Mapping[str, str] = NO_WORDS) -> MailText:
+        """The letter in `locale` ("zh-CN", "en"). Subject and sender are one line each.
+
+        `own` are a shop's own words by message key; raises LookupError where one has a hole that
+        nothing fills.
+        """
+        ...
+
+    def text(self, key: str, locale: str) -> str:
+        """The product's own text of a message, holes and all."""
         ...

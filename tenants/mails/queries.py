@@ -4,7 +4,7 @@ Every function answers no post where there is nothing to tell any more, or nobod
 erased is written to no more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,8 +17,10 @@ from keystall.tenants.identity.service import CONFIRM_LIFE, RESET_LIFE
 from keystall.tenants.installation import Installation
 from keystall.tenants.languages import known_locale
 from keystall.tenants.mails.codes import codes_to_mail
+from keystall.tenants.mails.own_words import letter_name
 from keystall.tenants.mails.port import (
     NO_CODES,
+    NO_WORDS,
     AccountConfirm,
     AccountReset,
     Bought,
@@ -41,6 +43,7 @@ from keystall.tenants.mails.port import (
     StaffInvitation,
     Stall,
 )
+from keystall.tenants.mails.wording import own_texts
 from keystall.tenants.orders.buyers import ERASED
 from keystall.tenants.orders.tokens import order_token
 from keystall.tenants.staff.invitations import LIFE as INVITATION_LIFE
@@ -50,12 +53,14 @@ from keystall.tenants.stock.low_stock import in_words, low_stock_of
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One letter to one reader. `order`: whose timeline tells when it was refused, if any's."""
+    """One letter to one reader. `order`: whose timeline tells when it was refused, if any's.
+    `own`: the shop's own words for it, by message key."""
 
     to: str
     locale: str
     letter: Letter
     order: UUID | None = None
+    own: Mapping[str, str] = NO_WORDS
 
 
 async def order_delivered(
@@ -73,7 +78,7 @@ async def order_delivered(
         total=Money(found["total"], found["currency"]),
         codes=await codes_to_mail(db, installation, shop, order),
     )
-    return _to_buyer(found, letter, order)
+    return await _to_buyer(db, found, letter)
 
 
 async def order_link(db: Reads, installation: Installation, shop: UUID, order: UUID) -> list[Post]:
@@ -86,7 +91,7 @@ async def order_link(db: Reads, installation: Installation, shop: UUID, order: U
         number=found["number"],
         token=order_token(installation.keys, shop, order),
     )
-    return _to_buyer(found, letter, order)
+    return await _to_buyer(db, found, letter)
 
 
 async def order_refunded(
@@ -103,7 +108,7 @@ async def order_refunded(
         said=back["note"],
         by_hand=back["by_hand"],
     )
-    return _to_buyer(found, letter, back["order_id"])
+    return await _to_buyer(db, found, letter)
 
 
 async def merchant_order(
@@ -219,7 +224,7 @@ async def code_report_answered(
         said=told["answer"],
         codes=codes,
     )
-    return _to_buyer(found, letter, told["order_id"])
+    return await _to_buyer(db, found, letter)
 
 
 async def merchant_reviewed(
@@ -318,13 +323,21 @@ async def customer_link(
         return []
     stall = await _stall(db, installation, shop)
     letter = CustomerSignIn(stall, link.token, minutes=LINK_LIFE.seconds // 60)
-    return [Post(link.email, known_locale(link.locale), letter)]
+    locale = known_locale(link.locale)
+    return [Post(link.email, locale, letter, own=await _own(db, shop, letter, locale))]
 
 
-def _to_buyer(order: Any, letter: Letter, row: UUID) -> list[Post]:
+async def _to_buyer(db: Reads, order: Any, letter: Letter) -> list[Post]:
     if order["email"] == ERASED:
         return []
-    return [Post(order["email"], known_locale(order["locale"]), letter, row)]
+    locale = known_locale(order["locale"])
+    own = await _own(db, order["shop_id"], letter, locale)
+    return [Post(order["email"], locale, letter, order["id"], own)]
+
+
+async def _own(db: Reads, shop: UUID, letter: Letter, locale: str) -> Mapping[str, str]:
+    name = letter_name(letter)
+    return NO_WORDS if name is None else await own_texts(db, shop, name, locale)
 
 
 async def _to_merchants(db: Reads, letter: Letter, order: UUID | None = None) -> list[Post]:

@@ -19,7 +19,7 @@ from keystall.platform.database import Transaction
 from keystall.platform.mail import Mail, Mailer, MailRefused, UnmailableMail
 from keystall.tenants.installation import Installation
 from keystall.tenants.mails import queries
-from keystall.tenants.mails.port import MailTexts
+from keystall.tenants.mails.port import MailText, MailTexts
 from keystall.tenants.mails.queries import Post
 from keystall.tenants.orders.events import record
 from keystall.tenants.outbox.claims import claim, keep, peek
@@ -68,7 +68,7 @@ async def send_mails(
 
 async def _send(desk: MailDesk, post: Post) -> bool:
     """Whether the mail was taken; False where it never will be."""
-    text = desk.texts.render(post.letter, post.locale)
+    text = _worded(desk, post)
     mail = Mail(
         to=post.to,
         subject=text.subject,
@@ -84,6 +84,15 @@ async def _send(desk: MailDesk, post: Post) -> bool:
         _log.warning("mail refused for good", error=type(refusal).__name__)
         return False
     return True
+
+
+def _worded(desk: MailDesk, post: Post) -> MailText:
+    """The letter in the shop's own words, or in ours where those cannot be said any more."""
+    try:
+        return desk.texts.render(post.letter, post.locale, post.own)
+    except LookupError as unsaid:
+        _log.warning("a shop's own words for a letter cannot be said", problem=str(unsaid))
+        return desk.texts.render(post.letter, post.locale)
 
 
 def _orders(posts: Sequence[Post]) -> list[UUID]:

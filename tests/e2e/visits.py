@@ -92,6 +92,18 @@ async def _preview(page: Page) -> None:
     await page.locator(".preview").wait_for()
 
 
+def _word(button: str, **fields: str) -> Act:
+    """Words a letter and presses one of its form's buttons."""
+
+    async def act(page: Page) -> None:
+        for name, value in fields.items():
+            await page.locator(f"[name='{name}']").fill(value)
+        async with page.expect_navigation():
+            await page.locator(f"button[value={button}]").click()
+
+    return act
+
+
 async def _add_variant(page: Page) -> None:
     await page.locator("button[value=variants]").click()
     await page.locator("fieldset.variant").nth(1).wait_for()
@@ -382,6 +394,17 @@ CONSOLE = (
     _mine("settings", "settings", act=_unfold),
     _new("settings", "settings"),
     _mine("mails", "mails", act=_unfold),
+    _mine("mail", "mails/ORDER_DELIVERED/zh-CN", act=_unfold),
+    _mine("mail", "mails/ORDER_DELIVERED_CODES/en", "codes"),
+    _mine(
+        "mail",
+        "mails/ORDER_LINK/en",
+        "refused",
+        act=_word("MailTextUpdate", subject="", lead="{nobody}", note="https://bank.example"),
+    ),
+    _mine(
+        "mail", "mails/ORDER_REFUNDED/zh-CN", "typed", act=_word("MailPreview", title="{amount}")
+    ),
     _mine("tokens", "tokens"),
     _mine("tokens", "tokens", "shown", act=_press("ApiTokenCreate", name="Sweep")),
     _new("tokens", "tokens"),

@@ -29,6 +29,7 @@ from keystall.tenants.desk.forbidden_goods import forbidden_term_add
 from keystall.tenants.identity.links import account_token
 from keystall.tenants.identity.service import Viewer, Visitor, sign_in
 from keystall.tenants.installation import Installation
+from keystall.tenants.mails.wording import mail_text_update
 from keystall.tenants.orders.service import cancel_order
 from keystall.tenants.orders.tokens import order_token
 from keystall.tenants.payments.accounts import (
@@ -135,6 +136,9 @@ async def a_full_shop(installation: Installation, canary: str) -> Goods:
         installation, goods.shop.id, goods.rows["CodeReport"],
         answer=Answer("merchant", str(new_id()), canary),
     )  # fmt: skip
+    await mail_text_update(
+        installation, goods.shop.id, "order_delivered", "zh-CN", {"note": f"{canary} note"}
+    )
     await a_customer(installation, goods)
     await a_cart(installation, goods, quantity=10)  # more than there are
     await _end(installation, goods)

@@ -57,9 +57,11 @@ MANAGERS = frozenset({
     "activity", "activityActors", "batchUndo", "categoryCreate", "categoryDelete",
     "categoryUpdate", "checklistDismiss", "codeReportRefund", "codeReportReject",
     "codeReportReplace", "codeReveal", "codesDelete", "codesImport", "codesPreview",
-    "descriptionPreview", "job", "jobCancel", "orderBuyerErase", "orderCancel", "orderComplete",
-    "orderRefund", "passwordConfirm", "productArchive", "productCreate", "productUpdate",
-    "refundAccept", "refundPaidBack", "refundRetry", "shopUpdate", "upload", "variantSellingUpdate",
+    "descriptionPreview", "job", "jobCancel", "mailPreview", "mailTestSend", "mailText",
+    "mailTextReset", "mailTextUpdate", "mailTexts", "orderBuyerErase", "orderCancel",
+    "orderComplete", "orderRefund", "passwordConfirm", "productArchive", "productCreate",
+    "productUpdate", "refundAccept", "refundPaidBack", "refundRetry", "shopUpdate", "upload",
+    "variantSellingUpdate",
 })  # fmt: skip
 PEOPLES = frozenset(
     name
@@ -77,8 +79,8 @@ VISITED: dict[Role, frozenset[str]] = {
     "support": frozenset({"attention", "home", "membership", "order", "orders", "products"}),
 }
 VISITED["manager"] = VISITED["support"] | {
-    "activity", "categories", "category", "confirm", "job", "mails", "product", "product_new",
-    "settings", "stock",
+    "activity", "categories", "category", "confirm", "job", "mail", "mails", "product",
+    "product_new", "settings", "stock",
 }  # fmt: skip
 VISITED["owner"] = VISITED["manager"] | {"payments", "staff", "tokens"}
 

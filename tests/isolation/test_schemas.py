@@ -235,6 +235,7 @@ OURS = {
     ("Session", "browser"),
     ("ApiTokenCreatePayload", "secret"), ("CustomerLinkFollowPayload", "sessionToken"),
     ("CustomerSessionCreatePayload", "sessionToken"),
+    ("MailHole", "name"), ("MailTextPart", "ours"),
     ("BadLine", "reason"), ("CodesImported", "problem"), ("Job", "result"),
     ("PaymentMethod", "name"),
     ("Refund", "reason"), ("Shop", "slug"), ("ThemeToken", "name"),

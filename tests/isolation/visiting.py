@@ -30,6 +30,9 @@ something was."""
 Fields = tuple[tuple[str, str], ...]
 Values = dict[str, str]
 
+_CHOSEN = {"letter": "ORDER_DELIVERED", "language": "zh-CN"}
+"""Holes that are filled with words of the product's, the same for every shop."""
+
 _VISIT = frozenset({"cartId", "session", "step"})
 """Variables that a visit fills, whatever is sent."""
 
@@ -57,7 +60,8 @@ def is_shop(page: Page, hole: str) -> bool:
 
 def named(page: Page) -> list[str]:
     """The holes that name something of a shop's."""
-    return [hole for hole in holes(page) if hole != "l" and not is_shop(page, hole)]
+    ours = ("l", *_CHOSEN)
+    return [hole for hole in holes(page) if hole not in ours and not is_shop(page, hole)]
 
 
 def own_values(goods: Goods, page: Page) -> list[Values]:
@@ -69,6 +73,8 @@ def own_values(goods: Goods, page: Page) -> list[Values]:
 def _values(goods: Goods, page: Page, hole: str) -> list[str]:
     if hole == "l":
         return ["en"]
+    if hole in _CHOSEN:
+        return [_CHOSEN[hole]]
     if is_shop(page, hole):
         return [goods.shop.slug]
     if hole == "token":

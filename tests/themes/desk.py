@@ -172,6 +172,34 @@ def shop(**changes: Any) -> dict[str, Any]:
     }
 
 
+def mail_text(**changes: Any) -> dict[str, Any]:
+    edited = bool(changes.get("edited"))
+    return {
+        "letter": "ORDER_REFUNDED",
+        "locale": "en",
+        "edited": False,
+        "parts": [
+            {
+                "part": part,
+                "text": "Order {number}",
+                "ours": "" if part == "NOTE" else "Our {number}",
+                "edited": edited,
+                "maxLength": 120,
+                "optional": part == "NOTE",
+            }
+            for part in ("SUBJECT", "TITLE", "LEAD", "ACTION", "NOTE")
+        ],
+        "holes": [{"name": "number", "example": "7Q4M-0XKD-J2"}],
+        "preview": {
+            "sender": "Galaxy via Keystall",
+            "subject": "Order 7Q4M-0XKD-J2",
+            "text": "Text of the mail",
+            "html": "<!doctype html><p style='color:red'>Mail</p>",
+        },
+        **changes,
+    }
+
+
 def variant(key: str = "v-1", name: str = "", **changes: Any) -> dict[str, Any]:
     return {
         "id": key,
@@ -459,6 +487,11 @@ def waiting(due: dict[str, Any], returned: dict[str, Any]) -> Any:
 
 
 SHOP: dict[str, Any] = {
+    "mailTexts": [
+        {"letter": letter, "locale": locale, "edited": letter == "ORDER_LINK"}
+        for letter in ("ORDER_DELIVERED", "ORDER_LINK")
+        for locale in ("zh-CN", "en")
+    ],
     "shop": shop(),
     "categories": _list(CATEGORY),
     "activityActors": ACTORS,
@@ -685,6 +718,10 @@ _CONSOLE: Scenes = {
     ),
     "mails": ("/galaxy/mails", {}),
     "mails-codes": ("/galaxy/mails?done=saved", {"shop": shop(mailCodes=True)}),
+    "mail": ("/galaxy/mails/ORDER_REFUNDED/en", {"mailText": mail_text()}),
+    "mail-edited": (
+        "/galaxy/mails/ORDER_LINK/zh-CN?done=saved", {"mailText": mail_text(edited=True)},
+    ),
     "payments": ("/galaxy/payments", {}),
     "payments-none": ("/galaxy/payments", {"shop": shop(paymentMethods=[])}),
     "payments-stripe": (

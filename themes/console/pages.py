@@ -28,6 +28,7 @@ _PRODUCT = (
     "translations.*.description",
 )
 _CATEGORY = ("name", "slug", "translations.*.locale", "translations.*.name")
+_LETTER = ("subject", "title", "lead", "action", "note")
 _STRIPE = ("stripe.secretKey", "stripe.webhookSecret")
 _BATCH = ("batch.supplier", "batch.note", "batch.cost", "batch.expiresAt")
 _HERE = "/console/{slug}"
@@ -265,6 +266,22 @@ PAGES: tuple[Page, ...] = (
         "settings",
         Form("CodesMail", success=_HERE + "/mails?done=saved#main"),
         Form("CodesKeep", success=_HERE + "/mails?done=saved#main"),
+    ),
+    _page(
+        "mail",
+        "/mails/{letter}/{language}",
+        "settings",
+        Form(
+            "MailTextUpdate",
+            fields=_LETTER,
+            blank=frozenset(_LETTER),
+            success=_HERE + "/mails/{letter}/{language}?done=saved#main",
+        ),
+        Form("MailPreview", fields=_LETTER, blank=frozenset(_LETTER), shows=True),
+        Form("MailTestSend", fields=_LETTER, blank=frozenset(_LETTER), shows=True),
+        Form("MailTextReset", success=_HERE + "/mails/{letter}/{language}?done=saved#main"),
+        requires=("mailText",),
+        shows_mail=True,
     ),
     _page(
         "payments",

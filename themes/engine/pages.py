@@ -102,7 +102,8 @@ class Page:
     `name` finds `themes/<surface>/<name>.graphql` and `.html`. `permission` is handed to the visit
     maker, which answers for it. `topics` are addresses of event streams with path holes. `requires`
     are dotted result fields: null means 404. A page without a document has `query=False`.
-    `largest_upload` are bytes that a request may have where a form takes files.
+    `largest_upload` are bytes that a request may have where a form takes files. `shows_mail`:
+    there is a mail in a sandboxed frame, which is under the page's policy, its styles inline.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Page:
     requires: tuple[str, ...] = ()
     query: bool = field(default=True)
     largest_upload: int = 16 * 1024 * 1024
+    shows_mail: bool = False
 
     @property
     def audience(self) -> Audience:

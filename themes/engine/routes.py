@@ -186,7 +186,9 @@ class _Endpoint:
         body = self._body(request, visit, names)
         headers = {
             "Cache-Control": self.page.cache.value if posted is None else "no-store",
-            "Content-Security-Policy": content_security_policy(visit.look, visit.form_targets),
+            "Content-Security-Policy": content_security_policy(
+                visit.look, visit.form_targets, shows_mail=self.page.shows_mail
+            ),
             "Content-Language": visit.locale,
             "Vary": "HX-Request, HX-Target",
         }

@@ -1,0 +1,139 @@
+"""A shop's own words for its letters: reading them, changing them, and a letter to look at."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from keystall.platform.database import Reads
+from keystall.platform.ids import new_id
+from keystall.platform.money import Money
+from keystall.tenants.errors import Refused
+from keystall.tenants.installation import Installation
+from keystall.tenants.mails.own_words import PARTS, WORDABLE, LetterName, Part, key, word_errors
+from keystall.tenants.mails.port import (
+    Bought,
+    CodeReportAnswered,
+    CustomerSignIn,
+    Letter,
+    LineCodes,
+    MailedCodes,
+    OrderDelivered,
+    OrderLink,
+    OrderRefunded,
+    Stall,
+)
+from keystall.tenants.shops.shop import Shop
+from keystall.tenants.writing import writing
+
+Words = Mapping[Part, str]
+_SAMPLE_GOODS = {"zh-CN": ("星际点卡", "100 点"), "en": ("Star Card", "100 points")}
+_SAMPLE_CODES = ("STAR-7Q4M-0XKD", "STAR-J2PC-94TB")
+
+
+async def own_words(db: Reads, shop: UUID) -> dict[tuple[LetterName, str], Words]:
+    """What the shop worded itself, by letter and language."""
+    rows = await db.rows("select * from mail_texts where shop_id = $1", shop)
+    return {
+        (row["letter"], row["locale"]): {p: row[p] for p in PARTS if row[p] is not None}
+        for row in rows
+    }
+
+
+async def own_texts(db: Reads, shop: UUID, name: LetterName, locale: str) -> dict[str, str]:
+    """The same of one letter, by the key of the product's text that each lies over."""
+    row = await db.row(
+        "select * from mail_texts where shop_id = $1 and letter = $2 and locale = $3",
+        shop, name, locale,
+    )  # fmt: skip
+    if row is None:
+        return {}
+    return {key(name, part): row[part] for part in WORDABLE[name].parts if row[part] is not None}
+
+
+async def mail_text_update(
+    installation: Installation,
+    shop: UUID,
+    name: LetterName,
+    locale: str,
+    words: Mapping[Part, str | None],
+) -> None:
+    """Words a letter; None takes the product's text again, and what is left out stays.
+
+    Refuses what `word_errors` finds.
+    """
+    errors = word_errors(name, words)
+    if errors:
+        raise Refused(*errors)
+    async with writing(installation, shop) as tx:
+        await tx.execute(
+            "insert into mail_texts (shop_id, id, letter, locale) values ($1, $2, $3, $4)"
+            " on conflict (shop_id, letter, locale) do nothing",
+            shop, new_id(), name, locale,
+        )  # fmt: skip
+        parts = [part for part in PARTS if part in words]
+        await tx.execute(
+            "update mail_texts set "  # noqa: S608  (parts are a closed list)
+            + ", ".join([f"{part} = ${at}" for at, part in enumerate(parts, 4)] or ["id = id"])
+            + " where shop_id = $1 and letter = $2 and locale = $3",
+            shop, name, locale, *(words[part] for part in parts),
+        )  # fmt: skip
+        await tx.execute(
+            "delete from mail_texts where shop_id = $1 and letter = $2 and locale = $3"
+            " and coalesce(subject, title, lead, note, action) is null",
+            shop, name, locale,
+        )  # fmt: skip
+
+
+async def mail_text_reset(
+    installation: Installation, shop: UUID, name: LetterName, locale: str
+) -> None:
+    """Takes all of the product's words for a letter again."""
+    async with writing(installation, shop) as tx:
+        await tx.execute(
+            "delete from mail_texts where shop_id = $1 and letter = $2 and locale = $3",
+            shop, name, locale,
+        )  # fmt: skip
+
+
+def sample_letter(installation: Installation, shop: Shop, name: LetterName, locale: str) -> Letter:
+    """A letter as it could be, to nobody: goods, amounts and links are made up."""
+    stall = stall_of(installation, shop)
+    number, token, money = "7Q4M-0XKD-J2", "sample", Money(1980, shop.default_currency)
+    product, variant = _SAMPLE_GOODS[locale]
+    lines = (Bought(product, variant, 2, money),)
+    codes = MailedCodes((LineCodes(product, variant, _SAMPLE_CODES),))
+    match name:
+        case "order_delivered":
+            return OrderDelivered(stall, number, token, lines, money)
+        case "order_delivered_codes":
+            return OrderDelivered(stall, number, token, lines, money, codes)
+        case "order_link":
+            return OrderLink(stall, number, token)
+        case "order_refunded":
+            return OrderRefunded(stall, number, token, money, "merchant")
+        case "code_report_answered":
+            return CodeReportAnswered(stall, number, token, "replaced", "")
+        case "customer_sign_in":
+            return CustomerSignIn(stall, token, minutes=30)
+
+
+def stall_of(installation: Installation, shop: Shop) -> Stall:
+    """The shop as its letters know it."""
+    return Stall(
+        name=shop.name,
+        slug=shop.slug,
+        url=installation.settings.shop_url(shop.slug),
+        contact=shop.contact,
+        public_url=installation.settings.public_url,
+    )
+
+
+def text_keys(name: LetterName, words: Mapping[Part, str | None]) -> dict[str, str]:
+    """Words by the keys of the texts they lie over."""
+    return {key(name, part): text for part, text in words.items() if text is not None}
+
+
+def changed_only(
+    words: Mapping[Part, str | None], ours: Mapping[Part, str]
+) -> dict[Part, str | None]:
+    """Words without those that say what the product says anyway: they follow its changes."""
+    return {part: None if text == ours.get(part) else text for part, text in words.items()}
