@@ -5,7 +5,7 @@ erased is written to no more.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -60,7 +60,7 @@ class Post:
     locale: str
     letter: Letter
     order: UUID | None = None
-    own: Mapping[str, str] = NO_WORDS
+    own: Mapping[str, str] = field(default_factory=dict)
 
 
 async def order_delivered(
