@@ -161,6 +161,7 @@ class MailTestSendPayload(Payload[MailTextUserError]):
     """The answer to mailTestSend."""
 
     email: str | None = described("Where the test went; null where it was refused.")
+    preview: MailPreview | None = described("What was sent; null where it was refused.")
 
 
 _Letter = Annotated[MailLetter, about("The letter.")]
@@ -213,8 +214,9 @@ class MailTextMutation:
         """Mails that preview to whoever asks, a person, marked as a test; to nobody else."""
         context = info.context
         call = _test_sent(context, letter.value, _spoken(locale), input)
-        email, errors = await attempted(context, call, MailTextUserError, under=("input",))
-        return MailTestSendPayload(email=email, user_errors=errors)
+        sent, errors = await attempted(context, call, MailTextUserError, under=("input",))
+        email, shown = sent or (None, None)
+        return MailTestSendPayload(email=email, preview=shown, user_errors=errors)
 
 
 async def mail_texts(context: RequestContext) -> list[MailText]:
@@ -335,12 +337,12 @@ def _preview(
 
 async def _test_sent(
     context: RequestContext, name: LetterName, locale: str, given: MailTextInput
-) -> str:
-    """Sends the test; answers where to. Refuses PERSON_NEEDED, THROTTLED, MAIL_UNSENT too."""
+) -> tuple[str, MailPreview]:
+    """Sends the test; answers where to, and what. Refuses PERSON_NEEDED, THROTTLED, MAIL_UNSENT."""
     person = context.require_viewer()
     if isinstance(person, Program):
         raise refuse("PERSON_NEEDED")
-    mail = _worded(context, name, locale, await _tried(context, name, locale, given))
+    mail = _preview(context, name, locale, await _tried(context, name, locale, given))
     await count_key(context, f"mail-test:{person.account_id}", _TESTS, _WINDOW)
     await context.reader.close()
     try:
@@ -356,4 +358,4 @@ async def _test_sent(
         )
     except (MailRefused, MailUnavailable, UnmailableMail):
         raise refuse("MAIL_UNSENT") from None
-    return person.email
+    return person.email, mail

@@ -25,7 +25,7 @@ PREVIEW = """mutation ($input: MailTextInput!) {
     preview { sender subject text html } userErrors { path code } } }"""
 TEST = """mutation ($input: MailTextInput!) {
   mailTestSend(letter: ORDER_REFUNDED, locale: "en", input: $input) {
-    email userErrors { code } } }"""
+    email preview { subject } userErrors { code } } }"""
 READ = """{ mailText(letter: ORDER_LINK, locale: "en") {
   edited holes { name example } parts { part text edited } preview { subject html } } }"""
 
@@ -96,6 +96,10 @@ async def test_a_preview_shows_what_is_not_saved_and_escapes_it(
     assert not any(one["edited"] for one in kept["mailTexts"])
 
 
+def nothing(code: str) -> dict[str, Any]:
+    return {"email": None, "preview": None, "userErrors": [{"code": code}]}
+
+
 def mails_to(installation: Installation, address: str) -> list[Any]:
     folder = Path(installation.settings.mail_url.removeprefix("folder://"))
     parsed = [
@@ -111,9 +115,13 @@ async def test_a_test_goes_to_whoever_asks_marked_as_one_and_not_too_often(
     words = {"subject": "Money back, {amount}"}
     for _ in range(5):
         answer = await ask("admin", merchant(installation, shop, owner), TEST, input=words)
-        assert answer["mailTestSend"] == {"email": owner.email, "userErrors": []}
+        assert answer["mailTestSend"] == {
+            "email": owner.email,
+            "preview": {"subject": "Money back, CN¥19.80"},
+            "userErrors": [],
+        }
     answer = await ask("admin", merchant(installation, shop, owner), TEST, input=words)
-    assert answer["mailTestSend"] == {"email": None, "userErrors": [{"code": "THROTTLED"}]}
+    assert answer["mailTestSend"] == nothing("THROTTLED")
 
     sent = mails_to(installation, owner.email)
     assert [message["subject"] for message in sent] == ["[Test] Money back, CN¥19.80"] * 5
@@ -124,7 +132,7 @@ async def test_a_program_has_no_mailbox_to_test_with(
 ) -> None:
     program = replace(merchant(installation, shop, owner), viewer=Program(new_id()), role=None)
     answer = await ask("admin", program, TEST, input={})
-    assert answer["mailTestSend"] == {"email": None, "userErrors": [{"code": "PERSON_NEEDED"}]}
+    assert answer["mailTestSend"] == nothing("PERSON_NEEDED")
 
 
 async def test_reading_the_words_takes_one_statement_however_many_are_edited(

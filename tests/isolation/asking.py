@@ -58,6 +58,7 @@ _WORDS = {
     "note": "Note", "kind": "mail.none",
     "themePreset": "harbor", "text": "A-NEW-CODE", "token": "token", "password": "plum tree 19",
     "current": "plum tree 19", "link": "link", "step": "step", "code": "000000",
+    "language": "zh-CN",
 }  # fmt: skip
 _numbers = itertools.count(1)
 

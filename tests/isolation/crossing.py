@@ -20,6 +20,7 @@ ROWS = "rows"
 REFUSED = "refused by row-level security"
 DENIED = "permission denied"
 UNREFERRED = "no such parent"
+TAKEN = "taken"
 
 
 @dataclass
@@ -57,6 +58,9 @@ class Attempts:
             return REFUSED if "row-level security" in str(error) else DENIED
         except asyncpg.ForeignKeyViolationError:
             return UNREFERRED
+        except asyncpg.UniqueViolationError:
+            # The row was seen and would have come: only another one stood in its place.
+            return TAKEN
 
     def may(self, privilege: str, *columns: str) -> bool:
         """Whether the role has `privilege` on all of these columns; on any column where none."""

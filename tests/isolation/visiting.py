@@ -240,7 +240,11 @@ class Visiting:
         mine, theirs = self.shops.mine, self.shops.theirs
         if any(is_shop(page, hole) for hole in holes(page)):
             for values in own_values(theirs, page):
-                yield "the other's address", values, {h: unknown(v) for h, v in values.items()}
+                yield (
+                    "the other's address",
+                    values,
+                    {h: v if h in _CHOSEN else unknown(v) for h, v in values.items()},
+                )
         own = own_values(mine, page)[0]
         yield "her own address", own, own
         for hole in named(page):

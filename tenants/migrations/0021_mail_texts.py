@@ -9,5 +9,5 @@ HERE = Path(__file__).parent
 
 
 class Migration(migrations.Migration):
-    dependencies = [("keystall", "0019_mail_codes")]  # noqa: RUF012  (Tortoise's own form)
-    operations = [RunSQL((HERE / "0020_mail_texts.sql").read_text())]  # noqa: RUF012
+    dependencies = [("keystall", "0020_totp")]  # noqa: RUF012  (Tortoise's own form)
+    operations = [RunSQL((HERE / "0021_mail_texts.sql").read_text())]  # noqa: RUF012
