@@ -400,7 +400,7 @@ CONSOLE = (
         "mail",
         "mails/ORDER_LINK/en",
         "refused",
-        act=_word("MailTextUpdate", subject="", lead="{nobody}", note="https://bank.example"),
+        act=_word("MailTextUpdate", subject="", note="https://bank.example"),
     ),
     _mine(
         "mail", "mails/ORDER_REFUNDED/zh-CN", "typed", act=_word("MailPreview", title="{amount}")
