@@ -8,7 +8,7 @@ import pytest
 from keystall.platform import database
 from keystall.tenants.errors import Refused
 from keystall.tenants.installation import Installation
-from keystall.tenants.mails.own_words import WORDABLE, LetterName, Part, key, word_errors
+from keystall.tenants.mails.own_words import PARTS, WORDABLE, LetterName, Part, key, word_errors
 from keystall.tenants.mails.wording import (
     mail_text_reset,
     mail_text_update,
@@ -25,7 +25,7 @@ __all__ = ("sold",)
 
 
 def problems(**words: str) -> list[tuple[tuple[str, ...], str]]:
-    given: dict[Part, str | None] = dict(words)  # type: ignore[arg-type]
+    given: dict[Part, str | None] = {part: words[part] for part in PARTS if part in words}
     return [(error.path, error.code) for error in word_errors("order_link", given)]
 
 
