@@ -64,18 +64,22 @@ async def mail_text_update(
     if errors:
         raise Refused(*errors)
     async with writing(installation, shop) as tx:
-        await tx.execute(
-            "insert into mail_texts (shop_id, id, letter, locale) values ($1, $2, $3, $4)"
-            " on conflict (shop_id, letter, locale) do nothing",
-            shop, new_id(), name, locale,
-        )  # fmt: skip
         parts = [part for part in PARTS if part in words]
-        await tx.execute(
-            "update mail_texts set "  # noqa: S608  (parts are a closed list)
-            + ", ".join([f"{part} = ${at}" for at, part in enumerate(parts, 4)] or ["id = id"])
-            + " where shop_id = $1 and letter = $2 and locale = $3",
-            shop, name, locale, *(words[part] for part in parts),
-        )  # fmt: skip
+        if any(words[part] is not None for part in parts):
+            # One statement, so that the log tells of one change.
+            await tx.execute(
+                f"insert into mail_texts (shop_id, id, letter, locale, {', '.join(parts)}) values "  # noqa: S608  (parts are a closed list)
+                f"($1, $2, $3, $4, {', '.join(f'${at}' for at, _ in enumerate(parts, 5))})"
+                " on conflict (shop_id, letter, locale) do update set "
+                + ", ".join(f"{part} = excluded.{part}" for part in parts),
+                shop, new_id(), name, locale, *(words[part] for part in parts),
+            )  # fmt: skip
+        elif parts:
+            await tx.execute(
+                f"update mail_texts set {', '.join(f'{part} = null' for part in parts)}"  # noqa: S608
+                " where shop_id = $1 and letter = $2 and locale = $3",
+                shop, name, locale,
+            )  # fmt: skip
         await tx.execute(
             "delete from mail_texts where shop_id = $1 and letter = $2 and locale = $3"
             " and coalesce(subject, title, lead, note, action) is null",

@@ -34,6 +34,17 @@ async def kept(shop: UUID) -> dict[tuple[LetterName, str], dict[Part, str]]:
         return {one: dict(words) for one, words in (await own_words(tx, shop)).items()}
 
 
+async def logged(shop: UUID) -> list[str]:
+    """What the activity log says was done to words, in order."""
+    async with database.transaction(shop) as tx:
+        rows = await tx.rows(
+            "select change from audit_changes where shop_id = $1 and kind = 'mail_text'"
+            " order by position",
+            shop,
+        )
+    return [row["change"] for row in rows]
+
+
 def test_each_part_says_what_is_wrong_with_it() -> None:
     assert problems(subject="", title=" ", note="") == [
         (("subject",), "REQUIRED"),
@@ -98,6 +109,16 @@ async def test_words_are_kept_for_one_letter_and_language_until_they_are_taken_b
     assert await kept(shop.id) == {("order_link", "en"): {"lead": "Here it is"}}
     await mail_text_reset(installation, shop.id, "order_link", "en")
     assert await kept(shop.id) == {}
+    assert await logged(shop.id) == ["create", "update", "update", "delete"]
+
+
+async def test_words_that_are_the_products_leave_nothing_behind(
+    installation: Installation,
+) -> None:
+    shop: Shop = await a_shop(installation)
+    await mail_text_update(installation, shop.id, "order_link", "en", {"title": None})
+    assert await kept(shop.id) == {}
+    assert await logged(shop.id) == []
 
 
 async def test_a_buyer_reads_the_shops_own_words_in_their_language(
