@@ -22,7 +22,7 @@ help:
 demo: environment
 	@exec $(BIN)/python -m keystall demo $(ARGS)
 
-# Kept whatever the caller says: the tests start our processes some sixty times.
+# Compiled modules are kept whatever the caller says: tests start our processes again and again.
 test: export PYTHONDONTWRITEBYTECODE =
 test: environment-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)

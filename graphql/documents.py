@@ -23,7 +23,7 @@ from keystall.graphql.errors import bad_input
 from keystall.graphql.limits import MAX_TOKENS, DocumentLimits
 
 KEPT = 512
-"""Documents of a schema that a process keeps; our own pages have about two hundred for all."""
+"""Documents of a schema that a process keeps; our own pages have about 150 in all."""
 
 _RULES = (
     *specified_rules,

@@ -21,13 +21,7 @@ from keystall.graphql.errors import bad_input
 from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.tries import count_key
 from keystall.graphql.wording import worded
-from keystall.platform.mail import (
-    Mail,
-    MailRefused,
-    MailUnavailable,
-    UnmailableMail,
-    mailer_from,
-)
+from keystall.platform.mail import Mail, mailer_from
 from keystall.platform.money import Money, format_money
 from keystall.tenants.errors import Refused, refuse
 from keystall.tenants.languages import LOCALES
@@ -44,6 +38,7 @@ from keystall.tenants.mails.own_words import (
 )
 from keystall.tenants.mails.port import MailText as WordedMail
 from keystall.tenants.mails.port import MailTexts
+from keystall.tenants.mails.trial import letter_trial
 
 _TESTS, _WINDOW = 5, 900.0
 """Test mails that one account may send itself in so many seconds."""
@@ -320,12 +315,8 @@ def _worded(
 ) -> WordedMail:
     shop = context.require_shop()
     letter = wording.sample_letter(context.installation, shop, name, locale)
-    texts = _texts(context)
-    try:
-        return texts.render(letter, locale, wording.text_keys(name, words))
-    except LookupError:
-        # What was kept and cannot be said any more is mailed in the product's words, too.
-        return texts.render(letter, locale)
+    own = wording.text_keys(name, words)
+    return wording.worded_letter(_texts(context), letter, locale, own)
 
 
 def _preview(
@@ -345,17 +336,13 @@ async def _test_sent(
     mail = _preview(context, name, locale, await _tried(context, name, locale, given))
     await count_key(context, f"mail-test:{person.account_id}", _TESTS, _WINDOW)
     await context.reader.close()
-    try:
-        await mailer_from(context.installation.settings).send(
-            Mail(
-                to=person.email,
-                subject=worded("mail_test.marked", locale, {"subject": mail.subject}),
-                text=mail.text,
-                html=mail.html,
-                headers={"Auto-Submitted": "auto-generated"},
-                sender_name=mail.sender,
-            )
-        )
-    except (MailRefused, MailUnavailable, UnmailableMail):
-        raise refuse("MAIL_UNSENT") from None
+    marked = Mail(
+        to=person.email,
+        subject=worded("mail_test.marked", locale, {"subject": mail.subject}),
+        text=mail.text,
+        html=mail.html,
+        headers={"Auto-Submitted": "auto-generated"},
+        sender_name=mail.sender,
+    )
+    await letter_trial(mailer_from(context.installation.settings), marked)
     return person.email, mail

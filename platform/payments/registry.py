@@ -1,6 +1,6 @@
 """Which adapter serves a payment account, and what it must be told in secret.
 
-An adapter is loaded with its first account: Stripe's SDK alone is a quarter of a second and 13 MB
+An adapter is loaded with its first account: Stripe's SDK alone is a tenth of a second and 8 MB
 of every process, also of those whose shops never use it.
 """
 

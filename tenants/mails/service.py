@@ -18,9 +18,10 @@ from keystall.platform import database
 from keystall.platform.database import Transaction
 from keystall.platform.mail import Mail, Mailer, MailRefused, UnmailableMail
 from keystall.tenants.installation import Installation
-from keystall.tenants.mails import queries
-from keystall.tenants.mails.port import MailText, MailTexts
-from keystall.tenants.mails.queries import Post
+from keystall.tenants.mails import account_posts, buyer_posts, merchant_posts
+from keystall.tenants.mails.port import MailTexts
+from keystall.tenants.mails.posts import Post
+from keystall.tenants.mails.wording import worded_letter
 from keystall.tenants.orders.events import record
 from keystall.tenants.outbox.claims import claim, keep, peek
 from keystall.tenants.writing import writing
@@ -68,7 +69,7 @@ async def send_mails(
 
 async def _send(desk: MailDesk, post: Post) -> bool:
     """Whether the mail was taken; False where it never will be."""
-    text = _worded(desk, post)
+    text = worded_letter(desk.texts, post.letter, post.locale, post.own)
     mail = Mail(
         to=post.to,
         subject=text.subject,
@@ -86,41 +87,32 @@ async def _send(desk: MailDesk, post: Post) -> bool:
     return True
 
 
-def _worded(desk: MailDesk, post: Post) -> MailText:
-    """The letter in the shop's own words, or in ours where those cannot be said any more."""
-    try:
-        return desk.texts.render(post.letter, post.locale, post.own)
-    except LookupError as unsaid:
-        _log.warning("a shop's own words for a letter cannot be said", problem=str(unsaid))
-        return desk.texts.render(post.letter, post.locale)
-
-
 def _orders(posts: Sequence[Post]) -> list[UUID]:
     return list(dict.fromkeys(post.order for post in posts if post.order is not None))
 
 
 _READS: Mapping[str, _Read] = {
-    "mail.order_delivered": queries.order_delivered,
-    "mail.order_link": queries.order_link,
-    "mail.order_refunded": queries.order_refunded,
-    "mail.merchant_order": queries.merchant_order,
-    "mail.merchant_sold_out": queries.merchant_sold_out,
-    "mail.merchant_low_stock": queries.merchant_low_stock,
-    "mail.merchant_refund_due": queries.merchant_refund_due,
-    "mail.merchant_approved": queries.merchant_reviewed,
-    "mail.merchant_declined": queries.merchant_reviewed,
-    "mail.merchant_listing_stopped": queries.merchant_listing_stopped,
-    "mail.merchant_code_report": queries.merchant_code_report,
-    "mail.code_report_answered": queries.code_report_answered,
-    "mail.customer_link": queries.customer_link,
-    "mail.invitation": queries.staff_invitation,
+    "mail.order_delivered": buyer_posts.order_delivered,
+    "mail.order_link": buyer_posts.order_link,
+    "mail.order_refunded": buyer_posts.order_refunded,
+    "mail.merchant_order": merchant_posts.merchant_order,
+    "mail.merchant_sold_out": merchant_posts.merchant_sold_out,
+    "mail.merchant_low_stock": merchant_posts.merchant_low_stock,
+    "mail.merchant_refund_due": merchant_posts.merchant_refund_due,
+    "mail.merchant_approved": merchant_posts.merchant_reviewed,
+    "mail.merchant_declined": merchant_posts.merchant_reviewed,
+    "mail.merchant_listing_stopped": merchant_posts.merchant_listing_stopped,
+    "mail.merchant_code_report": merchant_posts.merchant_code_report,
+    "mail.code_report_answered": buyer_posts.code_report_answered,
+    "mail.customer_link": buyer_posts.customer_link,
+    "mail.invitation": account_posts.staff_invitation,
     # Posted under tenants.writing.INSTALLATION; the ids are of account tokens.
-    "mail.account_confirm": queries.account_mail,
-    "mail.account_reset": queries.account_mail,
+    "mail.account_confirm": account_posts.account_mail,
+    "mail.account_reset": account_posts.account_mail,
     # Likewise; the ids are of accounts.
-    "mail.totp_on": queries.totp_on,
-    "mail.totp_off": queries.totp_off,
-    "mail.recovery_codes_low": queries.recovery_codes_low,
+    "mail.totp_on": account_posts.totp_on,
+    "mail.totp_off": account_posts.totp_off,
+    "mail.recovery_codes_low": account_posts.recovery_codes_low,
 }
 
 HANDLERS: dict[str, Handler] = {

@@ -1,4 +1,5 @@
-"""A mail sent to see whether mails are sent at all: by the operator, to an address of theirs."""
+"""Mails sent to see what becomes of them: whether mails are sent at all, by the operator to an
+address of theirs; how a letter looks, by whoever words it to themselves."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -45,3 +46,11 @@ async def mail_trial(
     except MailUnavailable as away:
         return MailTrial("later" if away.answered else "unreachable", str(away))
     return MailTrial("accepted", "")
+
+
+async def letter_trial(mailer: Mailer, mail: Mail) -> None:
+    """Sends a letter to whoever words it. Refuses MAIL_UNSENT."""
+    try:
+        await mailer.send(mail)
+    except (MailRefused, MailUnavailable, UnmailableMail):
+        raise refuse("MAIL_UNSENT") from None

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from uuid import UUID
 
+import structlog
+
 from keystall.platform.database import Reads
 from keystall.platform.ids import new_id
 from keystall.platform.money import Money
@@ -16,15 +18,18 @@ from keystall.tenants.mails.port import (
     Letter,
     LineCodes,
     MailedCodes,
+    MailText,
+    MailTexts,
     OrderDelivered,
     OrderLink,
     OrderRefunded,
-    Stall,
 )
+from keystall.tenants.mails.posts import stall_of
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.writing import writing
 
 Words = Mapping[Part, str]
+_log = structlog.get_logger()
 _SAMPLE_GOODS = {"zh-CN": ("星际点卡", "100 点"), "en": ("Star Card", "100 points")}
 _SAMPLE_CODES = ("STAR-7Q4M-0XKD", "STAR-J2PC-94TB")
 
@@ -120,15 +125,15 @@ def sample_letter(installation: Installation, shop: Shop, name: LetterName, loca
             return CustomerSignIn(stall, token, minutes=30)
 
 
-def stall_of(installation: Installation, shop: Shop) -> Stall:
-    """The shop as its letters know it."""
-    return Stall(
-        name=shop.name,
-        slug=shop.slug,
-        url=installation.settings.shop_url(shop.slug),
-        contact=shop.contact,
-        public_url=installation.settings.public_url,
-    )
+def worded_letter(
+    texts: MailTexts, letter: Letter, locale: str, own: Mapping[str, str]
+) -> MailText:
+    """A letter in the shop's own words, or in ours where those cannot be said any more."""
+    try:
+        return texts.render(letter, locale, own)
+    except LookupError as unsaid:
+        _log.warning("a shop's own words for a letter cannot be said", problem=str(unsaid))
+        return texts.render(letter, locale)
 
 
 def text_keys(name: LetterName, words: Mapping[Part, str | None]) -> dict[str, str]:

@@ -106,8 +106,15 @@ async def test_what_changes_while_the_page_is_drawn_anew_is_not_lost(
         await town.stock(goods["variant"], ["ONLY-ONE"], until=("DONE",))
         placed = await town.place(goods["variant"])
         await page.add_init_script(_COUNTING)
+        address = f"{shop_url(demo)}/zh/order/{placed.token}"
+        asks = list[Route]()
 
-        async def late(route: Route) -> None:
+        async def answered(route: Route) -> None:
+            asked = await route.request.header_value("hx-request")
+            if not asked or asks:
+                await route.continue_()
+                return
+            asks.append(route)
             # The stream just opened asks how things stand; the answer arrives after the next news.
             before = await http.get(page.url, headers=_PART)
             await town.play(placed, "pay")
@@ -115,18 +122,7 @@ async def test_what_changes_while_the_page_is_drawn_anew_is_not_lost(
             with suppress(Error):  # the page may have given up on it by now
                 await route.fulfill(body=before.content, content_type="text/html")
 
-        address = f"{shop_url(demo)}/zh/order/{placed.token}"
-        asks = list[Route]()
-
-        async def first(route: Route) -> None:
-            is_part = await route.request.header_value("hx-request")
-            if not is_part or asks:
-                await route.continue_()
-                return
-            asks.append(route)
-            await late(route)
-
-        await page.route(address, first)
+        await page.route(address, answered)
         await page.goto(address)
         await expect(page.get_by_role("heading", level=1)).to_have_text("您的商品已送达")
         assert asks

@@ -374,7 +374,8 @@ async def test_people_sign_in_through_pages_only(installation: Installation) -> 
 async def last_account_link(installation: Installation) -> str:
     async with database.transaction(INSTALLATION) as db:
         newest = await db.value(
-            "select subject_id from outbox where shop_id = $1 order by id desc limit 1",
+            "select subject_id from outbox where shop_id = $1 and kind = 'mail.account_confirm'"
+            " order by id desc limit 1",
             INSTALLATION,
         )
     return account_token(installation.keys, newest)

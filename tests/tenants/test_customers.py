@@ -17,7 +17,7 @@ from keystall.tenants.customers.sessions import (
 )
 from keystall.tenants.errors import Refused
 from keystall.tenants.installation import Installation
-from keystall.tenants.mails import queries
+from keystall.tenants.mails import buyer_posts
 from keystall.tenants.mails.port import CustomerSignIn
 from keystall.tenants.shops.shop import Shop
 from tests.customers import HERE, holder, known, mailed_token, signed_in
@@ -52,7 +52,7 @@ async def test_a_mailed_link_makes_a_customer_and_opens_a_session_once(
     async with database.transaction(shop.id) as tx:
         seen = await customer_link(tx, installation, shop.id, token)
         link = await tx.value("select id from customer_links where shop_id = $1", shop.id)
-        (post,) = await queries.customer_link(tx, installation, shop.id, link)
+        (post,) = await buyer_posts.customer_link(tx, installation, shop.id, link)
     assert (seen and seen.email, (await rows(shop))["customers"]) == (EMAIL, 0)
     assert isinstance(post.letter, CustomerSignIn)
     assert (post.to, post.letter.token, post.letter.minutes) == (EMAIL, token, 30)
@@ -69,7 +69,7 @@ async def test_a_mailed_link_makes_a_customer_and_opens_a_session_once(
     assert await rows(shop) == before
     async with database.transaction(shop.id) as tx:
         assert await customer_link(tx, installation, shop.id, token) is None
-        assert await queries.customer_link(tx, installation, shop.id, link) == []
+        assert await buyer_posts.customer_link(tx, installation, shop.id, link) == []
 
 
 async def test_asking_for_a_link_costs_and_answers_alike_for_everybody(

@@ -17,7 +17,7 @@ from keystall.tenants.desk.record import operator_actions
 from keystall.tenants.errors import Refused
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
-from keystall.tenants.mails.queries import order_delivered
+from keystall.tenants.mails.buyer_posts import order_delivered
 from keystall.tenants.orders.service import resend_order
 from keystall.tenants.persons.address import mentions
 from keystall.tenants.persons.erasure import buyer_erase, person_erase, person_preview

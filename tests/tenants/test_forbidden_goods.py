@@ -27,8 +27,8 @@ from keystall.tenants.forbidden.matching import contains, spread
 from keystall.tenants.forbidden.scan import scan_listings
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
+from keystall.tenants.mails.merchant_posts import merchant_listing_stopped
 from keystall.tenants.mails.port import MerchantListingStopped
-from keystall.tenants.mails.queries import merchant_listing_stopped
 from keystall.tenants.shops.input import ShopChanges
 from keystall.tenants.shops.service import shop_update
 from keystall.tenants.writing import INSTALLATION

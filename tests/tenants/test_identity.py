@@ -35,10 +35,12 @@ def codes(refused: pytest.ExceptionInfo[Refused]) -> list[tuple[tuple[str, ...],
 
 
 async def mails() -> list[tuple[str, UUID]]:
-    """Work left in the installation's outbox, oldest first."""
+    """Mails left in the installation's outbox, oldest first; other tests leave other work there."""
     async with database.transaction(INSTALLATION) as db:
         rows = await db.rows(
-            "select kind, subject_id from outbox where shop_id = $1 order by id", INSTALLATION
+            "select kind, subject_id from outbox where shop_id = $1 and kind like 'mail.%'"
+            " order by id",
+            INSTALLATION,
         )
     return [(row["kind"], row["subject_id"]) for row in rows]
 

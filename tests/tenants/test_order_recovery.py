@@ -11,7 +11,7 @@ from keystall.platform import database
 from keystall.platform.ids import new_id
 from keystall.tenants.errors import Refused
 from keystall.tenants.installation import Installation
-from keystall.tenants.mails import queries
+from keystall.tenants.mails import buyer_posts
 from keystall.tenants.mails.port import OrderLink
 from keystall.tenants.orders.numbers import new_order_number, order_number
 from keystall.tenants.orders.recovery import send_order_link
@@ -60,7 +60,7 @@ async def test_email_and_number_mail_the_link_to_the_buyer(
 
     assert await posted(lost.shop) == [lost.id]
     async with database.transaction(lost.shop.id) as tx:
-        (post,) = await queries.order_link(tx, installation, lost.shop.id, lost.id)
+        (post,) = await buyer_posts.order_link(tx, installation, lost.shop.id, lost.id)
     assert (post.to, post.locale, post.order) == (EMAIL, "en", lost.id)
     assert isinstance(post.letter, OrderLink)
     assert post.letter.number == lost.number
@@ -82,7 +82,7 @@ async def test_a_wrong_guess_leaves_the_same_trace_and_no_mail(
         (subject,) = set(await posted(shop)) - set(before)
         assert subject != lost.id
         async with database.transaction(shop.id) as tx:
-            assert await queries.order_link(tx, installation, shop.id, subject) == []
+            assert await buyer_posts.order_link(tx, installation, shop.id, subject) == []
 
 
 @pytest.mark.parametrize(

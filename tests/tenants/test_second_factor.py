@@ -45,7 +45,7 @@ from keystall.tenants.identity.totp import (
     totp_uri,
 )
 from keystall.tenants.installation import Installation
-from keystall.tenants.mails import queries
+from keystall.tenants.mails import account_posts
 from keystall.tenants.mails.port import RecoveryCodesLow, SecondStepSwitched
 from keystall.tenants.writing import INSTALLATION
 from tests.authenticator import App, begun, with_app
@@ -252,8 +252,8 @@ async def test_a_recovery_code_works_once_and_its_owner_is_told_when_few_are_lef
     assert (await standing(installation, person)).codes_left == 3
     async with database.transaction(None) as tx:
         read = (INSTALLATION, person.account_id)
-        (low,) = await queries.recovery_codes_low(tx, installation, *read)
-        (on,) = await queries.totp_on(tx, installation, *read)
+        (low,) = await account_posts.recovery_codes_low(tx, installation, *read)
+        (on,) = await account_posts.totp_on(tx, installation, *read)
     url = installation.settings.public_url
     assert (low.to, low.letter) == (person.email, RecoveryCodesLow(url, left=3))
     assert (on.to, on.letter) == (person.email, SecondStepSwitched(url, on=True))
@@ -264,7 +264,7 @@ async def test_addresses_are_told_for_letters_that_wait_only(
 ) -> None:
     person = await a_viewer(installation)
     async with database.transaction(None) as tx:
-        assert await queries.totp_on(tx, installation, INSTALLATION, person.account_id) == []
+        assert await account_posts.totp_on(tx, installation, INSTALLATION, person.account_id) == []
 
 
 async def test_a_step_ends_after_ten_minutes(installation: Installation, owner_url: str) -> None:

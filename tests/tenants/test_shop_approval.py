@@ -11,8 +11,8 @@ from keystall.tenants.desk.record import operator_actions
 from keystall.tenants.errors import Refused
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
+from keystall.tenants.mails.merchant_posts import merchant_reviewed
 from keystall.tenants.mails.port import MerchantApproved, MerchantDeclined
-from keystall.tenants.mails.queries import merchant_reviewed
 from keystall.tenants.shops import operating, service
 from keystall.tenants.shops.operating import ShopCounts, ShopFilter
 from keystall.tenants.shops.queries import shop_by_id
