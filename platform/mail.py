@@ -18,7 +18,7 @@ from email.policy import SMTP
 from email.policy import default as default_policy
 from email.utils import make_msgid
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
@@ -104,6 +104,21 @@ def compose(mail: Mail, sender: str) -> EmailMessage:
     return message
 
 
+class _Envelope(NamedTuple):
+    """A message as it goes over the wire, and the bare addresses it goes between."""
+
+    content: bytes
+    sender: str
+    recipient: str
+
+
+def _enveloped(mail: Mail, sender: str) -> _Envelope:
+    """Milliseconds of plain Python, so for a thread: a payment may be waiting for the loop."""
+    message = compose(mail, sender)
+    addresses = (message[name].addresses[0].addr_spec for name in ("From", "To"))
+    return _Envelope(message.as_bytes(), *addresses)
+
+
 @dataclass(frozen=True, slots=True)
 class FolderMailer:
     """Writes each mail as one `.eml` file into `folder`, made if missing; names sort by time."""
@@ -112,10 +127,10 @@ class FolderMailer:
     sender: str
 
     async def send(self, mail: Mail) -> None:
-        message = compose(mail, self.sender)
-        await asyncio.to_thread(self._write, message.as_bytes())
+        await asyncio.to_thread(self._write, mail)
 
-    def _write(self, content: bytes) -> None:
+    def _write(self, mail: Mail) -> None:
+        content = _enveloped(mail, self.sender).content
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{clock.now():%Y%m%dT%H%M%S.%fZ}-{new_id().hex}"
         unfinished = self.folder / f".{name}.part"
@@ -158,10 +173,12 @@ class SmtpMailer:
     tls_context: ssl.SSLContext | None = field(default=None, repr=False)
 
     async def send(self, mail: Mail) -> None:
-        message = compose(mail, self.sender)
+        sent = await asyncio.to_thread(_enveloped, mail, self.sender)
         try:
             await aiosmtplib.send(
-                message,
+                sent.content,
+                sender=sent.sender,
+                recipients=[sent.recipient],
                 hostname=self.host,
                 port=self.port,
                 username=self.username,
