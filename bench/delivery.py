@@ -17,8 +17,8 @@ from bench.checkouts import DELIVERED_SECONDS, OurBuyer, Placed, Shop
 from bench.load import percentiles
 
 PACE = 20.0
-"""Orders paid a second. Chosen after runs at 20 a second missed the target on two cores; both are
-told in docs/benchmarks.md."""
+"""Orders paid a second: what the floors of the other ways to wake a worker were measured at. It
+keeps two cores half busy; `--pace 5` is an idle machine."""
 PLACING_AT_ONCE = 4
 
 
