@@ -131,6 +131,24 @@ async def test_error_pages_of_every_kind_do_too(chromium: Browser, scene: Scene)
     assert found == []
 
 
+@pytest.mark.browser
+async def test_until_when_goods_are_held_fits_a_phone_without_a_script(
+    chromium: Browser, scene: Scene
+) -> None:
+    """A whole moment stands there then, not minutes and seconds."""
+    context = await _context(chromium, scene, "nobody", script=False)
+    page = await context.new_page()
+    await page.goto(scene.address("{shop}/{l}/order/{pending}"))
+    over = await page.locator(".hold").evaluate("box => box.scrollWidth - box.clientWidth")
+    sentence = page.locator(".hold > span").first
+    lines = await sentence.evaluate(
+        "e => e.offsetHeight / parseFloat(getComputedStyle(e).fontSize)"
+    )
+    await context.close()
+    assert over == 0
+    assert lines < 4  # two lines at most
+
+
 def _answering(body: str) -> Callable[[Route], Awaitable[None]]:
     async def answer(route: Route) -> None:
         await route.fulfill(body=body, content_type="text/html; charset=utf-8")
@@ -151,10 +169,13 @@ async def _swept(chromium: Browser, scene: Scene, wanted: Iterable[Visit]) -> li
     return found
 
 
-async def _context(chromium: Browser, scene: Scene, who: Who) -> BrowserContext:
+async def _context(
+    chromium: Browser, scene: Scene, who: Who, *, script: bool = True
+) -> BrowserContext:
     context = await chromium.new_context(
         viewport=PHONE,  # type: ignore[arg-type]
         locale=scene.speech.locale,
+        java_script_enabled=script,
         reduced_motion="reduce",  # a colour half way between two states is nobody's
     )
     base = scene.names["base"]
