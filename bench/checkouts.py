@@ -16,12 +16,9 @@ DELIVERED_SECONDS = 20.0
 STOREFRONT = "/graphql/storefront"
 ERRORS = "userErrors{path code message}"
 CREATE = (
-    "mutation A($lines:[CartLineInput!]!){cartCreate(input:{lines:$lines})"
+    "mutation A($lines:[CartLineInput!]!,$email:String!)"
+    "{cartCreate(input:{lines:$lines,buyer:{email:$email}})"
     f"{{cart{{id total{{amount}}}} {ERRORS}}}}}"
-)
-BUYER = (
-    "mutation B($cart:ID!,$email:String!){cartBuyerUpdate(cartId:$cart,input:{email:$email})"
-    f"{{cart{{id}} {ERRORS}}}}}"
 )
 COMPLETE = (
     "mutation C($cart:ID!,$method:ID!,$key:String!){cartComplete(cartId:$cart,"
@@ -75,7 +72,7 @@ class Shop:
 
 
 class OurBuyer:
-    """Asks as a storefront's script does: three mutations, the gateway's page, the stream."""
+    """Asks as a storefront's script does: two mutations, the gateway's page, the stream."""
 
     def __init__(self, shop: Shop) -> None:
         self._shop, self._web, self._gateway = shop, shop.web(), shop.gateway()
@@ -88,9 +85,9 @@ class OurBuyer:
 
     async def place(self) -> Placed:
         line = {"variantId": next(self._shop.variants), "quantity": 1}
-        made = await self._ask(CREATE, lines=[line])
+        email = f"b{secrets.token_hex(8)}@example.com"
+        made = await self._ask(CREATE, lines=[line], email=email)
         cart = made["cartCreate"]["cart"]["id"]
-        await self._ask(BUYER, cart=cart, email=f"b{secrets.token_hex(8)}@example.com")
         key = secrets.token_urlsafe(16)
         done = await self._ask(COMPLETE, cart=cart, method=self._shop.method, key=key)
         told = done["cartComplete"]

@@ -69,6 +69,11 @@ class House:
         """The database of the floors."""
         return self._product.postgres.url("floors")
 
+    @property
+    def database_url(self) -> str:
+        """The product's database, as its superuser."""
+        return self._product.postgres.url(DATABASE)
+
     def start(self) -> None:
         """Everything but the floors, whose answers from memory are taken from the product."""
         self._engines()
@@ -134,7 +139,7 @@ class House:
                 stop_together([(program, process)])
         self.seeded = json.loads(told.read_text())
         # As autovacuum would have within a minute of such an import.
-        asyncio.run(_execute(self._product.postgres.url(DATABASE), "vacuum analyze"))
+        asyncio.run(_execute(self.database_url, "vacuum analyze"))
 
     def _web(self) -> list[Program]:
         return self._product.web(COMMANDS, self._listener.fileno())

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -11,9 +12,22 @@ def cpu_seconds(pid: int) -> float | None:
     """CPU time of a process and its children, the ended ones included."""
     try:
         waited = sum(_stat(pid)[13:15])
-        return (waited + sum(sum(_stat(one)[11:13]) for one in _tree(pid))) / _TICKS
     except OSError:
         return None
+    spent = 0
+    for one in _tree(pid):
+        with suppress(OSError):  # a child that ends just now, as autovacuum's do
+            spent += sum(_stat(one)[11:13])
+    return (waited + spent) / _TICKS
+
+
+def resident_megabytes(pid: int) -> float | None:
+    """The memory a process has resident now, shared pages included (VmRSS)."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def peak_megabytes(pid: int) -> float | None:
@@ -54,5 +68,8 @@ def _stat(pid: int) -> list[int]:
 def _tree(pid: int) -> Iterator[int]:
     yield pid
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
+        children = ""
+        with suppress(OSError):
+            children = task.read_text()
+        for child in children.split():
             yield from _tree(int(child))

@@ -2,7 +2,7 @@
 
 Through the services, as a merchant would: a thousand products with codes, half of them with a
 picture, and one with a thousand codes for a flash sale. FILE becomes `{"slug", "variants": [opaque
-ids], "flash": opaque id}`.
+ids], "flash": opaque id, "merchant": {"email", "password"}}`.
 """
 
 import asyncio
@@ -49,15 +49,16 @@ async def fill(settings: Settings) -> dict[str, object]:
     await connect(settings)
     try:
         async with installed(settings) as installation:
-            shop = await _shop(installation)
+            merchant = {"email": "merchant@bench.example.com", "password": secrets.token_hex(12)}
+            shop = await _shop(installation, **merchant)
             *variants, flash = await _products(installation, shop)
-            return {"slug": shop.slug, "variants": variants, "flash": flash}
+            told = {"slug": shop.slug, "variants": variants, "flash": flash}
+            return {**told, "merchant": merchant}
     finally:
         await database.disconnect()
 
 
-async def _shop(installation: Installation) -> Shop:
-    email, password = "merchant@bench.example.com", secrets.token_hex(12)
+async def _shop(installation: Installation, email: str, password: str) -> Shop:
     await account_create_confirmed(installation.settings.owner_database_url, email, password)
     signed_in = await sign_in(installation, email, password, visitor=Visitor())
     async with database.transaction(None) as db:

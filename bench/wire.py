@@ -1,7 +1,7 @@
 """One keep-alive HTTP/1.1 connection to this machine, and an event stream; no more than needed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,10 +17,19 @@ class Connection:
     """Requests one after another to 127.0.0.1:`port`, for `host`. `close()` it.
 
     `source`: the loopback address to come from, where it matters (127.0.0.0/8 are all ours).
+    `headers` go with every request.
     """
 
-    def __init__(self, port: int, host: str, *, source: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        port: int,
+        host: str,
+        *,
+        source: str = "127.0.0.1",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._port, self._host, self._source = port, host, source
+        self._more = [f"{name}: {value}" for name, value in (headers or {}).items()]
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -78,7 +87,7 @@ class Connection:
         self, method: str, path: str, body: bytes, content_type: str
     ) -> asyncio.StreamReader:
         reader, writer = await self.open()
-        lines = [f"{method} {path} HTTP/1.1", f"Host: {self._host}"]
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {self._host}", *self._more]
         if method != "GET":
             lines += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
         writer.write("\r\n".join([*lines, "", ""]).encode() + body)

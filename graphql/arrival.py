@@ -48,11 +48,7 @@ async def by_host(
 
     `secret` is of a session of the shop's customers: one that opens nothing here is a guest's.
     """
-    reader = database.reader(None)
-    try:
-        shop = await shop_by_host(reader, host)
-    finally:
-        await reader.close()
+    shop = await shop_by_host(database.single(), host)
     if shop is None:
         return None
     context = at_shop(installation, shop, caller)
@@ -76,11 +72,7 @@ async def by_token(
     installation: Installation, secret: str, caller: Caller
 ) -> RequestContext | None:
     """A program with an API token, bound to the token's shop; None for a token that opens none."""
-    reader = database.reader(None)
-    try:
-        found = await shop_by_token(reader, secret)
-    finally:
-        await reader.close()
+    found = await shop_by_token(database.single(), secret)
     if found is None:
         return None
     return _context(

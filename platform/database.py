@@ -1,10 +1,11 @@
 """PostgreSQL, a transaction at a time, each bound to one shop.
 
-Three ways in. `transaction(shop)` writes as the request role; `reader(shop)` reads as it, opened by
-the first statement; `system()` is for the relay, which sees only which work is due. Inside any of
-them statements go through `rows`, `row`, `value` and `execute`, and Tortoise's models find the same
-connection by themselves. Row-level security sees the shop named here, so a statement that forgets
-its filter still meets no other shop's rows.
+Four ways in. `transaction(shop)` writes as the request role; `reader(shop)` reads as it, opened by
+the first statement; `single()` looks one thing up that is of no shop; `system()` is for the relay,
+which sees only which work is due. Inside any of them statements go through `rows`, `row`, `value`
+and `execute`; in transactions Tortoise's models find the same connection by themselves. Row-level
+security sees the shop named here, so a statement that forgets its filter still meets no other
+shop's rows.
 
 Readers have a pool of their own. A request reads, keeps its reader, and then writes (a code that
 is shown is recorded as revealed): out of one pool, as many such requests as it has connections
@@ -280,6 +281,31 @@ class Reader:
 def reader(shop: UUID | None) -> Reader:
     """A reader of `shop`'s rows for one request."""
     return Reader(shop)
+
+
+class _Single:
+    """`Reads` of no shop, each statement by itself."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def rows(self, sql: str, *args: object) -> Sequence[Row]:
+        rows: Sequence[Row] = await self._pool.fetch(sql, *args)
+        return rows
+
+    async def row(self, sql: str, *args: object) -> Row | None:
+        row: Row | None = await self._pool.fetchrow(sql, *args)
+        return row
+
+    async def value(self, sql: str, *args: object) -> Any:
+        return await self._pool.fetchval(sql, *args)
+
+
+def single() -> Reads:
+    """For one look-up by the identity functions: one round trip, where a reader takes three.
+
+    No shop is named, so its statements meet no shop's rows, as those of a reader of None do."""
+    return _Single(_client("reader")._pool)
 
 
 async def connect(settings: Settings, models: Sequence[str]) -> None:

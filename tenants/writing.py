@@ -11,6 +11,7 @@ are the announced topics published. No network inside.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,15 @@ from keystall.tenants.installation import Installation
 
 INSTALLATION = UUID(int=0)
 """Stands for the shop where the installation itself has work: mail to accounts, say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Work of `kind` about the row `subject`, to be done at a later moment."""
+
+    kind: str
+    subject: UUID
+    at: datetime
 
 
 class Writing:
@@ -56,6 +66,18 @@ class Writing:
         )  # fmt: skip
         self._posted = self._posted or due_at is None
         return item
+
+    async def post_later(self, *works: Due) -> None:
+        """Leaves several, all by one statement."""
+        await self._tx.execute(
+            "insert into outbox (shop_id, id, kind, subject_id, due_at)"
+            " select $1, * from unnest($2::uuid[], $3::text[], $4::uuid[], $5::timestamptz[])",
+            self._shop,
+            [new_id() for _ in works],
+            [work.kind for work in works],
+            [work.subject for work in works],
+            [work.at for work in works],
+        )
 
     def announce(self, topic: str) -> None:
         """Tells open pages, after the commit, that what `topic` stands for has changed."""

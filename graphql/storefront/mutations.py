@@ -1,6 +1,7 @@
 """What a buyer can do."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -35,6 +36,7 @@ from keystall.tenants.checkout.carts import LineChange, NewLine
 from keystall.tenants.checkout.completion import cart_complete
 from keystall.tenants.errors import Refused, UserError, refuse
 from keystall.tenants.installation import Installation
+from keystall.tenants.languages import spoken_locale
 from keystall.tenants.orders.service import cancel_order
 from keystall.tenants.payments.checks import Finding, find_payment
 from keystall.tenants.payments.service import start_payment
@@ -61,16 +63,6 @@ class CartLineUpdateInput:
 
 
 @input_type
-class CartCreateInput:
-    """A new cart."""
-
-    currency: str | None = described(
-        "The currency to buy in; the request's when left out.", default=None
-    )
-    lines: list[CartLineInput] = described("The first lines.", default_factory=list)
-
-
-@input_type
 class BuyerFieldValueInput:
     """An answer to a product's question."""
 
@@ -91,6 +83,19 @@ class CartBuyerInput:
     buyer_fields: list[BuyerFieldValueInput] = described(
         "Answers to the products' questions; those left out stay as they are.",
         default_factory=list,
+    )
+
+
+@input_type
+class CartCreateInput:
+    """A new cart."""
+
+    currency: str | None = described(
+        "The currency to buy in; the request's when left out.", default=None
+    )
+    lines: list[CartLineInput] = described("The first lines.", default_factory=list)
+    buyer: CartBuyerInput | None = described(
+        "Who buys, where that is known already: it saves a cartBuyerUpdate.", default=None
     )
 
 
@@ -174,13 +179,7 @@ class Mutation(RecoveryMutation, CodeReportMutation, CustomerMutation):
     ) -> CartCreatePayload:
         """Starts a cart."""
         context = info.context
-        call = carts.cart_create(
-            context.installation,
-            context.require_shop(),
-            _lines(input.lines),
-            currency=input.currency or context.currency,
-            locale=context.locale,
-        )
+        call = _create(context, input, input.buyer or CartBuyerInput())
         made, errors = await attempted(context, call, CartUserError)
         cart = await cart_of(context, made) if made else None
         if cart is not None:
@@ -315,16 +314,37 @@ async def _changed(
     return changed
 
 
+async def _create(context: RequestContext, asked: CartCreateInput, buyer: CartBuyerInput) -> UUID:
+    with _placed_answers(buyer):
+        return await carts.cart_create(
+            *_shop(context),
+            _lines(asked.lines),
+            currency=asked.currency or context.currency,
+            locale=spoken_locale(buyer.locale or "") or context.locale,
+            buyer=carts.CartBuyer(buyer.email, _answers(buyer)),
+        )
+
+
 async def _buyer_update(context: RequestContext, cart: UUID, asked: CartBuyerInput) -> None:
-    """Answers are a list here and a mapping below: paths lead back to the list."""
-    try:
+    with _placed_answers(asked):
         await carts.cart_buyer_update(
             *_shop(context),
             cart,
             email=asked.email,
             locale=asked.locale or context.locale,
-            answers={answer.key: answer.value for answer in asked.buyer_fields},
+            answers=_answers(asked),
         )
+
+
+def _answers(asked: CartBuyerInput) -> dict[str, str]:
+    return {answer.key: answer.value for answer in asked.buyer_fields}
+
+
+@contextmanager
+def _placed_answers(asked: CartBuyerInput) -> Iterator[None]:
+    """Answers are a list here and a mapping below: paths of refusals lead back to the list."""
+    try:
+        yield
     except Refused as refused:
         places = {answer.key: str(at) for at, answer in enumerate(asked.buyer_fields)}
         raise Refused(*(_placed(error, places) for error in refused.errors)) from None

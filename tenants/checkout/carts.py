@@ -1,12 +1,13 @@
 """Filling a cart. A cart is a wish: nothing is held until it is completed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from keystall.platform import clock
+from keystall.platform.database import Row
 from keystall.platform.ids import new_id
-from keystall.tenants.checkout.models import Cart
 from keystall.tenants.checkout.pricing import MAX_LINES
 from keystall.tenants.errors import refuse
 from keystall.tenants.identity.email import email_problem, normalised_email
@@ -17,6 +18,31 @@ from keystall.tenants.writing import Writing, writing
 
 MAX_QUANTITY = 1000
 
+_Given: TypeAlias = tuple[UUID, list[UUID], UUID, list[UUID], list[int], int]
+
+_START = """
+cart as (
+  insert into carts (shop_id, id, currency, locale, email, buyer_fields, created_at, updated_at)
+  values ($1, $3, $7, $8, $9, $10, $11, $11)),
+"""
+_PUT_IN = """
+with {start} given as (
+  select * from unnest($2::uuid[], $4::uuid[], $5::int[]) as given (id, variant_id, quantity)
+), sold as (
+  select given.*, first_value(given.id) over (partition by variant_id order by given.id) as first,
+         sum(given.quantity) over (partition by variant_id) as wanted
+  from given join variants on variants.shop_id = $1 and variants.id = variant_id
+  join products on products.shop_id = $1 and products.id = product_id
+  where products.status = 'active' and archived_at is null
+), put as (
+  insert into cart_lines (shop_id, id, cart_id, variant_id, quantity)
+  select $1, id, $3, variant_id, least(wanted, $6::int) from sold where id = first
+  on conflict (shop_id, cart_id, variant_id)
+  do update set quantity = least(cart_lines.quantity + excluded.quantity, $6::int))
+select id from sold
+"""
+_FILL = _PUT_IN.format(start="")
+_START_FILLED = _PUT_IN.format(start=_START)
 _TAKE_OUT = "delete from cart_lines where shop_id = $1 and cart_id = $2 and id = $3"
 _SET_QUANTITY = (
     "update cart_lines set quantity = $4 where shop_id = $1 and cart_id = $2 and id = $3"
@@ -39,18 +65,38 @@ class LineChange:
     quantity: int
 
 
+@dataclass(frozen=True, slots=True)
+class CartBuyer:
+    """Who buys: where the goods go, and answers to the products' questions by key."""
+
+    email: str | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+
 async def cart_create(
-    installation: Installation, shop: Shop, lines: Sequence[NewLine], *, currency: str, locale: str
+    installation: Installation,
+    shop: Shop,
+    lines: Sequence[NewLine],
+    *,
+    currency: str,
+    locale: str,
+    buyer: CartBuyer = CartBuyer(),
 ) -> UUID:
-    """Starts a cart; answers its id, which is the key to it. Refuses unknown variants."""
+    """Starts a cart; answers its id, which is the key to it. Refuses unknown variants, and what
+    `cart_buyer_update` refuses of the buyer."""
     if currency not in shop.currencies:
         raise refuse("CURRENCY_UNAVAILABLE", "input", "currency", currency=currency)
-    _check_count(lines, ("input", "lines"))
+    path = ("input", "lines")
+    _check_lines(lines, path)
+    email = _checked(buyer, "input", "buyer") or ""
     # Unlike a UUIDv7 this one cannot be guessed from the time of its making.
-    cart_id = uuid4()
+    cart_id, now = uuid4(), clock.now()
     async with writing(installation, shop.id) as tx:
-        await Cart.create(id=cart_id, shop_id=shop.id, currency=currency, locale=locale)
-        await _put_in(tx, shop.id, cart_id, lines, ("input", "lines"))
+        placed = _given(shop.id, cart_id, lines)
+        sold = await tx.rows(
+            _START_FILLED, *placed, currency, locale, email, dict(buyer.answers), now
+        )
+        _refuse_unknown(placed, sold, path)
     return cart_id
 
 
@@ -58,10 +104,17 @@ async def cart_lines_add(
     installation: Installation, shop: Shop, cart_id: UUID, lines: Sequence[NewLine]
 ) -> None:
     """Puts variants in; one that is in the cart already grows."""
-    _check_count(lines, ("lines",))
+    path = ("lines",)
+    _check_lines(lines, path)
     async with writing(installation, shop.id) as tx:
         await _open_cart(tx, shop.id, cart_id)
-        await _put_in(tx, shop.id, cart_id, lines, ("lines",))
+        placed = _given(shop.id, cart_id, lines)
+        _refuse_unknown(placed, await tx.rows(_FILL, *placed), path)
+        count = await tx.value(
+            "select count(*) from cart_lines where shop_id = $1 and cart_id = $2", shop.id, cart_id
+        )
+        if count > MAX_LINES:
+            raise refuse("OVER_LIMIT", *path, limit=MAX_LINES)
 
 
 async def cart_lines_update(
@@ -99,12 +152,7 @@ async def cart_buyer_update(
 ) -> None:
     """Says who buys. What is left out stays as it was, as does the locale where it is none that we
     speak; answers are merged by key."""
-    address = None if email is None else normalised_email(email)
-    if address is not None and email_problem(address):
-        raise refuse("EMAIL_INVALID", "input", "email")
-    for key, answer in answers.items():
-        if len(answer) > 500:
-            raise refuse("TOO_LONG", "input", "buyer_fields", key, limit=500)
+    address = _checked(CartBuyer(email, answers), "input")
     async with writing(installation, shop.id) as tx:
         await _open_cart(tx, shop.id, cart_id)
         await tx.execute(
@@ -126,35 +174,40 @@ async def _open_cart(tx: Writing, shop: UUID, cart_id: UUID) -> None:
         raise refuse("CART_COMPLETED", "cart_id")
 
 
-async def _put_in(
-    tx: Writing, shop: UUID, cart_id: UUID, lines: Sequence[NewLine], path: tuple[str, ...]
-) -> None:
+def _given(shop: UUID, cart_id: UUID, lines: Sequence[NewLine]) -> _Given:
+    """What the statements above take first."""
+    return (
+        shop, [new_id() for _ in lines], cart_id, [line.variant_id for line in lines],
+        [line.quantity for line in lines], MAX_QUANTITY,
+    )  # fmt: skip
+
+
+def _refuse_unknown(given: _Given, sold: Sequence[Row], path: tuple[str, ...]) -> None:
+    found = {row["id"] for row in sold}
+    for index, line in enumerate(given[1]):
+        if line not in found:
+            raise refuse("NOT_FOUND", *path, str(index), "variant_id")
+
+
+def _checked(buyer: CartBuyer, *path: str) -> str | None:
+    """The email as it is kept. Refuses one that is none, and answers that are too long."""
+    email = None if buyer.email is None else normalised_email(buyer.email)
+    if email is not None and email_problem(email):
+        raise refuse("EMAIL_INVALID", *path, "email")
+    for key, answer in buyer.answers.items():
+        if len(answer) > 500:
+            raise refuse("TOO_LONG", *path, "buyer_fields", key, limit=500)
+    return email
+
+
+def _check_lines(lines: Sequence[NewLine], path: tuple[str, ...]) -> None:
+    _check_count(lines, path)
     for index, line in enumerate(lines):
         _check_quantity(line.quantity, 1, (*path, str(index), "quantity"))
-        added = await tx.execute(
-            """
-            insert into cart_lines (shop_id, id, cart_id, variant_id, quantity)
-            select $1, $2, $3, variants.id, $5 from variants
-            join products on products.shop_id = $1 and products.id = product_id
-            where variants.shop_id = $1 and variants.id = $4
-              and products.status = 'active' and archived_at is null
-            on conflict (shop_id, cart_id, variant_id)
-            do update set quantity = least(cart_lines.quantity + excluded.quantity, $6)
-            """,
-            shop, new_id(), cart_id, line.variant_id, line.quantity, MAX_QUANTITY,
-        )  # fmt: skip
-        if not added:
-            raise refuse("NOT_FOUND", *path, str(index), "variant_id")
-    if lines:
-        count = await tx.value(
-            "select count(*) from cart_lines where shop_id = $1 and cart_id = $2", shop, cart_id
-        )
-        if count > MAX_LINES:
-            raise refuse("OVER_LIMIT", *path, limit=MAX_LINES)
 
 
 def _check_count(lines: Sequence[object], path: tuple[str, ...]) -> None:
-    # Before the transaction: each line is a statement, and thousands fit into a request.
+    # Before the transaction: thousands fit into a request.
     if len(lines) > MAX_LINES:
         raise refuse("OVER_LIMIT", *path, limit=MAX_LINES)
 

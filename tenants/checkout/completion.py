@@ -4,7 +4,7 @@ One transaction decides and writes; only after it is the provider asked where to
 provider that is slow or away costs the order nothing: it stands, and can be paid later.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,6 @@ from keystall.platform.ids import new_id
 from keystall.platform.payments.registry import can_charge
 from keystall.tenants.checkout.holding import (
     Buyer,
-    left_for_others,
     mark_of_network,
     minutes_held,
     refuse_too_large_share,
@@ -31,20 +30,23 @@ from keystall.tenants.checkout.pricing import (
 )
 from keystall.tenants.checkout.queries import cart_lines
 from keystall.tenants.errors import Refused, refuse
-from keystall.tenants.idempotency.keys import claim_key, fingerprint
+from keystall.tenants.idempotency.keys import check_key, claim_key, claimed_key, fingerprint
 from keystall.tenants.installation import Installation
 from keystall.tenants.orders.events import record
 from keystall.tenants.orders.numbers import new_order_number
 from keystall.tenants.payments.check_times import next_check
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.stock.allocation import Wanted, reserve
-from keystall.tenants.writing import Writing, writing
+from keystall.tenants.writing import Due, Writing, writing
+
+OPERATION = "cart.complete"
 
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
     order_id: UUID
     lines: list[tuple[UUID, CartLineView]]
+    currency: str
     buyer: Buyer
     expires_at: datetime
 
@@ -66,45 +68,45 @@ async def cart_complete(
     """
     if shop.status != "open":
         raise refuse("SHOP_CLOSED")
+    check_key(idempotency_key)
+    print_ = fingerprint(cart_id, payment_account_id)
     async with writing(installation, shop.id) as tx:
+        cart = await _locked_cart(tx, shop.id, cart_id, payment_account_id)
+        if cart is None or cart["order_id"] is not None:
+            earlier = await claimed_key(tx, shop.id, OPERATION, idempotency_key, print_=print_)
+            if earlier is None:
+                raise refuse("NOT_FOUND" if cart is None else "CART_COMPLETED", "cart_id")
+            return earlier
+        lines = await _buyable_lines(tx, shop.id, cart)
+        # Nothing is written up to here: when something is sold out, most requests end above.
         order_id = new_id()
         earlier = await claim_key(
-            tx, shop.id, "cart.complete", idempotency_key,
-            print_=fingerprint(cart_id, payment_account_id), object_id=order_id,
-        )  # fmt: skip
+            tx, shop.id, OPERATION, idempotency_key, print_=print_, object_id=order_id
+        )
         if earlier != order_id:
             return earlier
-        cart = await _completable_cart(tx, shop.id, cart_id, payment_account_id)
-        lines = await cart_lines(
-            tx, shop.id, cart_id, currency=cart["currency"], locale=cart["locale"]
-        )
-        problems = [problem.error for problem in cart_problems(lines)]
-        problems += answer_errors(questions_of(lines), cart["buyer_fields"])
-        if problems:
-            raise Refused(*problems)
-        if not can_charge(cart["payable"], cart_total([*lines]), cart["currency"]):
-            raise refuse("PAYMENT_METHOD_UNAVAILABLE", "payment_method")
         buyer = Buyer(cart["email"], mark_of_network(installation.keys, shop.id, address))
-        holds_more = await refuse_too_many_unpaid(tx, shop, buyer)
-        minutes = minutes_held(shop.hold_minutes, await left_for_others(tx, shop.id, lines))
+        found = await refuse_too_many_unpaid(tx, shop, buyer, lines)
+        minutes = minutes_held(shop.hold_minutes, found.left)
         placed = _Placed(
             order_id,
             [(new_id(), line) for line in lines],
+            cart["currency"],
             buyer,
             clock.now() + timedelta(minutes=minutes),
         )
         await _write_order(tx, shop.id, cart, placed)
         await _hold(tx, shop.id, placed)
-        if holds_more:
+        if found.holds_more:
             await refuse_too_large_share(tx, shop, buyer, lines)
         await _await_payment(tx, shop.id, placed, payment_account_id)
     return order_id
 
 
-async def _completable_cart(
+async def _locked_cart(
     tx: Writing, shop: UUID, cart_id: UUID, payment_account_id: UUID
-) -> Mapping[str, Any]:
-    cart = await tx.row(
+) -> Mapping[str, Any] | None:
+    return await tx.row(
         """
         select carts.*,
           (select provider from payment_accounts
@@ -113,15 +115,24 @@ async def _completable_cart(
         """,
         shop, cart_id, payment_account_id,
     )  # fmt: skip
-    if cart is None:
-        raise refuse("NOT_FOUND", "cart_id")
-    if cart["order_id"] is not None:
-        raise refuse("CART_COMPLETED", "cart_id")
+
+
+async def _buyable_lines(
+    tx: Writing, shop: UUID, cart: Mapping[str, Any]
+) -> Sequence[CartLineView]:
+    """The cart's lines. Refuses with all that stands in the way of buying them."""
     if not cart["email"]:
         raise refuse("REQUIRED", "email")
     if not cart["payable"]:
         raise refuse("PAYMENT_METHOD_UNAVAILABLE", "payment_method")
-    return cart
+    lines = await cart_lines(tx, shop, cart["id"], currency=cart["currency"], locale=cart["locale"])
+    problems = [problem.error for problem in cart_problems(lines)]
+    problems += answer_errors(questions_of(lines), cart["buyer_fields"])
+    if problems:
+        raise Refused(*problems)
+    if not can_charge(cart["payable"], cart_total([*lines]), cart["currency"]):
+        raise refuse("PAYMENT_METHOD_UNAVAILABLE", "payment_method")
+    return lines
 
 
 async def _write_order(tx: Writing, shop: UUID, cart: Mapping[str, Any], placed: _Placed) -> None:
@@ -133,16 +144,12 @@ async def _write_order(tx: Writing, shop: UUID, cart: Mapping[str, Any], placed:
     ]
     await tx.execute(
         """
-        insert into orders (shop_id, id, number, email, locale, currency, total, buyer_fields,
-                            status, expires_at, placed_from)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9, $10)
-        """,
-        shop, placed.order_id, new_order_number(), cart["email"], cart["locale"],
-        cart["currency"], cart_total(views), answers, placed.expires_at,
-        placed.buyer.placed_from,
-    )  # fmt: skip
-    await tx.execute(
-        """
+        with made as (
+          insert into orders (shop_id, id, number, email, locale, currency, total, buyer_fields,
+                              status, expires_at, placed_from)
+          values ($1, $2, $10, $11, $12, $13, $14, $15, 'pending', $16, $17)
+        ), ended as (
+          update carts set order_id = $2 where shop_id = $1 and id = $9)
         insert into order_lines (shop_id, id, order_id, position, variant_id, product_name,
                                  variant_name, quantity, unit_price)
         select $1, line_id, $2, position, variant_id, product_name, variant_name, quantity, price
@@ -157,10 +164,8 @@ async def _write_order(tx: Writing, shop: UUID, cart: Mapping[str, Any], placed:
         [line.variant_name for line in views],
         [line.quantity for line in views],
         [line.unit_price for line in views],
-    )  # fmt: skip
-    await tx.execute(
-        "update carts set order_id = $3 where shop_id = $1 and id = $2",
-        shop, cart["id"], placed.order_id,
+        cart["id"], new_order_number(), cart["email"], cart["locale"], cart["currency"],
+        cart_total(views), answers, placed.expires_at, placed.buyer.placed_from,
     )  # fmt: skip
 
 
@@ -178,15 +183,17 @@ async def _hold(tx: Writing, shop: UUID, placed: _Placed) -> None:
 
 async def _await_payment(tx: Writing, shop: UUID, placed: _Placed, account_id: UUID) -> None:
     payment_id, now = new_id(), clock.now()
+    total = cart_total([line for _, line in placed.lines])
     await tx.execute(
         """
         insert into payments (shop_id, id, order_id, account_id, amount, currency, state)
-        select $1, $2, $3, $4, total, currency, 'started' from orders
-        where shop_id = $1 and id = $3
+        values ($1, $2, $3, $4, $5, $6, 'started')
         """,
-        shop, payment_id, placed.order_id, account_id,
+        shop, payment_id, placed.order_id, account_id, total, placed.currency,
     )  # fmt: skip
     await record(tx, shop, placed.order_id, "order.placed", actor="buyer")
-    await tx.post("order.expire", placed.order_id, due_at=placed.expires_at)
     check_at = next_check(now, placed.expires_at, now) or placed.expires_at
-    await tx.post("payment.check", payment_id, due_at=check_at)
+    await tx.post_later(
+        Due("order.expire", placed.order_id, placed.expires_at),
+        Due("payment.check", payment_id, check_at),
+    )

@@ -31,6 +31,15 @@ class Buyer:
     placed_from: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a buyer has other unpaid orders, and the fewest free codes of any line's variant once
+    the lines are held, counted to `SCARCE`."""
+
+    holds_more: bool
+    left: int
+
+
 def mark_of_network(keys: KeyRing, shop: UUID, address: str) -> bytes | None:
     """What stands for the network of `address` in this shop alone (16 bytes)."""
     if not address:
@@ -51,32 +60,42 @@ def beyond_share(held: int, unsold: int, share: int) -> bool:
     return held * 100 > share * unsold
 
 
-async def refuse_too_many_unpaid(tx: Writing, shop: Shop, buyer: Buyer) -> bool:
-    """Refuses UNPAID_LIMIT to a buyer with too many unpaid orders; answers whether there are any.
+async def refuse_too_many_unpaid(
+    tx: Writing, shop: Shop, buyer: Buyer, lines: Sequence[CartLineView]
+) -> Standing:
+    """Refuses UNPAID_LIMIT to a buyer with too many unpaid orders; answers how things stand.
 
     A buyer's orders come one after the other from here on, or each of many at once would count
-    none of the others. The counts are statements of their own: they must see what the order before
+    none of the others. The counts are a statement of their own: they must see what the order before
     has committed.
     """
-    await _one_after_the_other(tx, f"unpaid:{shop.id}:{buyer.email}")
-    own: int = await tx.value(
-        "select count(*) from orders where shop_id = $1 and email = $2 and status = 'pending'",
-        shop.id, buyer.email,
-    )  # fmt: skip
-    if own >= shop.unpaid_per_buyer:
-        raise refuse("UNPAID_LIMIT", limit=shop.unpaid_per_buyer)
-    if buyer.placed_from is None:
-        return own > 0
     # Always the email first: two orders never wait for each other.
-    await _one_after_the_other(tx, f"unpaid:{shop.id}:{buyer.placed_from.hex()}")
-    near: int = await tx.value(
-        "select count(*) from orders"
-        " where shop_id = $1 and placed_from = $2 and status = 'pending'",
-        shop.id, buyer.placed_from,
+    for name in (buyer.email, buyer.placed_from and buyer.placed_from.hex()):
+        if name:
+            await tx.execute(
+                "select pg_advisory_xact_lock(hashtextextended($1, 0))", f"unpaid:{shop.id}:{name}"
+            )
+    (found,) = await tx.rows(
+        """
+        select (select count(*) from orders
+                where shop_id = $1 and email = $4 and status = 'pending') as own,
+               (select count(*) from orders
+                where shop_id = $1 and placed_from = $5 and status = 'pending') as near,
+               (select min(free - quantity) from unnest($2::uuid[], $3::int[]) as w (id, quantity)
+                cross join lateral (
+                  select count(*)::int as free from (
+                    select from codes where shop_id = $1 and variant_id = w.id
+                      and state = 'available' and sellable_until > now()
+                    limit w.quantity + $6) found) counted) as left_for_others
+        """,
+        shop.id, [line.variant_id for line in lines], [line.quantity for line in lines],
+        buyer.email, buyer.placed_from, SCARCE,
     )  # fmt: skip
-    if near >= shop.unpaid_per_address:
+    if found["own"] >= shop.unpaid_per_buyer:
+        raise refuse("UNPAID_LIMIT", limit=shop.unpaid_per_buyer)
+    if found["near"] >= shop.unpaid_per_address:
         raise refuse("UNPAID_LIMIT")
-    return own + near > 0
+    return Standing(found["own"] + found["near"] > 0, found["left_for_others"])
 
 
 async def refuse_too_large_share(
@@ -121,23 +140,3 @@ async def refuse_too_large_share(
     ]
     if errors:
         raise Refused(*errors)
-
-
-async def left_for_others(tx: Writing, shop: UUID, lines: Sequence[CartLineView]) -> int:
-    """The fewest free codes of any line's variant once the lines are held, counted to `SCARCE`."""
-    fewest: int = await tx.value(
-        """
-        select min(free - quantity) from unnest($2::uuid[], $3::int[]) as wanted (id, quantity)
-        cross join lateral (
-          select count(*)::int as free from (
-            select from codes where shop_id = $1 and variant_id = wanted.id
-              and state = 'available' and sellable_until > now()
-            limit wanted.quantity + $4) found) counted
-        """,
-        shop, [line.variant_id for line in lines], [line.quantity for line in lines], SCARCE,
-    )  # fmt: skip
-    return fewest
-
-
-async def _one_after_the_other(tx: Writing, name: str) -> None:
-    await tx.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", name)

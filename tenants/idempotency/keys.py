@@ -20,8 +20,7 @@ async def claim_key(
     A second request waits here until the first has committed. Refuses a key that was used with
     other input (IDEMPOTENCY_MISMATCH) and one that is no key.
     """
-    if not 8 <= len(key) <= 64:
-        raise refuse("INVALID", "idempotency_key")
+    check_key(key)
     claimed = await tx.execute(
         "insert into idempotency_keys (shop_id, operation, key, fingerprint, object_id)"
         " values ($1, $2, $3, $4, $5) on conflict do nothing",
@@ -29,12 +28,31 @@ async def claim_key(
     )  # fmt: skip
     if claimed:
         return object_id
+    earlier = await claimed_key(tx, shop, operation, key, print_=print_)
+    if earlier is None:
+        raise refuse("IDEMPOTENCY_MISMATCH", "idempotency_key")
+    return earlier
+
+
+async def claimed_key(
+    tx: Transaction, shop: UUID, operation: str, key: str, *, print_: bytes
+) -> UUID | None:
+    """The id made under the key before; None for a new key. Refuses as `claim_key` does."""
+    check_key(key)
     row = await tx.row(
         "select fingerprint, object_id from idempotency_keys"
         " where shop_id = $1 and operation = $2 and key = $3",
         shop, operation, key,
     )  # fmt: skip
-    if row is None or row["fingerprint"] != print_:
+    if row is None:
+        return None
+    if row["fingerprint"] != print_:
         raise refuse("IDEMPOTENCY_MISMATCH", "idempotency_key")
     earlier: UUID = row["object_id"]
     return earlier
+
+
+def check_key(key: str) -> None:
+    """Refuses what is no key."""
+    if not 8 <= len(key) <= 64:
+        raise refuse("INVALID", "idempotency_key")

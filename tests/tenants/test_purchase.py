@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from keystall.platform import database
 from keystall.platform.ids import new_id
 from keystall.tenants.checkout.carts import (
+    CartBuyer,
     NewLine,
     cart_buyer_update,
     cart_create,
@@ -17,6 +19,7 @@ from keystall.tenants.checkout.carts import (
 )
 from keystall.tenants.checkout.completion import cart_complete
 from keystall.tenants.checkout.pricing import MAX_LINES
+from keystall.tenants.checkout.queries import cart_by_id
 from keystall.tenants.delivery.service import codes_of_order, reveal_order_codes
 from keystall.tenants.errors import Refused
 from keystall.tenants.installation import Installation
@@ -150,6 +153,85 @@ async def test_the_same_key_answers_the_same_order(purchase: Purchase) -> None:
     assert await purchase.states() == ["reserved", "available"]
     with pytest.raises(Refused, match="IDEMPOTENCY_MISMATCH"):
         await purchase.order(key="one-two-three")
+
+
+async def test_a_request_sent_twice_at_once_answers_the_same_order(purchase: Purchase) -> None:
+    await purchase.stock("CODE-AAAA", "CODE-BBBB")
+    cart = await cart_create(
+        purchase.installation, purchase.shop, [NewLine(purchase.variant, 1)],
+        currency="CNY", locale="en", buyer=CartBuyer("b@x.test"),
+    )  # fmt: skip
+    made = await asyncio.gather(
+        *(
+            cart_complete(
+                purchase.installation, purchase.shop, cart,
+                payment_account_id=purchase.account, idempotency_key="one-two-three",
+            )
+            for _ in range(4)
+        )
+    )  # fmt: skip
+    assert len(set(made)) == 1
+    assert await purchase.states() == ["reserved", "available"]
+    with pytest.raises(Refused, match="CART_COMPLETED"):
+        await cart_complete(
+            purchase.installation, purchase.shop, cart,
+            payment_account_id=purchase.account, idempotency_key="four-five-six",
+        )  # fmt: skip
+    with pytest.raises(Refused, match="IDEMPOTENCY_MISMATCH"):
+        await cart_complete(
+            purchase.installation, purchase.shop, cart,
+            payment_account_id=new_id(), idempotency_key="one-two-three",
+        )  # fmt: skip
+
+
+async def test_whoever_comes_too_late_costs_two_reads_and_no_write(
+    purchase: Purchase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await purchase.stock("CODE-AAAA")
+    await purchase.order()
+    cart = await cart_create(
+        purchase.installation, purchase.shop, [NewLine(purchase.variant, 1)],
+        currency="CNY", locale="en", buyer=CartBuyer("late@x.test"),
+    )  # fmt: skip
+    asked: list[str] = []
+    statements = database._Statements
+
+    def counted(run: Any) -> Any:
+        async def ask(self: Any, sql: str, *args: object) -> Any:
+            asked.append(sql.split()[0])
+            return await run(self, sql, *args)
+
+        return ask
+
+    for name in ("rows", "row", "value", "execute"):
+        monkeypatch.setattr(statements, name, counted(getattr(statements, name)))
+    with pytest.raises(Refused, match="SOLD_OUT"):
+        await cart_complete(
+            purchase.installation, purchase.shop, cart,
+            payment_account_id=purchase.account, idempotency_key="too-late-now",
+        )  # fmt: skip
+    assert asked == ["select", "select"]
+
+
+async def test_a_variant_that_is_named_twice_is_one_line_of_the_sum_up_to_what_a_cart_holds(
+    purchase: Purchase,
+) -> None:
+    await purchase.stock("CODE-AAAA")
+
+    async def quantities(*asked: int) -> list[int]:
+        cart = await cart_create(
+            purchase.installation, purchase.shop,
+            [NewLine(purchase.variant, quantity) for quantity in asked],
+            currency="CNY", locale="en",
+        )  # fmt: skip
+        async with database.transaction(purchase.shop.id) as tx:
+            view = await cart_by_id(tx, purchase.shop.id, cart)
+            assert view is not None
+            return [line.quantity for line in view.lines]
+
+    assert await quantities(2, 3) == [5]
+    assert await quantities(600, 600) == [1000]
+    assert await quantities() == []
 
 
 async def test_canceling_frees_the_codes_once(purchase: Purchase) -> None:
