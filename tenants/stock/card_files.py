@@ -6,7 +6,7 @@ changed. A code of a table may have several lines, and then counts as the first 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -22,7 +22,13 @@ from keystall.tenants.stock.text_encoding import (
     guess_encoding,
     marked_encoding,
 )
-from keystall.tenants.stock.text_lines import Line, byte_lines, pasted_lines, text_lines
+from keystall.tenants.stock.text_lines import (
+    Line,
+    byte_lines,
+    decoded,
+    pasted_lines,
+    text_lines,
+)
 
 __all__ = [
     "MAX_CODE_LENGTH",
@@ -37,6 +43,7 @@ __all__ = [
     "TooManyLines",
     "UndecidableEncoding",
     "cards",
+    "first_bad",
     "parse_file",
     "parse_text",
     "survey",
@@ -160,12 +167,11 @@ def survey(pieces: Iterable[bytes], *, sheet: bool = False, plain: bool = False)
             if count <= HEAD_LINES:
                 head.append(line.text)
     else:
-        sample, first = Sample(), []
-        for count, raw in enumerate(byte_lines(stream), start=1):
-            _counted(count)
-            sample.add(raw)
-            if count <= HEAD_LINES:
-                first.append(raw)
+        sample, first = Sample(), list[bytes]()
+        for lines in byte_lines(stream):
+            count = _counted(count + len(lines))
+            sample.add(lines)
+            first += lines[: HEAD_LINES - len(first)]
         encoding = encoding or guess_encoding(sample)
         head = [raw.decode(encoding, "replace") for raw in first]
     kind = "xlsx" if sheet else "txt"
@@ -187,7 +193,15 @@ def _counted(count: int) -> int:
 
 def cards(pieces: Iterable[bytes], found: Survey) -> Iterator[ParsedCode | BadLine]:
     """The codes and bad lines of a file whose survey is known, in its order; repeats are codes."""
-    return _cards(text_lines(_after_mark(pieces, found.mark), found.format.encoding), found.format)
+    pieces, encoding = _after_mark(pieces, found.mark), found.format.encoding
+    if _holds_lines(found.format) and not encoding.startswith("utf-16"):
+        return _quick_codes(byte_lines(pieces), encoding)
+    return _cards(text_lines(pieces, encoding), found.format)
+
+
+def first_bad(pieces: Iterable[bytes], found: Survey) -> BadLine | None:
+    """The first line that is no code, as `cards` tells it; None where every line is one."""
+    return next((card for card in cards(pieces, found) if isinstance(card, BadLine)), None)
 
 
 def parse_file(data: bytes, *, sheet: bool = False, plain: bool = False) -> ParsedFile:
@@ -222,11 +236,41 @@ def _gathered(found: CardFormat, lines: Iterable[ParsedCode | BadLine]) -> Parse
 
 
 def _cards(lines: Iterator[Line], found: CardFormat) -> Iterator[ParsedCode | BadLine]:
-    if found.layout is Layout.LINES and not found.sheet:
+    if _holds_lines(found):
         return _codes(lines)
     if found.layout is Layout.PICKS:
         return _picks(lines, found)
     return _table(islice(lines, found.first - 1, None), found)
+
+
+def _holds_lines(found: CardFormat) -> bool:
+    return found.layout is Layout.LINES and not found.sheet
+
+
+def _quick_codes(
+    batches: Iterable[Sequence[bytes]], encoding: str
+) -> Iterator[ParsedCode | BadLine]:
+    """`_codes`, a batch at a time: of one that is plain all through no line needs a closer look."""
+    first = 1
+    for batch in batches:
+        if _is_plain(batch):
+            for number, line in enumerate(batch, start=first):
+                if text := line.decode().strip():
+                    yield ParsedCode(number, text)
+        else:
+            yield from _codes(decoded(batch, encoding, first=first))
+        first += len(batch)
+
+
+def _is_plain(lines: Sequence[bytes]) -> bool:
+    """Whether all is printable ASCII, which is the same in every encoding of bytes, and no line is
+    too long."""
+    whole = b"".join(lines)
+    return (
+        whole.isascii()
+        and whole.decode().isprintable()
+        and max(map(len, lines), default=0) <= MAX_CODE_LENGTH
+    )
 
 
 def _codes(lines: Iterable[Line]) -> Iterator[ParsedCode | BadLine]:

@@ -22,11 +22,11 @@ from keystall.tenants.installation import Installation
 from keystall.tenants.jobs.service import job_finish
 from keystall.tenants.outbox.claims import claim, peek
 from keystall.tenants.stock.card_files import (
-    BadLine,
     Survey,
     TooManyLines,
     UndecidableEncoding,
     cards,
+    first_bad,
     survey,
 )
 from keystall.tenants.stock.insertion import Batch, add_codes, begin_batch, stocked
@@ -97,9 +97,6 @@ class _Import:
         asked = self.asked
         return survey(content, sheet=asked.get("sheet", False), plain=asked.get("plain", False))
 
-    def first_bad(self, content: Iterator[bytes], found: Survey) -> BadLine | None:
-        return next((card for card in cards(content, found) if isinstance(card, BadLine)), None)
-
     def steps(
         self, content: Iterator[bytes], cipher: ShopCipher, found: Survey, done: int
     ) -> Iterator[Step]:
@@ -132,7 +129,7 @@ async def _do(work: _Import) -> None:
         found = await asyncio.to_thread(work.survey, await work.content())
         bad = None
         if not work.asked.get("skip_bad"):
-            bad = await asyncio.to_thread(work.first_bad, await work.content(), found)
+            bad = await asyncio.to_thread(first_bad, await work.content(), found)
         if bad is None:
             await _run(work, found)
         else:

@@ -12,7 +12,7 @@ of its lookups is in stock (docs/decisions/0007). What is sealed where is listed
 `keystall.tenants.keys.registry`, from which rotation works.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from keystall.platform.crypto import (
     Unreadable,
     derive,
     keyed_hash,
+    keyed_hashes,
     open_sealed,
     seal,
 )
@@ -166,20 +167,20 @@ class ImportSealer:
     """What `seal_code` and `lookup` of the newest key do, with all worked out that is the same for
     each code of a variant. Texts as UTF-8."""
 
-    __slots__ = ("_end", "_hashed", "_key", "_sealer", "_start")
+    __slots__ = ("_end", "_sealer", "_start", "lookup")
 
     def __init__(self, cipher: ShopCipher, variant: UUID) -> None:
         key = cipher._key(cipher.version)
-        self._sealer, self._key = key.sealer, key.lookup
-        self._hashed = variant.bytes
+        self._sealer = key.sealer
+        self.lookup = keyed_hashes(key.lookup, variant.bytes)
         self._start = cipher._shop.bytes + variant.bytes
         self._end = _header(cipher.version)
 
-    def seal(self, code: UUID, text: bytes) -> bytes:
-        return self._sealer.seal(text, self._start + code.bytes + self._end)
-
-    def lookup(self, text: bytes) -> bytes:
-        return keyed_hash(self._key, self._hashed + text)
+    def seal_all(self, codes: Sequence[tuple[UUID, bytes]]) -> list[bytes]:
+        """Each code's text, sealed for the row of its id."""
+        start, end = self._start, self._end
+        places = ((text, start + code.bytes + end) for code, text in codes)
+        return self._sealer.seal_all(places, len(codes))
 
 
 def sealed_version(sealed: bytes) -> int:

@@ -11,39 +11,43 @@ _SMALLEST = 1 << 12
 
 
 class SeenCodes:
-    """An open-addressed table of lookup hashes, twice as wide as what it holds."""
+    """An open-addressed table of lookup hashes, at least twice as wide as what it holds.
 
-    def __init__(self) -> None:
-        self._width = _SMALLEST
-        self._keys = array("Q", bytes(8 * _SMALLEST))
-        self._lines = array("L", bytes(array("L").itemsize * _SMALLEST))
+    `expected` codes fit without its being widened.
+    """
+
+    def __init__(self, expected: int = 0) -> None:
         self._count = 0
+        self._lay_out(max(_SMALLEST, 1 << (2 * expected).bit_length()))
 
     def first(self, lookup: bytes, line: int) -> int:
         """The line that had this code first: `line` itself where none had. 32 random bytes."""
         key = int.from_bytes(lookup[:8], "little") or 1  # zero is an empty place
-        place = self._place(key)
-        if self._keys[place]:
+        # In one piece, since it runs once a line.
+        keys, mask = self._keys, self._width - 1
+        place = key & mask
+        while (there := keys[place]) and there != key:
+            place = (place + 1) & mask
+        if there:
             return self._lines[place]
-        self._keys[place], self._lines[place] = key, line
+        keys[place], self._lines[place] = key, line
         self._count += 1
         if self._count * 2 > self._width:
             self._widen()
         return line
 
-    def _place(self, key: int) -> int:
-        keys, mask = self._keys, self._width - 1
-        place = key & mask
-        while keys[place] and keys[place] != key:
-            place = (place + 1) & mask
-        return place
+    def _lay_out(self, width: int) -> None:
+        self._width = width
+        self._keys = array("Q", (0,)) * width
+        self._lines = array("I", (0,)) * width
 
     def _widen(self) -> None:
         keys, lines = self._keys, self._lines
-        self._width *= 2
-        self._keys = array("Q", bytes(8 * self._width))
-        self._lines = array("L", bytes(lines.itemsize * self._width))
+        self._lay_out(2 * self._width)
+        mask = self._width - 1
         for key, line in zip(keys, lines, strict=True):
             if key:
-                place = self._place(key)
+                place = key & mask
+                while self._keys[place]:
+                    place = (place + 1) & mask
                 self._keys[place], self._lines[place] = key, line

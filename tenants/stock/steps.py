@@ -70,47 +70,41 @@ class Stepping:
 
     def steps(self, cards: Iterable[ParsedCode | BadLine], lines: int) -> Iterator[Step]:
         """The steps; the last one reaches to the end of the file's `lines`."""
-        seen, step, taken = SeenCodes(), Step(self.cipher.version), 0
+        seen, step, taken = SeenCodes(lines), Step(self.cipher.version), 0
+        first_line, lookup_of, done = seen.first, self.sealer.lookup, self.done
         for card in cards:
-            taken += self._take(card, seen, step)
-            if taken >= self.size:
+            if isinstance(card, BadLine):
+                if card.line <= done:
+                    continue
+                step.bad += 1
+                step.rejects.append(Reject(card.line, card.reason, 0, card.text))
+            else:
+                lookup = lookup_of(card.text.encode())
+                # Of what was done before, too: a line may repeat it.
+                first = first_line(lookup, card.line)
+                if card.line <= done:
+                    continue
+                if first == card.line:
+                    self._add(card, lookup, step)
+                else:
+                    step.repeats += 1
+                    step.rejects.append(Reject(card.line, "IN_FILE", first, card.text))
+            taken += 1
+            if taken == self.size:
                 step.upto = card.line
-                yield self._sorted(step)
+                yield self._finished(step)
                 step, taken = Step(self.cipher.version), 0
         step.upto = lines
-        yield self._sorted(step)
+        yield self._finished(step)
 
-    def _take(self, card: ParsedCode | BadLine, seen: SeenCodes, step: Step) -> bool:
-        """Whether the card is of this step, not of one that was done before."""
-        if isinstance(card, BadLine):
-            if card.line <= self.done:
-                return False
-            step.bad += 1
-            step.rejects.append(Reject(card.line, card.reason, 0, card.text))
-            return True
-        # Of what was done before, too: a line may repeat it.
-        text = card.text.encode()
-        lookup = self.sealer.lookup(text)
-        first = seen.first(lookup, card.line)
-        if card.line <= self.done:
-            return False
-        if first != card.line:
-            step.repeats += 1
-            step.rejects.append(Reject(card.line, "IN_FILE", first, card.text))
-            return True
-        self._seal(card, text, lookup, step)
-        return True
-
-    def _seal(self, card: ParsedCode, text: bytes, lookup: bytes, step: Step) -> None:
+    def _add(self, card: ParsedCode, lookup: bytes, step: Step) -> None:
         try:
             facts = None if card.facts is None else self._facts(card.facts)
         except _TooPrecise:
             step.bad += 1
             step.rejects.append(Reject(card.line, LineProblem.AMOUNT_INVALID, 0, card.text))
             return
-        row = new_id()
-        sealed = b"" if self.dry_run else self.sealer.seal(row, text)
-        step.codes.append(SealedCode(card.line, row, sealed, lookup, card.text, facts))
+        step.codes.append(SealedCode(card.line, new_id(), b"", lookup, card.text, facts))
 
     def _facts(self, facts: CodeFacts) -> RowFacts:
         return RowFacts(
@@ -126,7 +120,11 @@ class Stepping:
             raise _TooPrecise
         return int(minor)
 
-    def _sorted(self, step: Step) -> Step:
+    def _finished(self, step: Step) -> Step:
+        if not self.dry_run:
+            places = [(code.id, code.text.encode()) for code in step.codes]
+            for code, sealed in zip(step.codes, self.sealer.seal_all(places), strict=True):
+                code.sealed = sealed
         # Neighbours in the index that finds them are written together.
         step.codes.sort(key=_lookup)
         return step

@@ -54,8 +54,15 @@ class Sample:
     filled: int = 0
     _size: int = 0
 
-    def add(self, line: bytes) -> None:
-        """Takes notice of the next line."""
+    def add(self, lines: Sequence[bytes]) -> None:
+        """Takes notice of the next lines."""
+        if len(self.start) >= _START_BYTES and b"".join(lines).isascii():
+            self.filled += sum(1 for line in lines if line and not line.isspace())
+            return
+        for line in lines:
+            self._add(line)
+
+    def _add(self, line: bytes) -> None:
         if len(self.start) < _START_BYTES:
             self.start += line[:_START_BYTES]
         if line and not line.isspace():

@@ -7,6 +7,7 @@ count from 1 as an editor shows them.
 import codecs
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from keystall.tenants.stock.text_encoding import is_garbled
@@ -32,7 +33,7 @@ def text_lines(pieces: Iterable[bytes], encoding: str) -> Iterator[Line]:
     """The lines of a file whose mark, if it had one, was taken off its first piece."""
     if encoding.startswith("utf-16"):
         return _numbered_text(_wide_lines(pieces, encoding))
-    return _decoded(byte_lines(pieces), encoding)
+    return decoded(chain.from_iterable(byte_lines(pieces)), encoding)
 
 
 def pasted_lines(text: str) -> Iterator[Line]:
@@ -40,23 +41,25 @@ def pasted_lines(text: str) -> Iterator[Line]:
     return _numbered_text(_without_last_end(_ENDS.split(text)))
 
 
-def byte_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines without their ends. Of one longer than LONGEST_LINE about so much."""
+def byte_lines(pieces: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Lines without their ends, as many at a time as a piece holds, which is far quicker than one
+    by one. Of a line longer than LONGEST_LINE about so much."""
     rest = b""
     for piece in pieces:
         data = rest + piece
         # The last line waits for its end; so does a CR, which may be half of a CRLF.
         cut = max(data.rfind(b"\n"), data.rfind(b"\r", 0, max(0, len(data) - 1))) + 1
-        yield from data[:cut].splitlines()
+        yield data[:cut].splitlines()
         rest = data[cut:]
         if len(rest) > LONGEST_LINE:
             rest = rest[: LONGEST_LINE + 1] + (b"\r" if rest.endswith(b"\r") else b"")
-    yield from rest.splitlines()
+    yield rest.splitlines()
 
 
-def _decoded(lines: Iterable[bytes], encoding: str) -> Iterator[Line]:
+def decoded(lines: Iterable[bytes], encoding: str, *, first: int = 1) -> Iterator[Line]:
+    """Lines as text; the first of them is number `first`."""
     check = encoding in ("gb18030", "big5")
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines, start=first):
         try:
             text = line.decode(encoding)
         except UnicodeDecodeError:

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from keystall.platform.crypto import (
     InvalidKeyRing,
     KeyRing,
+    Sealer,
     Unreadable,
     derive,
     keyed_hash,
+    keyed_hashes,
     new_key,
     open_sealed,
     seal,
@@ -27,6 +29,20 @@ def test_what_is_sealed_opens_again(plaintext: bytes, aad: bytes) -> None:
 
     assert open_sealed(KEY, sealed, aad) == plaintext
     assert len(sealed) == 12 + len(plaintext) + 16
+
+
+def test_what_is_sealed_by_the_thousand_opens_each_in_its_own_place() -> None:
+    places = [(b"code %d" % number, b"row %d" % number) for number in range(1000)]
+
+    sealed = Sealer(KEY).seal_all(iter(places), 1000)
+
+    opened = [open_sealed(KEY, one, aad) for one, (_, aad) in zip(sealed, places, strict=True)]
+    assert opened == [text for text, _ in places]
+    assert len({one[:12] for one in sealed}) == 1000
+    with pytest.raises(Unreadable):
+        open_sealed(KEY, sealed[0], b"row 1")
+    with pytest.raises(ValueError, match="zip"):
+        Sealer(KEY).seal_all(places, 999)
 
 
 def test_the_same_text_never_seals_twice_alike() -> None:
@@ -74,6 +90,12 @@ def test_the_keyed_hash_is_hmac_sha_256() -> None:
     expected = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
 
     assert keyed_hash(key, b"Hi There").hex() == expected
+
+
+def test_keyed_hashes_after_a_prefix_are_those_of_the_whole() -> None:
+    assert keyed_hashes(KEY, b"variant")(b"code") == keyed_hash(KEY, b"variantcode")
+    with pytest.raises(ValueError, match="32 bytes"):
+        keyed_hashes(b"short", b"")
 
 
 def test_derived_keys_are_repeatable_and_one_a_purpose() -> None:

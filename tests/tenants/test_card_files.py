@@ -333,6 +333,25 @@ def test_any_utf8_file_is_read_as_it_was_written(rows: list[tuple[str, str]]) ->
     assert texts(parse_file("\r\n".join(lines).encode())) == list(dict.fromkeys(lines))
 
 
+odd = st.text(alphabet=" A1\t\x01\u00e9\u200b\u202e", max_size=6)
+
+
+@given(st.lists(odd, min_size=1, max_size=12), st.integers(min_value=1, max_value=30))
+def test_lines_are_the_same_codes_whether_they_were_looked_at_together_or_one_by_one(
+    lines: list[str], size: int
+) -> None:
+    # A file is read by batches, a pasted text line by line.
+    pasted = parse_text("\n".join(lines))
+    data = codecs.BOM_UTF8 + "\n".join(lines).encode()
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+
+    read = list(cards(pieces, survey(pieces)))
+
+    codes = {one.text: one for one in reversed(read) if isinstance(one, ParsedCode)}
+    assert sorted(codes.values()) == pasted.codes
+    assert [one for one in read if isinstance(one, BadLine)] == pasted.bad
+
+
 @given(st.lists(st.tuples(printable, chinese), min_size=1, max_size=20))
 def test_a_gb18030_file_is_read_as_written_or_refused(rows: list[tuple[str, str]]) -> None:
     lines = ["面值100元 " + " ".join(row) for row in rows]
