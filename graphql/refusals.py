@@ -58,7 +58,8 @@ CODES: Mapping[str, str] = {
     "LINK_NEEDED": "Sign in by a mailed link first: for a while it stands for the password.",
     "LINK_INVALID": "The link was used before, is too old or never was one.",
     "STEP_CODE_WRONG": "The second step's code is wrong, was used before or is too old.",
-    "STEP_OVER": "Too much time has gone by since the password was said.",
+    "STEP_OVER": "Too much time has gone by since the sign-in, or the passkey, was begun.",
+    "PASSKEY_REFUSED": "The passkey is not known, or its answer is not right.",
     # Staff.
     "MEMBER_ALREADY": "Somebody with this address works for the shop already.",
     "LAST_OWNER": "A shop needs an owner, and this is the only one.",

@@ -21,6 +21,8 @@ TABLES_WITHOUT_SHOP = frozenset(
         "totp_secrets",
         "recovery_codes",
         "sign_in_steps",
+        "passkeys",
+        "passkey_challenges",
         "hosts",
         "memberships",
         "key_rotations",

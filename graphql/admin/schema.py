@@ -50,6 +50,7 @@ from keystall.graphql.admin.orders import (
     orders_connection,
     refunds_connection,
 )
+from keystall.graphql.admin.passkeys import PasskeyMutation
 from keystall.graphql.admin.payment_methods import PaymentMethodMutation
 from keystall.graphql.admin.products import CatalogMutation
 from keystall.graphql.admin.refunds import RefundMutation
@@ -348,6 +349,7 @@ class Mutation(
     AccountMutation,
     SessionMutation,
     SecondStepMutation,
+    PasskeyMutation,
     ShopMutation,
     ApiTokenMutation,
     ChecklistMutation,

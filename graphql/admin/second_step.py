@@ -23,9 +23,11 @@ Code = Annotated[str, about("The code that the app shows now, or a recovery code
 
 @object_type
 class SecondStep:
-    """A sign-in whose password was right, and whose code is asked."""
+    """A sign-in whose password was right, and whose second step is asked."""
 
     email: str = described("Whose account it is.")
+    totp: bool = described("Whether a code of an app does.")
+    passkey: bool = described("Whether a passkey does.")
 
 
 @object_type
@@ -151,7 +153,11 @@ class SecondStepMutation:
 async def second_step(context: RequestContext, step: str | None) -> SecondStep | None:
     """The step that a browser is at; None where it is over or never was."""
     found = await second_step_of(context.reader, step or "")
-    return SecondStep(email=found.email) if found else None
+    if found is None:
+        return None
+    return SecondStep(
+        email=found.email, totp=found.totp_id is not None, passkey=bool(found.passkeys)
+    )
 
 
 async def totp_of(context: RequestContext) -> Totp:

@@ -1,5 +1,6 @@
 """Who asks."""
 
+from keystall.graphql.admin.passkeys import Passkey, passkeys_of, recovery_codes_left
 from keystall.graphql.admin.second_step import Totp, totp_of
 from keystall.graphql.admin.sessions import Session, sessions_of
 from keystall.graphql.admin.shop import Shop, shop
@@ -64,6 +65,18 @@ class Viewer:
     async def totp(self, info: Info) -> Totp:
         """The codes by time that are asked for as a second step of signing in; for people only."""
         return await totp_of(info.context)
+
+    @resolver
+    async def passkeys(self, info: Info) -> list[Passkey]:
+        """The passkeys that sign in to the viewer's account, oldest first, at most 20; for people
+        only."""
+        return await passkeys_of(info.context)
+
+    @resolver
+    async def recovery_codes_left(self, info: Info) -> int:
+        """How many recovery codes the viewer has not used yet, for their app or their passkeys;
+        for people only."""
+        return await recovery_codes_left(info.context)
 
 
 def viewer(context: RequestContext) -> Viewer | None:

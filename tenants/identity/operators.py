@@ -65,9 +65,15 @@ async def operator_create(owner_url: str, email: str, password: str, *, locale: 
         await connection.close()
 
 
+_SECOND_FACTORS = (
+    "sign_in_steps", "recovery_codes", "totp_secrets", "passkeys", "passkey_challenges",
+)  # fmt: skip
+
+
 async def second_factor_reset(owner_url: str, email: str) -> bool:
-    """Switches the second step of somebody who is locked out off, ends what they had begun, notes
-    it in the operators' record and has the owner told; False where it was not on.
+    """Switches the second step of somebody who is locked out off, takes their passkeys away, ends
+    what they had begun, notes it in the operators' record and has the owner told; False where it
+    was not on.
 
     Their password stays as it is. Refuses NOT_FOUND for an address without an account.
     """
@@ -80,7 +86,7 @@ async def second_factor_reset(owner_url: str, email: str) -> bool:
             if account is None:
                 raise refuse("NOT_FOUND", "email")
             was_on: bool = await connection.fetchval("select account_takes_two_steps($1)", account)
-            for table in ("sign_in_steps", "recovery_codes", "totp_secrets"):
+            for table in _SECOND_FACTORS:
                 await connection.execute(
                     f"delete from {table} where account_id = $1",  # noqa: S608  (names from here)
                     account,

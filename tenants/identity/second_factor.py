@@ -110,6 +110,8 @@ async def totp_end(installation: Installation, person: Viewer, *, password: str,
     """Switches it off and has the owner told. Refuses REQUIRED and PASSWORD_WRONG at `password`;
     REQUIRED and STEP_CODE_WRONG at `code`; CONFLICT where it is off."""
     totp, said = await _shown(installation, person, password, code)
+    if totp is None:
+        raise refuse("CONFLICT")
     async with writing(installation, INSTALLATION) as tx:
         if not await tx.value(
             "select totp_end($1, $2, $3, $4)",
@@ -122,7 +124,9 @@ async def totp_end(installation: Installation, person: Viewer, *, password: str,
 async def recovery_codes_renew(
     installation: Installation, person: Viewer, *, password: str, code: str
 ) -> list[str]:
-    """Ten new recovery codes in place of all earlier ones. Refuses as `totp_end`."""
+    """Ten new recovery codes in place of all earlier ones. Refuses as `totp_end`; CONFLICT only
+    where nothing is asked after the password. An account with passkeys alone says one of the codes
+    that it has."""
     totp, said = await _shown(installation, person, password, code)
     codes = new_recovery_codes()
     async with database.transaction(None) as tx:
@@ -137,19 +141,23 @@ async def recovery_codes_renew(
 
 async def _shown(
     installation: Installation, person: Viewer, password: str, code: str
-) -> tuple[UUID, Said]:
-    """The secret's id and what was said, of somebody who knows the password, too."""
+) -> tuple[UUID | None, Said]:
+    """The secret's id, where an app is set up, and what was said, of somebody who knows the
+    password, too."""
     if not code.strip():
         raise refuse("REQUIRED", "code")
     await password_confirm(installation, person, password)
     async with database.transaction(None) as tx:
         row = await tx.row("select * from totp_standing($1)", person.secret_hash)
-    if row is None or row["confirmed_at"] is None:
+        guarded = await tx.value("select account_takes_two_steps($1)", person.account_id)
+    if not guarded:
         raise refuse("CONFLICT")
-    said = what_was_said(installation.keys, row["account_id"], row["wrapped"], code)
+    app = row if row is not None and row["confirmed_at"] is not None else None
+    wrapped = app["wrapped"] if app else None
+    said = what_was_said(installation.keys, person.account_id, wrapped, code)
     if said is None:
         raise refuse("STEP_CODE_WRONG", "code")
-    return row["id"], said
+    return app["id"] if app else None, said
 
 
 def _runs(row: Row) -> bool:

@@ -1,4 +1,5 @@
-"""The second step of signing in, where an account takes one: a code of the app, or a recovery code.
+"""The second step of signing in, where an account takes one: a code of the app, or a recovery code;
+or a passkey (see passkey_sign_in.py).
 
 A code works once. Which one was used is decided by the database, in the statement that notes it
 (`second_step_spend`): of two requests with the same code one wins.
@@ -25,12 +26,14 @@ FEW_CODES = 3
 
 @dataclass(frozen=True, slots=True)
 class SecondStep:
-    """A step that still runs: whose, and what its codes are checked with."""
+    """A step that still runs: whose, and what ends it: an app, where there is one, and the
+    account's passkeys by their credentials' ids."""
 
     account_id: UUID
     email: str
-    totp_id: UUID
-    wrapped: bytes
+    totp_id: UUID | None
+    wrapped: bytes | None
+    passkeys: list[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Said:
 
 async def second_step_of(db: Reads, secret: str) -> SecondStep | None:
     """The step that the browser's secret is of; None where it is over or never was."""
-    row = await db.row("select * from second_step_account($1)", secret_hash(secret))
+    row = await db.row("select * from second_step_ways($1)", secret_hash(secret))
     return None if row is None else SecondStep(**row)
 
 
@@ -73,13 +76,13 @@ async def second_step_pass(
     return signed_in
 
 
-def what_was_said(keys: KeyRing, account: UUID, wrapped: bytes, code: str) -> Said | None:
+def what_was_said(keys: KeyRing, account: UUID, wrapped: bytes | None, code: str) -> Said | None:
     """What a typed code may be; None for what is neither a code of about now nor a recovery code.
 
-    A secret that cannot be read any more (its key is gone) leaves the recovery codes.
+    No secret, or one that cannot be read any more (its key is gone), leaves the recovery codes.
     """
     try:
-        secret = keys.unwrap(wrapped, totp_place(account)).decode()
+        secret = keys.unwrap(wrapped, totp_place(account)).decode() if wrapped else ""
     except Unreadable:
         secret = ""
     step = time_step(secret, code, clock.now()) if secret else None

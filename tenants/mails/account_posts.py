@@ -11,6 +11,7 @@ from keystall.tenants.mails.port import (
     AccountConfirm,
     AccountReset,
     Letter,
+    PasskeyChanged,
     RecoveryCodesLow,
     SecondStepSwitched,
     StaffInvitation,
@@ -42,7 +43,8 @@ async def totp_on(db: Reads, installation: Installation, shop: UUID, account: UU
 
 
 async def totp_off(db: Reads, installation: Installation, shop: UUID, account: UUID) -> list[Post]:
-    letter = SecondStepSwitched(installation.settings.public_url, on=False)
+    guarded = await _guarded(db, account)
+    letter = SecondStepSwitched(installation.settings.public_url, on=False, guarded=guarded)
     return [Post(email, locale, letter) for email, locale, _ in await _owner(db, account)]
 
 
@@ -54,6 +56,28 @@ async def recovery_codes_low(
         Post(email, locale, RecoveryCodesLow(public_url, left))
         for email, locale, left in await _owner(db, account)
     ]
+
+
+async def passkey_added(
+    db: Reads, installation: Installation, shop: UUID, account: UUID
+) -> list[Post]:
+    letter = PasskeyChanged(installation.settings.public_url, "added", guarded=True)
+    return [Post(email, locale, letter) for email, locale, _ in await _owner(db, account)]
+
+
+async def passkey_removed(
+    db: Reads, installation: Installation, shop: UUID, account: UUID
+) -> list[Post]:
+    guarded = await _guarded(db, account)
+    letter = PasskeyChanged(installation.settings.public_url, "removed", guarded=guarded)
+    return [Post(email, locale, letter) for email, locale, _ in await _owner(db, account)]
+
+
+async def passkey_refused(
+    db: Reads, installation: Installation, shop: UUID, account: UUID
+) -> list[Post]:
+    letter = PasskeyChanged(installation.settings.public_url, "refused", guarded=True)
+    return [Post(email, locale, letter) for email, locale, _ in await _owner(db, account)]
 
 
 async def staff_invitation(
@@ -71,6 +95,12 @@ async def staff_invitation(
         days=INVITATION_LIFE.days,
     )
     return [Post(found.email, known_locale(found.locale), letter)]
+
+
+async def _guarded(db: Reads, account: UUID) -> bool:
+    """Whether something is asked of the account after the password."""
+    guarded: bool = await db.value("select account_takes_two_steps($1)", account)
+    return guarded
 
 
 async def _owner(db: Reads, account: UUID) -> list[tuple[str, str, int]]:

@@ -7,7 +7,7 @@ they are made. Two letters to buyers have room for codes, which only shops that 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 from keystall.platform.money import Money
@@ -212,10 +212,12 @@ class AccountReset:
 
 @dataclass(frozen=True, slots=True)
 class SecondStepSwitched:
-    """To an account's owner: the second step of signing in is on, or off, from now on."""
+    """To an account's owner: codes of an app are asked for at sign-in, or no longer. `guarded`:
+    off, but passkeys still stand between the password and the account."""
 
     public_url: str
     on: bool
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +226,16 @@ class RecoveryCodesLow:
 
     public_url: str
     left: int
+
+
+@dataclass(frozen=True, slots=True)
+class PasskeyChanged:
+    """To an account's owner: a passkey was added or removed, or one was refused because its count
+    went back, as a copy's would. `guarded`: the password alone does not sign in."""
+
+    public_url: str
+    change: Literal["added", "removed", "refused"]
+    guarded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +275,7 @@ Letter = (
     | AccountReset
     | SecondStepSwitched
     | RecoveryCodesLow
+    | PasskeyChanged
     | CustomerSignIn
     | StaffInvitation
 )

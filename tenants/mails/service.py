@@ -113,6 +113,9 @@ _READS: Mapping[str, _Read] = {
     "mail.totp_on": account_posts.totp_on,
     "mail.totp_off": account_posts.totp_off,
     "mail.recovery_codes_low": account_posts.recovery_codes_low,
+    "mail.passkey_added": account_posts.passkey_added,
+    "mail.passkey_removed": account_posts.passkey_removed,
+    "mail.passkey_refused": account_posts.passkey_refused,
 }
 
 HANDLERS: dict[str, Handler] = {

@@ -32,6 +32,7 @@ _SWEEPS: Mapping[str, str] = {
     "invitations": "retention_sweep_invitations",
     "sign_in_steps": "retention_sweep_steps",
     "totp_secrets": "retention_sweep_steps",
+    "passkey_challenges": "retention_sweep_steps",
 }
 """Functions of the database that delete what came after the first ones."""
 
@@ -55,6 +56,7 @@ def days_kept(settings: Settings) -> Mapping[str, int]:
         "invitations": settings.keep_sessions_days,
         "sign_in_steps": settings.keep_sessions_days,
         "totp_secrets": settings.keep_sessions_days,
+        "passkey_challenges": settings.keep_sessions_days,
     }
     return {what: days for what, days in asked.items() if days}
 

@@ -29,6 +29,11 @@ OPERATIONS: tuple[tuple[Surface, str], ...] = (
         "admin",
         "mutation ($s: String!) { secondStepPass(step: $s, code: $s) { userErrors { code } } }",
     ),
+    (
+        "admin",
+        "mutation ($s: String!)"
+        " { passkeySignIn(step: $s, credential: $s) { userErrors { code } } }",
+    ),
     ("admin", "query ($s: String!) { descriptionPreview(markdown: $s) }"),
     (
         "admin",

@@ -45,7 +45,7 @@ _BY_FIELD = {
     "payment": "PaymentMethod", "session": "Session", "cart": "Cart",
     "node": "Product", "nodes": "Product", "shop": "Shop",
     "failed": "FailedWork", "forbidden": "ForbiddenTerm", "listing": "Product",
-    "member": "Member", "invitation": "Invitation",
+    "member": "Member", "invitation": "Invitation", "passkey": "Passkey",
 }  # fmt: skip
 _WORDS = {
     "number": "7Q4M-0XKD-J2",
@@ -57,7 +57,7 @@ _WORDS = {
     "contact": "Contact", "notice": "Notice", "policies": "Policies",
     "note": "Note", "kind": "mail.none",
     "themePreset": "harbor", "text": "A-NEW-CODE", "token": "token", "password": "plum tree 19",
-    "current": "plum tree 19", "link": "link", "step": "step", "code": "000000",
+    "current": "plum tree 19", "link": "link", "step": "step", "code": "000000", "credential": "{}",
     "language": "zh-CN",
 }  # fmt: skip
 _numbers = itertools.count(1)

@@ -27,6 +27,8 @@ from keystall.tenants.customers.passwords import password_set
 from keystall.tenants.customers.sessions import Customer
 from keystall.tenants.desk.forbidden_goods import forbidden_term_add
 from keystall.tenants.identity.links import account_token
+from keystall.tenants.identity.passkey_sign_in import passkey_attempt, passkey_sign_in
+from keystall.tenants.identity.passkeys import passkeys_of
 from keystall.tenants.identity.service import Viewer, Visitor, sign_in
 from keystall.tenants.installation import Installation
 from keystall.tenants.mails.wording import mail_text_update
@@ -68,6 +70,7 @@ from tests.factories import (
     the_variant,
 )
 from tests.isolation.asking import STRIPE_KEY
+from tests.passkey_device import with_passkey
 
 
 @dataclass
@@ -126,6 +129,7 @@ async def a_full_shop(installation: Installation, canary: str) -> Goods:
     goods.name("Shop", goods.shop.id)
     goods.name("Upload", picture.id)
     goods.name("Session", owner.session_id)
+    await a_colleagues_passkey(installation, goods)
     _, goods.token = await api_token_create(installation, goods.shop.id, f"{canary} token")
     await a_member(installation, goods)
     await stock(installation, goods)
@@ -473,6 +477,30 @@ async def an_app(
     await (with_app if switched_on else begun)(installation, goods.owner)
     yield
     await _no_app(installation, goods)
+
+
+async def a_colleagues_passkey(installation: Installation, goods: Goods) -> None:
+    """Names a passkey. The owner herself has none for long, or she could not sign in again."""
+    person = await a_viewer(
+        installation, email=f"{goods.canary}-passkey-{new_id().hex}@keystall.test"
+    )
+    await with_passkey(installation, person, f"{goods.canary} key")
+    async with database.transaction(None) as tx:
+        (passkey,) = await passkeys_of(tx, person)
+    goods.name("Passkey", passkey.id)
+
+
+@asynccontextmanager
+async def a_passkey(installation: Installation, goods: Goods) -> AsyncIterator[None]:
+    """While it lasts, the shop's owner has a passkey that she has signed in by."""
+    device = await with_passkey(installation, goods.owner, f"{goods.canary} phone")
+    attempt = await passkey_attempt(installation)
+    answer = device.use(attempt.options)
+    await passkey_sign_in(installation, attempt.secret, answer, visitor=Visitor())
+    yield
+    connection = await asyncpg.connect(installation.settings.owner_database_url)
+    await connection.execute("delete from passkeys where account_id = $1", goods.owner.account_id)
+    await connection.close()
 
 
 async def a_second_step(installation: Installation, goods: Goods) -> str:

@@ -45,10 +45,14 @@ DEFINERS = frozenset({
     "operator_mail_trial", "operator_record", "operator_shop", "operator_shop_suspend",
     "operator_shops", "operator_shop_counts", "operator_shop_list", "operator_shop_review",
     "operator_work", "operator_work_counts", "operator_work_drop",
-    "operator_work_retry", "recovery_codes_put", "recovery_codes_renew", "require_operator",
+    "operator_work_retry", "passkey_challenge_put", "passkey_challenge_take", "passkey_find",
+    "passkey_list", "passkey_pass", "passkey_put", "passkey_remove", "passkey_rename",
+    "passkey_user_handle", "recovery_codes_left", "recovery_codes_put", "recovery_codes_renew",
+    "require_operator",
     "retention_sweep", "retention_sweep_customers",
     "retention_sweep_invitations", "retention_sweep_steps", "second_step_account",
-    "second_step_begin", "second_step_pass", "second_step_reader", "second_step_spend",
+    "second_step_begin", "second_step_cleared", "second_step_pass", "second_step_reader",
+    "second_step_spend", "second_step_ways",
     "session_account", "session_confirm",
     "session_confirmed", "session_create", "session_end", "session_end_others", "session_list",
     "session_memberships", "session_shop", "session_shops", "shop_ask_approval", "shop_create",
@@ -59,7 +63,8 @@ DEFINERS = frozenset({
 """Functions that act as the owner: each looks up by a host, a secret's hash or the shop at hand."""
 
 INSIDE_ONLY = frozenset({
-    "operator_account", "recovery_codes_put", "require_operator", "second_step_spend",
+    "operator_account", "recovery_codes_put", "require_operator", "second_step_cleared",
+    "second_step_spend",
 })  # fmt: skip
 """Those of them that only others of them call."""
 

@@ -37,10 +37,11 @@ from tests.isolation.visiting import Call, Sheet, Visiting, own_values
 
 EVERYBODYS = frozenset({
     "accountConfirm", "accountCreate", "accountLink", "invitationAccept", "invitationLink",
-    "invitationSignUp", "node", "nodes", "passwordChange", "passwordReset",
-    "passwordResetRequest", "recoveryCodesRenew", "secondStep", "secondStepPass", "sessionCreate",
-    "sessionEnd", "sessionRevoke", "sessionsEndOthers", "shop", "shopCreate", "shopLeave",
-    "totpBegin", "totpConfirm", "totpEnd", "viewer",
+    "invitationSignUp", "node", "nodes", "passkeyAdd", "passkeyAttempt", "passkeyBegin",
+    "passkeyRemove", "passkeyRename", "passkeySignIn", "passkeyStep", "passwordChange",
+    "passwordReset", "passwordResetRequest", "recoveryCodesRenew", "secondStep", "secondStepPass",
+    "sessionCreate", "sessionEnd", "sessionRevoke", "sessionsEndOthers", "shop", "shopCreate",
+    "shopLeave", "totpBegin", "totpConfirm", "totpEnd", "viewer",
 })  # fmt: skip
 """Of a person, of whoever holds a secret, or by the type of what is asked for."""
 SUPPORTS = frozenset({

@@ -20,6 +20,7 @@ from tests.isolation.goods import (
     a_due_refund,
     a_lone_order,
     a_member,
+    a_passkey,
     a_second_step,
     a_sold_code,
     a_stripe_account,
@@ -122,6 +123,8 @@ async def _own(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[Any
                 for on in (False, True):
                     async with an_app(shops.installation, goods, switched_on=on):
                         await _see(shops, surface, text, way.of(field_.args), seen)
+                async with a_passkey(shops.installation, goods):
+                    await _see(shops, surface, text, way.of(field_.args), seen)
         if name == "activity":
             (text,) = documents(built(surface), operation, name)
             await _see(shops, surface, text, {"kind": "SHOP", "first": 100}, seen)
@@ -143,7 +146,9 @@ async def _see(
 
 NOT_OURS = frozenset({
     "accountConfirm", "accountCreate", "passwordChange", "passwordReset",
-    "passwordResetRequest", "recoveryCodesRenew", "secondStepPass", "sessionCreate", "sessionEnd",
+    "passwordResetRequest", "passkeyAdd", "passkeyAttempt", "passkeyBegin", "passkeyRemove",
+    "passkeyRename", "passkeySignIn", "passkeyStep", "recoveryCodesRenew", "secondStepPass",
+    "sessionCreate", "sessionEnd",
     "sessionRevoke", "sessionsEndOthers", "totpBegin", "totpConfirm", "totpEnd",
     "shopCreate", "invitationAccept", "invitationSignUp",
 })  # fmt: skip

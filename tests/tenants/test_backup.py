@@ -39,6 +39,7 @@ from keystall.tenants.stock.sealing import ShopCipher, key_place
 from tests.authenticator import with_app
 from tests.conftest import Engines
 from tests.factories import a_picture, a_shop, a_viewer
+from tests.passkey_device import with_passkey
 from tests.tenants.shelves import a_shelf, an_order_line
 
 PASSPHRASE = "plum tree, old pond"
@@ -148,6 +149,7 @@ async def test_a_restored_installation_equals_what_was_saved_and_its_sold_codes_
     person = await a_viewer(installation)
     await a_picture(installation, await a_shop(installation, person))
     app = await with_app(installation, person)
+    device = await with_passkey(installation, person)
     before = await everything(installation.settings.owner_database_url)
     owner = await asyncpg.connect(installation.settings.owner_database_url)
     passed = await owner.fetchval("select nextval('codes_position_seq')")
@@ -174,6 +176,9 @@ async def test_a_restored_installation_equals_what_was_saved_and_its_sold_codes_
         wrapped = await connection.fetchval(
             "select wrapped from totp_secrets where account_id = $1", person.account_id
         )
+        public_key = await connection.fetchval(
+            "select public_key from passkeys where account_id = $1", person.account_id
+        )
         # No new code takes the place of one that is there.
         assert await connection.fetchval("select nextval('codes_position_seq')") > passed
     finally:
@@ -181,6 +186,7 @@ async def test_a_restored_installation_equals_what_was_saved_and_its_sold_codes_
     cipher = ShopCipher(shelf.shop, {1: ring.unwrap(key, key_place(shelf.shop))})
     assert cipher.open_code(shelf.variant, sold["id"], sold["sealed"], 1) == "A-1"
     assert ring.unwrap(wrapped, totp_place(person.account_id)).decode() == app.secret
+    assert public_key == device.keys[0].cose
 
 
 async def test_nothing_is_put_where_something_is(

@@ -16,6 +16,7 @@ from keystall.tenants.keys.registry import (
 ROOMS = Path(__file__).parents[2]
 
 NOT_SEALED = {
+    "accounts.user_handle": "random, and told to every authenticator",
     "account_tokens.secret_hash": "SHA-256 of a random token",
     "api_tokens.secret_hash": "SHA-256 of a random token",
     "customer_flows.browser_hash": "SHA-256 of a random token",
@@ -25,6 +26,10 @@ NOT_SEALED = {
     "inbox.body": "what a provider sent, kept as it came to be verified again; it holds no secret",
     "invitations.secret_hash": "SHA-256 of a random token",
     "orders.placed_from": "a keyed hash of a network, forgotten when the hold ends",
+    "passkey_challenges.challenge": "random, worth nothing without the passkey, for five minutes",
+    "passkey_challenges.holder_hash": "SHA-256 of a random token",
+    "passkeys.credential_id": "random, and told to whoever is asked for the passkey",
+    "passkeys.public_key": "a public key",
     "recovery_codes.code_hash": "SHA-256 of 80 random bits",
     "sessions.secret_hash": "SHA-256 of a random token",
     "sign_in_steps.password_mark": "SHA-256 of a password's Argon2 hash",

@@ -9,6 +9,8 @@ import asyncpg
 import pytest
 
 from keystall.platform import clock, database
+from keystall.platform.tokens import secret_hash
+from keystall.tenants.identity.passkey_sign_in import passkey_attempt
 from keystall.tenants.identity.service import Visitor, sign_in
 from keystall.tenants.installation import Installation
 from keystall.tenants.retention import sweep
@@ -184,6 +186,11 @@ async def test_old_steps_and_setups_that_came_to_nothing_go(
     await begun(installation, waiting)
     for _ in range(2):
         await sign_in(installation, on.email, PASSWORD, visitor=Visitor())
+    asked = [secret_hash((await passkey_attempt(installation)).secret) for _ in range(2)]
+    await judged(
+        owner_url, "update passkey_challenges set expires_at = now() - interval '90 days'"
+        " where holder_hash = $1", asked[0],
+    )  # fmt: skip
     await judged(
         owner_url, "update sign_in_steps set expires_at = now() - interval '90 days'"
         " where secret_hash = (select min(secret_hash) from sign_in_steps where account_id = $1)",
@@ -199,6 +206,10 @@ async def test_old_steps_and_setups_that_came_to_nothing_go(
         owner_url, "select account_id from totp_secrets where account_id = any ($1)", of
     )
     assert (len(steps), [row["account_id"] for row in kept]) == (1, [on.account_id])
+    left = await judged(
+        owner_url, "select holder_hash from passkey_challenges where holder_hash = any ($1)", asked
+    )
+    assert [row["holder_hash"] for row in left] == asked[1:]
 
 
 def test_what_is_kept_for_ever_is_not_swept(installation: Installation) -> None:

@@ -530,7 +530,24 @@ _SESSIONS = [
 LONG_EMAIL = f"{'long-name-' * 6}@mail.example.com"
 
 
-def totp(*, on: bool = False, left: int = 10, setup: bool = False) -> dict[str, Any]:
+PASSKEYS: list[dict[str, Any]] = [
+    {"id": f"k-{at}", "name": name, "createdAt": MOMENT, "lastUsedAt": MOMENT if at else None}
+    for at, name in enumerate(["Chrome · Android", f"Key {'w' * 56}"])
+]
+
+
+def guarded(*, on: bool = False, left: int = 10, setup: bool = False, keys: int = 0) -> Any:
+    """Somebody with an app, or with so many passkeys, and the recovery codes left."""
+    return {
+        **_VIEWER,
+        "totp": totp(on=on, setup=setup),
+        "passkeys": PASSKEYS[:keys],
+        "recoveryCodesLeft": left if on or keys else 0,
+        "sessions": _SESSIONS[:1],
+    }
+
+
+def totp(*, on: bool = False, setup: bool = False) -> dict[str, Any]:
     """How it stands with somebody's codes for signing in."""
     waiting = {
         "secret": "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ",
@@ -539,9 +556,13 @@ def totp(*, on: bool = False, left: int = 10, setup: bool = False) -> dict[str, 
     return {
         "on": on,
         "since": MOMENT if on else None,
-        "recoveryCodesLeft": left if on else 0,
         "setup": waiting if setup else None,
     }
+
+
+def step(*, totp: bool = False, passkey: bool = False) -> dict[str, Any]:
+    """A sign-in half way."""
+    return {"email": LONG_EMAIL, "totp": totp, "passkey": passkey}
 
 
 _ACCOUNTS: Scenes = {
@@ -557,21 +578,31 @@ _ACCOUNTS: Scenes = {
     "account": (
         "/account?done=password",
         {
-            "viewer": {**_VIEWER, "totp": totp(), "sessions": _SESSIONS},
+            "viewer": {**guarded(), "sessions": _SESSIONS},
         },
     ),
     "account-alone": (
         "/account",
         {
-            "viewer": {**_VIEWER, "totp": totp(on=True, left=1), "sessions": _SESSIONS[:1]},
+            "viewer": guarded(on=True, left=1),
         },
     ),
-    "second-step": ("/sign-in/code?to=/console/galaxy/", {"secondStep": {"email": LONG_EMAIL}}),
+    "account-passkeys": ("/account", {"viewer": guarded(keys=2)}),
+    "second-step": ("/sign-in/code?to=/console/galaxy/", {"secondStep": step(totp=True)}),
+    "second-step-passkey": ("/sign-in/code", {"secondStep": step(passkey=True)}),
+    "second-step-both": ("/sign-in/code", {"secondStep": step(totp=True, passkey=True)}),
     "second-step-over": ("/sign-in/code?to=/console/galaxy/", {"secondStep": None}),
-    "totp-off": ("/account/second-step?done=off", {"viewer": {**_VIEWER, "totp": totp()}}),
-    "totp-setup": ("/account/second-step", {"viewer": {**_VIEWER, "totp": totp(setup=True)}}),
-    "totp-on": ("/account/second-step", {"viewer": {**_VIEWER, "totp": totp(on=True)}}),
-    "totp-low": ("/account/second-step", {"viewer": {**_VIEWER, "totp": totp(on=True, left=1)}}),
+    "totp-off": ("/account/second-step?done=off", {"viewer": guarded()}),
+    "totp-off-passkeys": ("/account/second-step?done=off", {"viewer": guarded(keys=1)}),
+    "totp-setup": ("/account/second-step", {"viewer": guarded(setup=True)}),
+    "totp-on": ("/account/second-step", {"viewer": guarded(on=True)}),
+    "totp-low": ("/account/second-step", {"viewer": guarded(on=True, left=1)}),
+    "passkeys": ("/account/passkeys?done=removed", {"viewer": guarded(keys=2, left=1)}),
+    "passkeys-none": ("/account/passkeys", {"viewer": guarded()}),
+    "passkeys-full": (
+        "/account/passkeys",
+        {"viewer": {**guarded(), "passkeys": [{**PASSKEYS[0], "id": f"k-{n}"} for n in range(20)]}},
+    ),
     "invitation": ("/invitation/t", {"viewer": None, "invitationLink": OFFER}),
     "invitation-mine": (
         "/invitation/t",

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 from httpx2 import Response
+from markupsafe import escape
 from starlette.testclient import TestClient
 
 from keystall.themes.accounts.pages import PAGES as ACCOUNTS
@@ -134,6 +135,119 @@ def test_a_code_is_asked_as_phones_fill_it_in_and_never_repeated(locale: str) ->
 
 def test_a_step_that_is_over_leads_back_to_signing_in_with_where_to_go() -> None:
     assert 'href="/sign-in?to=/console/galaxy/"' in opened("second-step-over", "en")
+
+
+_OPTIONS = '{"challenge": "AAAA", "rpId": "localhost"}'
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en"])
+@pytest.mark.parametrize(
+    ("name", "form", "field", "block", "kind", "given"),
+    [
+        ("sign-in", "PasskeyAttempt", "passkeyAttempt", "passkey", "get", {}),
+        ("second-step-both", "PasskeyStep", "passkeyStep", "passkey", "get", {}),
+        ("passkeys", "PasskeyBegin", "passkeyBegin", "passkey_new", "create",
+         {"name": "Key", "password": "plum tree 19"}),
+    ],
+)  # fmt: skip
+def test_a_script_fetches_what_to_ask_for_a_passkey_as_one_block(
+    locale: str, name: str, form: str, field: str, block: str, kind: str, given: dict[str, str]
+) -> None:
+    path, data = SCENES[name]
+    page = opened(name, locale)
+    assert "passkeys.js" in page
+    assert "data-passkey-options" not in page
+    (part,) = re.findall(f'<div id="{block}"[^>]*>', page)
+    assert " hidden" in part
+    scene = Scene(data, {field: {"options": _OPTIONS, "userErrors": []}})
+    hx = {"hx-request": "true", "hx-target": f"div#{block}"}
+    answer = client(scene, locale).post(path, data={"form": form, **given}, headers=hx)
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    assert "<h1" not in answer.text
+    assert f'data-passkey="{kind}" data-passkey-options="{escape(_OPTIONS)}"' in answer.text
+    assert "plum tree" not in answer.text
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en"])
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [("sign-in", "/sign-in?to=/account"), ("second-step-passkey", "/sign-in/code?to=/account")],
+)
+def test_a_passkeys_answer_signs_in_or_is_refused_in_words(
+    locale: str, name: str, path: str
+) -> None:
+    passed = Scene(SCENES[name][1], {"passkeySignIn": {"done": True, "userErrors": []}})
+    sent = {"form": "PasskeySignIn", "credential": "{7}"}
+    answer = client(passed, locale).post(path, data=sent)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/account")
+    error = {"path": [], "message": "Not this one", "code": "PASSKEY_REFUSED"}
+    refused = {"passkeySignIn": {"done": False, "userErrors": [error]}}
+    answer = client(Scene(SCENES[name][1], refused), locale).post(path, data=sent)
+    assert (answer.status_code, answer.text.count("Not this one")) == (422, 1)
+    assert "{7}" not in answer.text
+
+
+def test_where_a_passkey_cannot_be_asked_for_the_page_says_so_and_what_else_does() -> None:
+    for name, words in {
+        "passkeys-none": ["Passkeys need JavaScript", 'href="/account/second-step"'],
+        "second-step-passkey": ["Passkeys need JavaScript", 'name="code"'],
+    }.items():
+        page = opened(name, "en")
+        assert [word for word in words if word not in page] == []
+    assert "Enter your code" not in opened("second-step-passkey", "en")
+    assert "Passkeys need JavaScript" not in opened("sign-in", "en")
+
+
+@pytest.mark.parametrize(
+    ("form", "field", "given"),
+    [
+        ("PasskeyRename", "passkeyRename", {"id": "k-1", "name": "Desk", "password": "no"}),
+        ("PasskeyRemove", "passkeyRemove", {"id": "k-1", "password": "no"}),
+    ],
+)
+def test_a_refused_change_of_a_passkey_comes_back_in_its_own_row(
+    form: str, field: str, given: dict[str, str]
+) -> None:
+    error = {"path": ["password"], "message": "Not your password", "code": "PASSWORD_WRONG"}
+    scene = Scene(SCENES["passkeys"][1], {field: {"done": False, "userErrors": [error]}})
+    answer = post(scene, "/account/passkeys", form, **given)
+    assert answer.status_code == 422
+    assert answer.text.count("Not your password") == 1
+    rows = answer.text.split('class="grow stack-s"')[1:]
+    assert [row.count('<details class="confirm" open') for row in rows] == [0, 1]
+    assert ('value="Desk"' in rows[1]) is (form == "PasskeyRename")
+
+
+@pytest.mark.parametrize(
+    ("codes", "said"),
+    [(["0a1b-2c3d-4e5f-6g7h"], "0a1b-2c3d-4e5f-6g7h"), ([], "Your passkey was added.")],
+)
+def test_a_first_passkey_comes_with_recovery_codes_that_are_shown_once(
+    codes: list[str], said: str
+) -> None:
+    added = {"done": True, "recoveryCodes": codes, "userErrors": []}
+    answer = post(
+        Scene(SCENES["passkeys"][1], {"passkeyAdd": added}),
+        "/account/passkeys", "PasskeyAdd", credential="{}",
+    )  # fmt: skip
+    assert (answer.status_code, said in answer.text) == (200, True)
+    assert answer.headers["cache-control"] == "no-store"
+    assert ("data-code" in answer.text) is bool(codes)
+    assert ('name="password"' in answer.text) is not bool(codes)
+
+
+def test_who_has_twenty_passkeys_is_not_asked_to_add_one() -> None:
+    page = opened("passkeys-full", "en")
+    assert "PasskeyBegin" not in page
+    assert "as many as there may be" in page
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en"])
+def test_recovery_codes_of_passkeys_are_made_anew_without_an_app(locale: str) -> None:
+    assert "RecoveryCodesRenew" in opened("totp-off-passkeys", locale)
+    assert "TotpEnd" not in opened("totp-off-passkeys", locale)
+    assert "RecoveryCodesRenew" not in opened("totp-off", locale)
 
 
 @pytest.mark.parametrize(

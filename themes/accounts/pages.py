@@ -7,6 +7,19 @@ _SESSION: frozenset[EffectName] = frozenset({"session"})
 _SIGNING_IN: frozenset[EffectName] = frozenset({"session", "sign-in"})
 _PASSWORD = frozenset({"password"})
 _CODE = frozenset({"code"})
+_CREDENTIAL = frozenset({"credential"})
+
+# What the browser is asked for a passkey comes with the block that a script fetches; the script
+# sends on what it answers.
+_ATTEMPT = Form("PasskeyAttempt", effects=_SIGNING_IN, shows=True)
+_PASSKEY = Form(
+    "PasskeySignIn",
+    fields=("credential",),
+    secret=_CREDENTIAL,
+    effects=_SIGNING_IN,
+    success="/console",
+    returns=True,
+)
 
 
 def _page(name: str, route: str, *forms: Form, query: bool = False) -> Page:
@@ -52,6 +65,8 @@ PAGES: tuple[Page, ...] = (
             detour="{sessionCreate.secondStepUrl}",
             returns=True,
         ),
+        _ATTEMPT,
+        _PASSKEY,
     ),
     # For whoever has said the right password: a cookie of its own says so, and is no session.
     _page(
@@ -65,6 +80,8 @@ PAGES: tuple[Page, ...] = (
             success="/console",
             returns=True,
         ),
+        Form("PasskeyStep", shows=True),
+        _PASSKEY,
         query=True,
     ),
     _page("sign_out", "/sign-out", Form("SessionEnd", effects=_SESSION, success="/", returns=True)),
@@ -118,6 +135,29 @@ PAGES: tuple[Page, ...] = (
                 fields=("password", "code"),
                 secret=_PASSWORD | _CODE,
                 success="/account/second-step?done=off",
+            ),
+        ),
+        requires=("viewer",),
+    ),
+    Page(
+        name="passkeys",
+        route="/account/passkeys",
+        surface="accounts",
+        permission="person",
+        forms=(
+            Form("PasskeyBegin", fields=("name", "password"), secret=_PASSWORD, shows=True),
+            Form("PasskeyAdd", fields=("credential",), secret=_CREDENTIAL, shows=True),
+            Form(
+                "PasskeyRename",
+                fields=("id", "name", "password"),
+                secret=_PASSWORD,
+                success="/account/passkeys?done=renamed",
+            ),
+            Form(
+                "PasskeyRemove",
+                fields=("id", "password"),
+                secret=_PASSWORD,
+                success="/account/passkeys?done=removed",
             ),
         ),
         requires=("viewer",),

@@ -120,7 +120,9 @@ class _Endpoint:
         outcome = await self.run.submit(form, fields, visit, _params(request))
         if isinstance(outcome, Done) and form.shows:
             typed = self.run.typed(form, fields)
-            return await self._show(request, visit, typed, answers={form.mutation: outcome.data})
+            shown = await self._show(request, visit, typed, answers={form.mutation: outcome.data})
+            self._write_effects(shown, visit, form)
+            return shown
         if isinstance(outcome, Done):
             return self._sent_on(request, visit, form, outcome)
         return await self._show(request, visit, outcome, 422)

@@ -3,6 +3,7 @@
 from keystall.tenants.mails.port import (
     AccountConfirm,
     AccountReset,
+    PasskeyChanged,
     RecoveryCodesLow,
     SecondStepSwitched,
     StaffInvitation,
@@ -12,7 +13,12 @@ from keystall.themes.messages import Messages
 
 _PRODUCT = "Keystall"
 AccountLetter = (
-    AccountConfirm | AccountReset | SecondStepSwitched | RecoveryCodesLow | StaffInvitation
+    AccountConfirm
+    | AccountReset
+    | SecondStepSwitched
+    | RecoveryCodesLow
+    | PasskeyChanged
+    | StaffInvitation
 )
 
 
@@ -27,6 +33,8 @@ def account_sheet(letter: AccountLetter, messages: Messages) -> Sheet:
             return _second_step_switched(letter, messages)
         case RecoveryCodesLow():
             return _recovery_codes_low(letter, messages)
+        case PasskeyChanged():
+            return _passkey_changed(letter, messages)
         case StaffInvitation():
             return _staff_invitation(letter, messages)
 
@@ -56,7 +64,7 @@ def _account_reset(letter: AccountReset, m: Messages) -> Sheet:
 
 
 def _second_step_switched(letter: SecondStepSwitched, m: Messages) -> Sheet:
-    state = "on" if letter.on else "off"
+    state = "on" if letter.on else "guarded" if letter.guarded else "off"
     return Sheet(
         head=_head(m),
         subject=m.label("mail.second_step.subject", state),
@@ -77,6 +85,19 @@ def _recovery_codes_low(letter: RecoveryCodesLow, m: Messages) -> Sheet:
         action=m.t("mail.recovery_codes_low.action"),
         url=f"{letter.public_url}/account/second-step",
         note=m.t("mail.recovery_codes_low.note"),
+    )
+
+
+def _passkey_changed(letter: PasskeyChanged, m: Messages) -> Sheet:
+    bare = letter.change == "removed" and not letter.guarded
+    return Sheet(
+        head=_head(m),
+        subject=m.label("mail.passkey.subject", letter.change),
+        title=m.label("mail.passkey.title", letter.change),
+        lead=m.label("mail.passkey.lead", "last" if bare else letter.change),
+        action=m.t("mail.passkey.action"),
+        url=f"{letter.public_url}/account/passkeys",
+        note=m.label("mail.passkey.note", letter.change),
     )
 
 
