@@ -11,6 +11,7 @@ from typing import Literal
 import pyotp
 from playwright.async_api import Page
 
+from tests.e2e.devices import a_device
 from tests.e2e.scenes import PASSWORD, REASON
 
 Who = Literal["nobody", "customer", "merchant", "operator", "support"]
@@ -59,6 +60,15 @@ async def _switch_on(page: Page) -> None:
     app = pyotp.TOTP((await page.locator("#totp-secret").inner_text()).replace(" ", ""))
     await _press("TotpConfirm", code=app.now())(page)
     await page.locator("#recovery_codes").wait_for()
+
+
+async def _add_passkey(page: Page) -> None:
+    """Adds a passkey of a device that the browser plays, and unfolds what can be done with it."""
+    await a_device(page)
+    await page.fill("#PasskeyBegin-password", PASSWORD)
+    async with page.expect_navigation():
+        await page.locator("#passkey_new button").click()
+    await _unfold(page)
 
 
 async def _half_way(page: Page) -> None:
@@ -306,6 +316,8 @@ ACCOUNTS = (
         act=_press("TotpEnd", password=PASSWORD, code="12345"),
     ),
     _account("totp", "/account/second-step?done=off", "off", who="merchant"),
+    _account("passkeys", "/account/passkeys", who="support"),
+    _account("passkeys", "/account/passkeys", "added", who="support", act=_add_passkey),
     _account("account", "/account", "guarded", who="support"),
     _account("sign_in", "/sign-in", "second-step", act=_half_way),
     _account("second_step", "/sign-in/code", act=_unfold),

@@ -71,8 +71,8 @@
       const asking = drawn.querySelector("[data-passkey]");
       if (!asking) {
         // A refusal: the form with what is wrong with it.
+        drawn.hidden = false;
         block.replaceWith(drawn);
-        show(drawn);
         drawn.querySelector('[aria-invalid="true"]')?.focus();
         return;
       }
@@ -91,11 +91,6 @@
     button.focus();
   }
 
-  function show(root) {
-    for (const part of root.querySelectorAll("[data-with-passkeys]")) part.hidden = !able;
-    for (const part of root.querySelectorAll("[data-without-passkeys]")) part.hidden = able;
-  }
-
   document.addEventListener("submit", (event) => {
     const block = event.target.closest("[data-passkeys]");
     if (!able || !block || event.target.dataset.passkey) return;
@@ -103,5 +98,8 @@
     begin(block, event.target);
   });
 
-  document.addEventListener("DOMContentLoaded", () => show(document));
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const part of document.querySelectorAll("[data-with-passkeys]")) part.hidden = !able;
+    for (const part of document.querySelectorAll("[data-without-passkeys]")) part.hidden = able;
+  });
 })();
