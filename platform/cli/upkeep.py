@@ -88,7 +88,7 @@ def create(
 def reset_second_factor(
     email: Annotated[str, typer.Argument(help="Address of whoever is locked out.")],
 ) -> None:
-    """Switch off the codes that somebody can no longer give, so that their password signs in.
+    """Switch off codes and take away passkeys that somebody lost, so that their password signs in.
 
     Make sure first that it is really them. Works for everybody who signs in at the console or the
     operator desk; they are told by mail, and the operators' record keeps it.
@@ -102,9 +102,11 @@ def reset_second_factor(
     except Refused:
         raise fail(f"nobody signs in with {email}", WRONG) from None
     if was_on:
-        typer.echo(f"{email} signs in with the password alone, until they set up codes again.")
+        typer.echo(
+            f"{email} signs in with the password alone, until they set up a second step again."
+        )
     else:
-        typer.echo(f"{email} was not asked for codes; nothing was changed.")
+        typer.echo(f"{email} was not asked for a second step; nothing was changed.")
 
 
 def _owner_url() -> str:

@@ -52,7 +52,7 @@ async def test_a_browser_signs_in_by_a_passkey_and_comes_where_it_was_going(
         wrong = device.use(options, origin="http://galaxy.localhost:8000")
         refused = await sent(browser, path, "PasskeySignIn", credential=wrong)
         assert (refused.status_code, [*browser.cookies]) == (422, ["sign-in"])
-        assert "This passkey did not work here" in refused.text
+        assert "无法使用此通行密钥" in refused.text
 
         options = await asked(browser, path, "PasskeyAttempt", "passkey")
         passed = await sent(browser, path, "PasskeySignIn", credential=device.use(options))
