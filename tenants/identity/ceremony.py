@@ -141,7 +141,8 @@ def registered(party: Party, challenge: bytes, answer: str) -> Registered | None
         key = decode_credential_public_key(found.credential_public_key)
         decoded_public_key_to_cryptography(key)
     except Exception as error:  # the library's readers raise whatever a stranger's bytes lead to
-        return _refused(error)
+        _tell(error)
+        return None
     return Registered(found.credential_id, found.credential_public_key, found.sign_count)
 
 
@@ -153,7 +154,8 @@ def read_assertion(answer: str) -> AuthenticationCredential | None:
         if parse_client_data_json(read.response.client_data_json).cross_origin:
             return None
     except Exception as error:  # as above
-        return _refused(error)
+        _tell(error)
+        return None
     return read
 
 
@@ -176,9 +178,10 @@ def asserted(
             require_user_verification=True,
         )
     except Exception as error:  # as above
-        return _refused(error)
+        _tell(error)
+        return None
     return found.new_sign_count
 
 
-def _refused(error: Exception) -> None:
+def _tell(error: Exception) -> None:
     _log.info("a passkey's answer was refused", error=type(error).__name__)

@@ -118,7 +118,8 @@ async def test_codes_are_reset_once_and_those_of_nobody_are_refused(settings: Se
     assert (nobody.returncode, "Traceback" in nobody.stderr) == (2, False)
     assert "nobody signs in with none@example.org" in nobody.stderr
     assert done.stdout == (
-        "Nina@example.org signs in with the password alone, until they set up a second step again.\n"
+        "Nina@example.org signs in with the password alone,"
+        " until they set up a second step again.\n"
     )
     assert (
         again.stdout == "nina@example.org was not asked for a second step; nothing was changed.\n"
