@@ -2,9 +2,18 @@
 
 from uuid import UUID
 
+from asyncpg.pgproto.pgproto import UUID as DatabaseUUID
+from uuid_utils import uuid7 as quick_uuid7
 from uuid_utils.compat import uuid7
 
 
 def new_id() -> UUID:
     """A new id. It tells its time of birth: never use one as a secret."""
     return uuid7()
+
+
+def new_row_id() -> UUID:
+    """The same, for rows by the thousand: of the class in which the database answers ids, which is
+    made in a third of the time."""
+    made: UUID = DatabaseUUID(quick_uuid7().bytes)
+    return made

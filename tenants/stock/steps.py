@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from keystall.platform.ids import new_id
+from keystall.platform.ids import new_row_id
 from keystall.platform.money import exponent
 from keystall.tenants.stock.card_files import BadLine, CodeFacts, LineProblem, ParsedCode
 from keystall.tenants.stock.rejects import Reject
@@ -104,7 +104,7 @@ class Stepping:
             step.bad += 1
             step.rejects.append(Reject(card.line, LineProblem.AMOUNT_INVALID, 0, card.text))
             return
-        step.codes.append(SealedCode(card.line, new_id(), b"", lookup, card.text, facts))
+        step.codes.append(SealedCode(card.line, new_row_id(), b"", lookup, card.text, facts))
 
     def _facts(self, facts: CodeFacts) -> RowFacts:
         return RowFacts(

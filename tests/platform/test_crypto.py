@@ -92,8 +92,18 @@ def test_the_keyed_hash_is_hmac_sha_256() -> None:
     assert keyed_hash(key, b"Hi There").hex() == expected
 
 
-def test_keyed_hashes_after_a_prefix_are_those_of_the_whole() -> None:
-    assert keyed_hashes(KEY, b"variant")(b"code") == keyed_hash(KEY, b"variantcode")
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=200), st.binary(max_size=200))
+def test_keyed_hashes_after_a_prefix_are_those_of_the_whole(
+    key: bytes, prefix: bytes, data: bytes
+) -> None:
+    hashed = keyed_hashes(key, prefix)
+
+    assert [hashed(data), hashed(b""), hashed(data)] == [
+        keyed_hash(key, prefix + data), keyed_hash(key, prefix), keyed_hash(key, prefix + data),
+    ]  # fmt: skip
+
+
+def test_keyed_hashes_take_only_256_bit_keys() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         keyed_hashes(b"short", b"")
 
