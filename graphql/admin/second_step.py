@@ -44,7 +44,10 @@ class Totp:
 
     on: bool = described("Whether a code is asked for when they sign in.")
     since: datetime | None = described("Since when; null where it is off.")
-    recovery_codes_left: int = described("How many recovery codes were not used yet.")
+    recovery_codes_left: int = described(
+        "How many recovery codes were not used yet; 0 where it is off. `Viewer.recoveryCodesLeft`"
+        " tells of all."
+    )
     setup: TotpSetup | None = described(
         "What to put into the app, while a first code is waited for; ten minutes at most."
     )

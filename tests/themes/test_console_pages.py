@@ -17,11 +17,13 @@ from tests.themes.desk import (
     ADMIN,
     DESK,
     HERE,
+    PASSKEYS,
     RENDERER,
     SCENES,
     SHOP,
     Scene,
     application,
+    guarded,
     variant,
 )
 
@@ -248,6 +250,14 @@ def test_recovery_codes_of_passkeys_are_made_anew_without_an_app(locale: str) ->
     assert "RecoveryCodesRenew" in opened("totp-off-passkeys", locale)
     assert "TotpEnd" not in opened("totp-off-passkeys", locale)
     assert "RecoveryCodesRenew" not in opened("totp-off", locale)
+
+
+def test_an_app_beside_passkeys_says_that_earlier_recovery_codes_end() -> None:
+    viewer = {**guarded(setup=True), "passkeys": PASSKEYS[:1]}
+    made = {"recoveryCodes": ["0a1b-2c3d-4e5f-6g7h"], "userErrors": []}
+    scene = Scene({"viewer": viewer}, {"totpConfirm": made})
+    answer = post(scene, "/account/second-step", "TotpConfirm", code="424242")
+    assert "Your earlier recovery codes no longer work." in answer.text
 
 
 @pytest.mark.parametrize(
