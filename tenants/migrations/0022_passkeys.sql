@@ -1,6 +1,7 @@
 -- Passkeys (WebAuthn) of accounts. None of these tables has a shop: the request role reaches them
 -- through the functions below alone. Additive; from now on a passkey counts as a second step, also
--- where an old process asks (it then opens no session, and takes recovery codes only).
+-- where an old process asks: it opens no session by the password alone, and fails at the code of an
+-- account that has no app.
 
 -- What authenticators know an account by: random, and no address (WebAuthn, 14.6.1).
 alter table accounts add column user_handle bytea check (octet_length(user_handle) = 32);
