@@ -220,9 +220,10 @@ declare
   who uuid;
   counted bigint;
 begin
-  perform from sign_in_steps where secret_hash = p_step_hash for update;
+  -- In the order of passkey_remove, so that neither waits for the other.
   select account_id, sign_count into who, counted
   from passkeys where id = p_passkey_id for update;
+  perform from sign_in_steps where secret_hash = p_step_hash for update;
   if who is null or p_step_hash is not null
      and who is distinct from (select step.account_id from second_step_ways(p_step_hash) step) then
     return null;
