@@ -36,6 +36,8 @@ from bench.wire import Answer, Connection
 LINES = 1_000_000
 PACE, IDLE_SECONDS, TOLD_SECONDS = 20.0, 15.0, 5.0
 LONGEST_SECONDS = 1800.0
+RESTED_SECONDS = 2.0
+"""How long a connection may have been idle: the server closes it after five."""
 _FORM = "application/x-www-form-urlencoded"
 _BOUNDARY = secrets.token_hex(16)
 _UPLOAD = re.compile(rb'name="uploadId" value="([^"]+)"')
@@ -114,10 +116,16 @@ class Watch:
 async def watched(house: House) -> AsyncIterator[Watch]:
     """Asks for the shop's home at `PACE`, each request when it is due, however late the last is."""
     seen, asking = Watch(), set[asyncio.Task[None]]()
-    free: list[Connection] = []
+    free: list[tuple[float, Connection]] = []
 
     async def ask() -> None:
-        connection = free.pop() if free else Connection(house.port, house.shop_host)
+        connection = Connection(house.port, house.shop_host)
+        while free:
+            rested, kept = free.pop()
+            if time.monotonic() < rested + RESTED_SECONDS:
+                connection = kept
+                break
+            kept.close()
         began = time.perf_counter()
         try:
             answer = await connection.send("GET", "/en/")
@@ -125,7 +133,7 @@ async def watched(house: House) -> AsyncIterator[Watch]:
         except (OSError, EOFError):
             seen.bad += 1
         seen.times.append(time.perf_counter() - began)
-        free.append(connection)
+        free.append((time.monotonic(), connection))
 
     async def pace() -> None:
         due = time.monotonic()
@@ -144,7 +152,7 @@ async def watched(house: House) -> AsyncIterator[Watch]:
     finally:
         pacing.cancel()
         await asyncio.gather(*asking)
-        for connection in free:
+        for _, connection in free:
             connection.close()
 
 
