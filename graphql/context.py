@@ -8,6 +8,7 @@ from uuid import UUID
 from strawberry.dataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 
+from keystall.graphql.costs.metering import Meter
 from keystall.graphql.errors import ApiError, ErrorCode, unauthenticated
 from keystall.platform.database import Reads
 from keystall.tenants.customers.sessions import Customer
@@ -59,6 +60,7 @@ class RequestContext:
     `locale` and `currency` are what the answer is worded and priced in.
     `effects` None: over HTTP, where no cookies are set.
     `customer` is who is signed in at the shop itself; nobody, for a guest.
+    `meter` takes what operations cost; None for our own pages, which are not metered.
     `held` is the hash of the session's secret that came along, whether it opens anything or not.
     """
 
@@ -74,6 +76,7 @@ class RequestContext:
     effects: list[Any] | None = None
     held: bytes = b""
     customer: Customer | None = None
+    meter: Meter | None = None
     role: Role | None = None
     permissions: frozenset[Permission] = field(init=False)
     _loaders: dict[object, DataLoader[Any, Any]] = field(default_factory=dict)

@@ -5,19 +5,25 @@ docstring.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, TypeVar, dataclass_transform
 
 import strawberry
+from graphql import GraphQLField
+from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 Kind = TypeVar("Kind", bound=type)
 EnumKind = TypeVar("EnumKind", bound=type[Enum])
 Method = TypeVar("Method", bound=Callable[..., Any])
 
+_ASSUMED, _COUNTED_BY = "assumed", "counted_by"
 
-def described(text: str, **more: Any) -> Any:
-    """A field that is plain data."""
+
+def described(text: str, *, assumed: int | None = None, **more: Any) -> Any:
+    """A field that is plain data. `assumed`: how long a list of objects is, see `list_resolver`."""
+    if assumed is not None:
+        more["metadata"] = {_ASSUMED: assumed}
     return strawberry.field(description=text, **more)
 
 
@@ -65,6 +71,38 @@ def resolver(method: Method) -> Method:
     field: Any = strawberry.field(method, description=_sentence(method))
     resolved: Method = field
     return resolved
+
+
+def list_resolver(
+    *, assumed: int | None = None, counted_by: str | None = None
+) -> Callable[[Method], Method]:
+    """A computed field that answers a plain list of objects, for what it costs to ask for it:
+    as many as are usual (`assumed`), or as the list handed to an argument has (`counted_by`)."""
+
+    def declared(method: Method) -> Method:
+        length = {_ASSUMED: assumed, _COUNTED_BY: counted_by}
+        field: Any = strawberry.field(method, description=_sentence(method), metadata=length)
+        resolved: Method = field
+        return resolved
+
+    return declared
+
+
+def assumed_length(field: GraphQLField) -> int | None:
+    """What was declared as `assumed` of a field of a built schema."""
+    length: int | None = _metadata(field).get(_ASSUMED)
+    return length
+
+
+def counted_by(field: GraphQLField) -> str | None:
+    """What was declared as `counted_by` of a field of a built schema."""
+    argument: str | None = _metadata(field).get(_COUNTED_BY)
+    return argument
+
+
+def _metadata(field: GraphQLField) -> Mapping[str, Any]:
+    definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    return definition.metadata if definition is not None else {}
 
 
 def _sentence(documented: Any) -> str:

@@ -3,11 +3,14 @@
 Strawberry's own caches know a document by its tree, whose hash costs as much as running it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from graphql import (
     DocumentNode,
+    FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -19,6 +22,7 @@ from graphql.validation import MaxIntrospectionDepthRule
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from keystall.graphql.costs.counting import OperationCost, costs
 from keystall.graphql.errors import bad_input
 from keystall.graphql.limits import MAX_TOKENS, DocumentLimits
 
@@ -36,11 +40,15 @@ _RULES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """A parsed document and what validation found wrong with it."""
+    """A parsed document and what validation found wrong with it.
+
+    `costs` has one for each operation; none where there are faults.
+    """
 
     ast: DocumentNode
     operations: tuple[OperationDefinitionNode, ...]
     faults: tuple[GraphQLError, ...]
+    costs: tuple[OperationCost, ...]
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation that is to run. Raises GraphQLError where that is not clear (specification,
@@ -58,6 +66,13 @@ class Document:
                 return operation
         raise bad_input(f'Unknown operation named "{name}".')
 
+    def cost(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int:
+        """What one of its operations costs with these variables, where there are no faults."""
+        for one, cost in zip(self.operations, self.costs, strict=True):
+            if one is operation:
+                return cost.of(variables)
+        raise LookupError("an operation of another document")
+
 
 class Documents:
     """The documents of one schema. `suggestions`: whether faults may name what exists."""
@@ -73,5 +88,16 @@ class Documents:
             raise bad_input("The document is empty.")
         ast = parse(text, max_tokens=MAX_TOKENS)
         faults = validate(self._schema, ast, _RULES, hide_suggestions=not self._suggestions)
-        operations = (node for node in ast.definitions if isinstance(node, OperationDefinitionNode))
-        return Document(ast, tuple(operations), tuple(faults))
+        operations = tuple(
+            node for node in ast.definitions if isinstance(node, OperationDefinitionNode)
+        )
+        found = () if faults else costs(self._schema, operations, _fragments(ast))
+        return Document(ast, operations, tuple(faults), found)
+
+
+def _fragments(ast: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    return {
+        node.name.value: node
+        for node in ast.definitions
+        if isinstance(node, FragmentDefinitionNode)
+    }

@@ -5,8 +5,9 @@ did wrong is told, and that the database is away; anything unforeseen becomes IN
 request's id, and its cause goes to the log only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -21,6 +22,8 @@ UNAVAILABLE_MESSAGE = (
     " idempotency key, look whether it was done."
 )
 INTERNAL_MESSAGE = "Something went wrong on our side. Name the request id when you report it."
+
+_NO_DETAILS: Mapping[str, Any] = MappingProxyType({})
 
 
 class ErrorCode(StrEnum):
@@ -37,11 +40,20 @@ class ErrorCode(StrEnum):
 
 
 class ApiError(GraphQLError):
-    """An error the client is meant to read. `message` is English, for developers."""
+    """An error the client is meant to read. `message` is English, for developers; `details` go
+    beside the code."""
 
-    def __init__(self, code: ErrorCode, message: str, **where: Any) -> None:
-        super().__init__(message, extensions={"code": code.value}, **where)
+    def __init__(
+        self,
+        code: ErrorCode,
+        message: str,
+        *,
+        details: Mapping[str, Any] = _NO_DETAILS,
+        **where: Any,
+    ) -> None:
+        super().__init__(message, extensions={"code": code.value, **details}, **where)
         self.code = code
+        self.details = details
 
 
 def unauthenticated() -> ApiError:
@@ -69,24 +81,24 @@ def is_request_error(errors: Sequence[GraphQLError]) -> bool:
 
 def formatted(error: GraphQLError, request_id: str) -> dict[str, Any]:
     """The error as an answer shows it; unforeseen ones are logged and masked."""
-    code, message = _told(error, request_id)
+    code, message, details = _told(error, request_id)
     shown: dict[str, Any] = {"message": message}
     if error.locations:
         shown["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
     if error.path is not None:
         shown["path"] = error.path
-    shown["extensions"] = {"code": code.value, "requestId": request_id}
+    shown["extensions"] = {"code": code.value, "requestId": request_id, **details}
     return shown
 
 
-def _told(error: GraphQLError, request_id: str) -> tuple[ErrorCode, str]:
+def _told(error: GraphQLError, request_id: str) -> tuple[ErrorCode, str, Mapping[str, Any]]:
     cause = error.original_error if error.original_error is not None else error
     if isinstance(cause, ApiError):
-        return cause.code, cause.message
+        return cause.code, cause.message, cause.details
     if isinstance(cause, GraphQLError) and error.path is None:
-        return ErrorCode.BAD_USER_INPUT, error.message
+        return ErrorCode.BAD_USER_INPUT, error.message, _NO_DETAILS
     if isinstance(cause, AWAY):
         _log.warning("graphql.unavailable", request_id=request_id, error=type(cause).__name__)
-        return ErrorCode.UNAVAILABLE, UNAVAILABLE_MESSAGE
+        return ErrorCode.UNAVAILABLE, UNAVAILABLE_MESSAGE, _NO_DETAILS
     _log.error("graphql.internal", request_id=request_id, path=error.path, exc_info=cause)
-    return ErrorCode.INTERNAL, INTERNAL_MESSAGE
+    return ErrorCode.INTERNAL, INTERNAL_MESSAGE, _NO_DETAILS

@@ -7,6 +7,7 @@ the operator endpoint a session's secret as a bearer. A browser's GET is answere
 
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import structlog
 from starlette.middleware import Middleware
@@ -17,19 +18,25 @@ from starlette.routing import Route
 
 from keystall.graphql import arrival, wire
 from keystall.graphql.arrival import Caller
-from keystall.graphql.context import RequestContext
+from keystall.graphql.context import Program, RequestContext
+from keystall.graphql.costs.metering import REFUSED, Meter
 from keystall.graphql.errors import ApiError, ErrorCode, bad_input, unauthenticated, unavailable
 from keystall.graphql.executor import Surface, execute
 from keystall.graphql.graphiql import page as graphiql
 from keystall.graphql.limits import MAX_BODY
-from keystall.graphql.operation import ANY, READING, NotAllowed, refused
+from keystall.graphql.operation import ANY, READING, Answer, NotAllowed, refused
+from keystall.platform.bucket import Bucket
 from keystall.platform.database import AWAY
+from keystall.platform.throttle import network
 from keystall.tenants.installation import Installation
 
 Admit = Callable[[Installation, Request, Caller], Awaitable[RequestContext]]
 """Makes the context of a request. Raises ApiError, or UnknownHost."""
 
-_CORS = {"access-control-allow-origin": "*", "access-control-expose-headers": "x-request-id"}
+_CORS = {
+    "access-control-allow-origin": "*",
+    "access-control-expose-headers": "x-request-id, ratelimit, ratelimit-policy, retry-after",
+}
 _PREFLIGHT = _CORS | {
     "access-control-allow-methods": "GET, POST",
     "access-control-allow-headers": (
@@ -106,6 +113,7 @@ async def _answer(
         else:
             asked = await wire.asked_by_post(request, MAX_BODY[surface])
         context = await admit(installation, request, caller)
+        context.meter = _meter(installation, surface, context)
     except wire.Malformed as error:
         answer = refused(bad_input(error.message), caller.request_id)
         return wire.respond(answer, media_type, error.status)
@@ -141,7 +149,41 @@ async def _run(
         return response
     finally:
         await context.reader.finish()
-    return wire.respond(answer, media_type)
+    return await _metered(answer, context, media_type)
+
+
+async def _metered(answer: Answer, context: RequestContext, media_type: str) -> Response:
+    """The answer with what it cost. What was refused before its cost was known cost us, too."""
+    meter = context.meter
+    if meter is None:
+        return wire.respond(answer, media_type)
+    if meter.level is None:
+        try:
+            await meter.take(REFUSED)
+        except ApiError as error:
+            answer = refused(error, context.request_id)
+    if told := meter.told():
+        answer = replace(answer, extensions={"cost": told})
+    response = wire.respond(answer, media_type, 429 if meter.throttled else None)
+    response.headers.update(meter.headers())
+    return response
+
+
+def _meter(installation: Installation, surface: Surface, context: RequestContext) -> Meter:
+    """The bucket of a token, a signed-in person or customer, or else an address, at the shop."""
+    settings = installation.settings
+    match context.viewer:
+        case Program(token_id):
+            who = f"token:{token_id}"
+        case None if context.customer is not None:
+            who = f"customer:{context.customer.id}"
+        case None:
+            who = f"address:{network(context.address)}"
+        case person:
+            who = f"account:{person.account_id}"
+    shop = context.shop.id if context.shop else "none"
+    bucket = Bucket(settings.api_bucket, settings.api_restore)
+    return Meter(installation.queue, f"{surface}:{shop}:{who}", bucket)
 
 
 def _preflight(surface: Surface) -> Response:

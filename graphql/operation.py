@@ -1,7 +1,7 @@
 """Running one operation of one schema, and what it comes to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import GraphQLError, OperationType, execute
@@ -9,7 +9,8 @@ from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.utils.await_maybe import await_maybe
 
 from keystall.graphql.context import RequestContext
-from keystall.graphql.errors import bad_input, formatted, is_request_error
+from keystall.graphql.costs.metering import pay
+from keystall.graphql.errors import ApiError, bad_input, formatted, is_request_error
 from keystall.graphql.limits import UNSTORABLE
 from keystall.graphql.schema import KeystallSchema
 
@@ -26,17 +27,22 @@ class Answer:
     """What an operation came to.
 
     `ran` tells whether execution began; if not, the request itself was at fault and there is no
-    data. `errors` are ready to be shown.
+    data. `errors` are ready to be shown. `extensions` tell what it cost, over HTTP.
     """
 
     data: Mapping[str, Any] | None
     errors: tuple[Mapping[str, Any], ...]
     ran: bool
+    extensions: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The body of a GraphQL response (specification, 7.1): errors first, where there are."""
         body: dict[str, Any] = {"errors": self.errors} if self.errors else {}
-        return {**body, "data": self.data} if self.ran else body
+        if self.ran:
+            body["data"] = self.data
+        if self.extensions:
+            body["extensions"] = self.extensions
+        return body
 
 
 async def run(
@@ -69,6 +75,10 @@ async def run(
             errors=tuple(formatted(fault, context.request_id) for fault in asked.faults),
             ran=False,
         )
+    try:
+        await pay(asked.cost(operation, variables), context.meter)
+    except ApiError as error:
+        return refused(error, context.request_id)
     result = await await_maybe(
         execute(
             schema._schema,

@@ -123,7 +123,7 @@ Told = TypeVar("Told", bound=UserError)
 class Payload(Generic[Told]):
     """The answer to a mutation; each has its own, with what it made or changed."""
 
-    user_errors: list[Told] = described("Why it was refused; empty on success.")
+    user_errors: list[Told] = described("Why it was refused; empty on success.", assumed=1)
 
 
 def field_path(path: Sequence[str]) -> list[str]:

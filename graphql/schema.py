@@ -5,13 +5,17 @@ from collections.abc import Iterable
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from keystall.graphql.costs.arguments import require_lengths
 from keystall.graphql.documents import Documents
 from keystall.graphql.scalars import SCALARS
 
 
 class KeystallSchema(strawberry.Schema):
     """A schema and the documents that were asked of it. `suggestions`: whether faults may name
-    fields that exist."""
+    fields that exist.
+
+    Raises LookupError where a plain list of objects does not say what it costs.
+    """
 
     def __init__(
         self, query: type, mutation: type, *, types: Iterable[type] = (), suggestions: bool
@@ -22,5 +26,6 @@ class KeystallSchema(strawberry.Schema):
             types=tuple(types),
             config=StrawberryConfig(scalar_map=SCALARS, sort_schema=False),
         )
+        require_lengths(self._schema)
         self.suggestions = suggestions
         self.documents = Documents(self._schema, suggestions=suggestions)

@@ -67,6 +67,12 @@ class Settings(BaseSettings):
     shop_approval: Literal["before", "after"] = "after"
     """Whether an operator approves a new shop before it opens, or looks at it afterwards."""
 
+    api_bucket: int = Field(default=20_000, ge=1_000)
+    """Points of query cost that one caller of an API may spend at once; one operation at most
+    spends 1,000."""
+    api_restore: int = Field(default=1_000, ge=1)
+    """Points that a caller gets back each second."""
+
     keep_buyers_days: int = Field(default=0, ge=0)
     """Days after which orders that are over forget who bought. 0, here and below: kept for ever."""
     keep_carts_days: int = Field(default=30, ge=0)

@@ -79,8 +79,10 @@ class ChangedField:
     after: str | None = described(
         "What it became, as it is recorded (money in minor units), for programs; null for nothing."
     )
-    was: list[ChangedLine] = described("What it was, for people; empty for nothing.")
-    became: list[ChangedLine] = described("What it became, for people; empty for nothing.")
+    was: list[ChangedLine] = described("What it was, for people; empty for nothing.", assumed=1)
+    became: list[ChangedLine] = described(
+        "What it became, for people; empty for nothing.", assumed=1
+    )
 
 
 @object_type
@@ -90,7 +92,7 @@ class Change:
     change: ChangeKind = described("What happened to it.")
     kind: str = described("What kind of thing it is, for programs.")
     label: str = described("What people call it; empty where it has no name.")
-    fields: list[ChangedField] = described("The values that were changed.")
+    fields: list[ChangedField] = described("The values that were changed.", assumed=3)
 
 
 @object_type
@@ -108,7 +110,7 @@ class ActivityEntry:
     label: str = described("What people call what it was about; empty where it has no name.")
     address: str = described("The network address it came from; empty for the system.")
     user_agent: str = described("The browser or program it came from, as that calls itself.")
-    changes: list[Change] = described("What it changed, in order.")
+    changes: list[Change] = described("What it changed, in order.", assumed=1)
 
 
 async def activity(

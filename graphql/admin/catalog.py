@@ -12,7 +12,15 @@ from keystall.graphql.admin.batches import Batch, batches_connection
 from keystall.graphql.admin.codes import Code, CodeState, codes_connection
 from keystall.graphql.admin.selling import Selling, selling, selling_rules
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import about, described, enum_type, object_type, resolver, value
+from keystall.graphql.describing import (
+    about,
+    described,
+    enum_type,
+    list_resolver,
+    object_type,
+    resolver,
+    value,
+)
 from keystall.graphql.ids import encode
 from keystall.graphql.nouns import Availability, BuyerField, Image, Node, buyer_field, image
 from keystall.graphql.relay import (
@@ -77,7 +85,9 @@ class Category(Node):
     name: str = described("The category's name in the shop's default language.")
     slug: str = described("The category's short name, as in its address.")
     position: int = described("Its place among the categories, smallest first.")
-    translations: list[NameTranslation] = described("Its name in the shop's other languages.")
+    translations: list[NameTranslation] = described(
+        "Its name in the shop's other languages.", assumed=2
+    )
 
     @resolver
     async def product_count(self, info: Info) -> int:
@@ -108,9 +118,11 @@ class Product(Node):
     status: ProductStatus = described("Whether it is on sale.")
     position: int = described("Its place in the merchant's order, smallest first.")
     buyer_fields: list[BuyerField] = described(
-        "What the buyer is asked for besides an email address."
+        "What the buyer is asked for besides an email address.", assumed=3
     )
-    translations: list[ProductTranslation] = described("Its texts in the shop's other languages.")
+    translations: list[ProductTranslation] = described(
+        "Its texts in the shop's other languages.", assumed=2
+    )
     stopped_reason: str | None = described(
         "Why the operator of the installation took it off sale; null where that did not happen, or"
         " it is on sale again."
@@ -126,13 +138,13 @@ class Product(Node):
         found = await info.context.load(loads.categories, self.view.category_id)
         return category(found) if found else None
 
-    @resolver
+    @list_resolver(assumed=2)
     async def images(self, info: Info) -> list[Image]:
         """Pictures, the main one first."""
         found = await info.context.load(loads.images_of, self.view.id) or []
         return [image(info.context, one.id, (one.width, one.height), self.name) for one in found]
 
-    @resolver
+    @list_resolver(assumed=3)
     async def variants(self, info: Info) -> list["Variant"]:
         """The kinds in which it is sold, in order."""
         found = await info.context.load(loads.variants_of, self.view.id) or []
@@ -155,9 +167,11 @@ class Variant(Node):
     min_quantity: int = described("The fewest that can be bought at once.")
     max_quantity: int = described("The most that can be bought at once.")
     position: int = described("Its place among the product's variants, smallest first.")
-    translations: list[NameTranslation] = described("Its name in the shop's other languages.")
+    translations: list[NameTranslation] = described(
+        "Its name in the shop's other languages.", assumed=2
+    )
 
-    @resolver
+    @list_resolver(assumed=2)
     async def prices(self, info: Info) -> list[Money]:
         """The price of one in every currency it is sold in."""
         found = await info.context.load(loads.prices_of, self.view.id) or []

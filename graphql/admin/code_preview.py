@@ -81,8 +81,10 @@ class CodesPreview:
     kind: FileKind = described("What the codes came in.")
     encoding: str = described("How the text was encoded, such as utf-8, gb18030 or big5.")
     separator: str = described("What parts a line; empty where every line is one code.")
-    columns: list[FileColumn] = described("What parts a line has; empty for one code a line.")
-    sample: list[SampleLine] = described("The first five codes, masked.")
+    columns: list[FileColumn] = described(
+        "What parts a line has; empty for one code a line.", assumed=5
+    )
+    sample: list[SampleLine] = described("The first five codes, masked.", assumed=5)
     lines: int = described("How many lines there are.")
     counted: bool = described(
         "Whether all lines were looked at. Of a large file only the first are, and the numbers"
@@ -90,24 +92,24 @@ class CodesPreview:
     )
     new: int = described("How many codes would be added.")
     duplicates_in_file: list[DuplicateLine] = described(
-        "Lines that repeat an earlier line of the same file; 100 at most."
+        "Lines that repeat an earlier line of the same file; 100 at most.", assumed=10
     )
     duplicates_in_file_count: int = described(
         "How many lines repeat an earlier line of the same file."
     )
     duplicates_in_stock: list[StockedLine] = described(
-        "Lines whose code the variant has in stock; 100 at most."
+        "Lines whose code the variant has in stock; 100 at most.", assumed=10
     )
     duplicates_in_stock_count: int = described(
         "How many lines have a code that the variant has in stock."
     )
     duplicates_sold: list[StockedLine] = described(
-        "Lines whose code the variant has sold already; 100 at most."
+        "Lines whose code the variant has sold already; 100 at most.", assumed=10
     )
     duplicates_sold_count: int = described(
         "How many lines have a code that the variant has sold already."
     )
-    bad: list[BadLine] = described("Lines that are no code; 100 at most.")
+    bad: list[BadLine] = described("Lines that are no code; 100 at most.", assumed=10)
     bad_count: int = described("How many lines are no code.")
 
 

@@ -50,7 +50,7 @@ class ChecklistStep:
 class Checklist:
     """What is left to do until a first sale."""
 
-    steps: list[ChecklistStep] = described("The steps, in the order that works best.")
+    steps: list[ChecklistStep] = described("The steps, in the order that works best.", assumed=4)
     complete: bool = described("Whether every step is done.")
     dismissed: bool = described("Whether the merchant has put the checklist away.")
     share_url: URL = described("The address to share; pages draw its QR code themselves.")
@@ -78,9 +78,9 @@ class DailyOrders:
 class Dashboard:
     """How the shop is doing."""
 
-    sales: list[Sales] = described("Sales per currency, the default currency first.")
+    sales: list[Sales] = described("Sales per currency, the default currency first.", assumed=2)
     orders_by_day: list[DailyOrders] = described(
-        "Orders on each of the last 30 days, oldest first, days without any included."
+        "Orders on each of the last 30 days, oldest first, days without any included.", assumed=14
     )
     orders_to_do: int = described(
         "Orders that wait for the merchant: those whose refund is due by hand."
@@ -89,7 +89,7 @@ class Dashboard:
         "How many refunds that are due and reports of bad codes wait for the merchant."
     )
     low_stock: list[Variant] = described(
-        "Variants on sale with few or no codes left, the emptiest first; 20 at most."
+        "Variants on sale with few or no codes left, the emptiest first; 20 at most.", assumed=5
     )
 
 

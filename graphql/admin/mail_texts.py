@@ -108,8 +108,8 @@ class MailText:
     letter: MailLetter = described("The letter.")
     locale: str = described("The language.")
     edited: bool = described("Whether anything of it is in the shop's own words.")
-    parts: list[MailTextPart] = described("The parts that a shop may word, in order.")
-    holes: list[MailHole] = described("What may stand in braces in any of them.")
+    parts: list[MailTextPart] = described("The parts that a shop may word, in order.", assumed=5)
+    holes: list[MailHole] = described("What may stand in braces in any of them.", assumed=5)
 
     words: strawberry.Private[Mapping[Part, str]]
 

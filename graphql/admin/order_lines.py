@@ -6,7 +6,12 @@ from keystall.graphql import loads
 from keystall.graphql.admin.catalog import Variant, variant
 from keystall.graphql.admin.code_reports import CodeReport, code_report
 from keystall.graphql.context import Info
-from keystall.graphql.describing import described, object_type, resolver
+from keystall.graphql.describing import (
+    described,
+    list_resolver,
+    object_type,
+    resolver,
+)
 from keystall.graphql.ids import encode
 from keystall.graphql.scalars import Money, money
 from keystall.tenants.orders.queries import OrderLineView
@@ -20,7 +25,7 @@ class DeliveredCode:
     masked: str | None = described(
         "The code with most of it hidden; null where the shop's keys were destroyed."
     )
-    reports: list[CodeReport] = described("What its buyer said of it, oldest first.")
+    reports: list[CodeReport] = described("What its buyer said of it, oldest first.", assumed=1)
 
 
 @object_type
@@ -43,7 +48,7 @@ class OrderLine:
         found = await info.context.load(loads.variants, self.view.variant_id)
         return variant(found) if found else None
 
-    @resolver
+    @list_resolver(assumed=2)
     async def codes(self, info: Info) -> list[DeliveredCode]:
         """The goods, masked; empty before delivery."""
         found = await info.context.load(loads.order_codes, self.view.order_id) or []

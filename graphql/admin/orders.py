@@ -12,7 +12,13 @@ from keystall.graphql.admin.families import OrderUserError
 from keystall.graphql.admin.order_lines import OrderLine, order_line
 from keystall.graphql.admin.payments import Dispute, Payment, dispute, payment
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import about, described, object_type, resolver
+from keystall.graphql.describing import (
+    about,
+    described,
+    list_resolver,
+    object_type,
+    resolver,
+)
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import (
     Node,
@@ -83,7 +89,7 @@ class Order(Node):
     buyer_erased: bool = described("Whether who bought was erased: nobody can be written to.")
     locale: str = described("The language the buyer is written to in.")
     buyer_fields: list[OrderBuyerField] = described(
-        "What the buyer answered to the products' questions."
+        "What the buyer answered to the products' questions.", assumed=3
     )
     total: Money = described("What was asked for.")
 
@@ -93,19 +99,19 @@ class Order(Node):
         found = await info.context.load(loads.refunds, self.view.id) or []
         return status_note(found, info.context.locale)
 
-    @resolver
+    @list_resolver(assumed=2)
     async def lines(self, info: Info) -> list[OrderLine]:
         """What was bought."""
         found = await info.context.load(loads.order_lines, self.view.id) or []
         return [order_line(line, self.view.currency, info.context.locale) for line in found]
 
-    @resolver
+    @list_resolver(assumed=1)
     async def payments(self, info: Info) -> list[Payment]:
         """Payments, oldest first."""
         found = await info.context.load(loads.payments, self.view.id) or []
         return [payment(view, info.context.locale) for view in found]
 
-    @resolver
+    @list_resolver(assumed=1)
     async def refunds(self, info: Info) -> list[Refund]:
         """Money sent back, or to be sent back."""
         found = await info.context.load(loads.refunds, self.view.id) or []
@@ -125,13 +131,13 @@ class Order(Node):
             return None
         return money(taken.amount - taken.refunded, taken.currency, info.context.locale)
 
-    @resolver
+    @list_resolver(assumed=1)
     async def disputes(self, info: Info) -> list[Dispute]:
         """Disputes of its payments, oldest first."""
         found = await info.context.load(loads.disputes, self.view.id) or []
         return [dispute(view, info.context.locale) for view in found]
 
-    @resolver
+    @list_resolver(assumed=4)
     async def timeline(self, info: Info) -> list[OrderEvent]:
         """What happened so far, oldest first."""
         found = await info.context.load(loads.order_events, self.view.id) or []

@@ -69,7 +69,13 @@ from keystall.graphql.admin.viewer import Viewer, viewer
 from keystall.graphql.code_reports import CodeReportStatus
 from keystall.graphql.context import Info
 from keystall.graphql.deeds import ADMIN, recorded
-from keystall.graphql.describing import about, described, object_type, resolver
+from keystall.graphql.describing import (
+    about,
+    described,
+    list_resolver,
+    object_type,
+    resolver,
+)
 from keystall.graphql.errors import bad_input
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Id, Ids, Node, OrderStatus, RefundStatus, checked_ids
@@ -275,17 +281,17 @@ class Query:
             return None
         return Upload(id=encode("Upload", found.id), filename=found.name, size=found.size)
 
-    @resolver
+    @list_resolver(assumed=5)
     async def api_tokens(self, info: Info) -> list[ApiToken]:
         """The shop's API tokens, newest first."""
         return await api_tokens(info.context)
 
-    @resolver
+    @list_resolver(assumed=10)
     async def members(self, info: Info) -> list[Member]:
         """Who works for the shop, owners first."""
         return await members(info.context)
 
-    @resolver
+    @list_resolver(assumed=5)
     async def invitations(self, info: Info) -> list[Invitation]:
         """Who was invited to work for the shop and has not come yet, newest first."""
         return await invitations(info.context)
@@ -304,12 +310,12 @@ class Query:
         """Who did what in the shop, newest first."""
         return await activity(info.context, first, after=after, actor=actor, kind=kind)
 
-    @resolver
+    @list_resolver(assumed=10)
     async def activity_actors(self, info: Info) -> list[Actor]:
         """Who did the latest thousand deeds, by name."""
         return await activity_actors(info.context)
 
-    @resolver
+    @list_resolver(assumed=20)
     async def mail_texts(self, info: Info) -> list[MailText]:
         """The words of all letters to buyers, in every language."""
         return await mail_texts(info.context)
@@ -338,7 +344,7 @@ class Query:
         """Anything of this shop by its id; null where there is none."""
         return await node_of(info.context, id)
 
-    @resolver
+    @list_resolver(counted_by="ids")
     async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
         """Several at once, in the order asked for, null where there is none; 100 at most."""
         return await asyncio.gather(*(node_of(info.context, one) for one in checked_ids(ids)))

@@ -8,7 +8,14 @@ import strawberry
 from keystall.graphql.admin.families import ShopUserError
 from keystall.graphql.admin.payment_methods import PaymentMethod, payment_methods
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import about, described, input_type, object_type, resolver
+from keystall.graphql.describing import (
+    about,
+    described,
+    input_type,
+    list_resolver,
+    object_type,
+    resolver,
+)
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Image, Node, ShopStatus, image
 from keystall.graphql.refusals import Payload, attempted
@@ -53,7 +60,7 @@ class Shop(Node):
         "Why the operator suspended or declined it; null where neither happened."
     )
     translations: list[ShopTranslation] = described(
-        "Notice and policies in the shop's other languages."
+        "Notice and policies in the shop's other languages.", assumed=2
     )
     hold_minutes: int = described("How many minutes goods are held for an unpaid order.")
     unpaid_per_buyer: int = described(
@@ -81,7 +88,7 @@ class Shop(Node):
             return None
         return image(context, file.id, (file.width, file.height), self.name)
 
-    @resolver
+    @list_resolver(assumed=5)
     async def payment_methods(self, info: Info) -> list[PaymentMethod]:
         """Ways to pay."""
         context = info.context

@@ -6,7 +6,12 @@ from keystall.graphql.admin.sessions import Session, sessions_of
 from keystall.graphql.admin.shop import Shop, shop
 from keystall.graphql.admin.staff import MemberRole, StaffPermission
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import described, object_type, resolver
+from keystall.graphql.describing import (
+    described,
+    list_resolver,
+    object_type,
+    resolver,
+)
 from keystall.tenants.identity.service import Viewer as Person
 from keystall.tenants.shops import queries
 
@@ -34,7 +39,7 @@ class Viewer:
         "What the viewer may do in the shop that the request is bound to."
     )
 
-    @resolver
+    @list_resolver(assumed=5)
     async def memberships(self, info: Info) -> list[Membership]:
         """The shops the person works for, newest first; none for an API token."""
         context = info.context
@@ -46,7 +51,7 @@ class Viewer:
             Membership(shop=shop(context, one.shop), role=MemberRole(one.role)) for one in found
         ]
 
-    @resolver
+    @list_resolver(assumed=5)
     async def shops(self, info: Info) -> list[Shop]:
         """The shops the viewer works for, newest first."""
         context = info.context
@@ -56,7 +61,7 @@ class Viewer:
         found = await queries.memberships_of(context.reader, viewer.secret_hash)
         return [shop(context, one.shop) for one in found]
 
-    @resolver
+    @list_resolver(assumed=5)
     async def sessions(self, info: Info) -> list[Session]:
         """Where the viewer is signed in, this browser first; for people only."""
         return await sessions_of(info.context)
@@ -66,7 +71,7 @@ class Viewer:
         """The codes by time that are asked for as a second step of signing in; for people only."""
         return await totp_of(info.context)
 
-    @resolver
+    @list_resolver(assumed=3)
     async def passkeys(self, info: Info) -> list[Passkey]:
         """The passkeys that sign in to the viewer's account, oldest first, at most 20; for people
         only."""

@@ -50,7 +50,9 @@ class MailTestPayload:
     """The answer to mailTest."""
 
     test: MailTest | None = described("How it went; null where nothing was sent.")
-    user_errors: list[MailUserError] = described("Why nothing was sent; empty otherwise.")
+    user_errors: list[MailUserError] = described(
+        "Why nothing was sent; empty otherwise.", assumed=1
+    )
 
 
 @object_type

@@ -56,7 +56,7 @@ class PersonInShop:
     """What a shop has of a person."""
 
     shop: ShopBrief = described("The shop.")
-    counts: list[PersonCount] = described("How much of each kind that there is.")
+    counts: list[PersonCount] = described("How much of each kind that there is.", assumed=10)
 
 
 @object_type
@@ -71,9 +71,13 @@ class Hindrance:
 class PersonPreview:
     """What would be erased."""
 
-    shops: list[PersonInShop] = described("What shops have of them.")
-    account: list[PersonCount] = described("What hangs on their account; empty without one.")
-    hindrances: list[Hindrance] = described("What has to be settled before; empty for nothing.")
+    shops: list[PersonInShop] = described("What shops have of them.", assumed=5)
+    account: list[PersonCount] = described(
+        "What hangs on their account; empty without one.", assumed=10
+    )
+    hindrances: list[Hindrance] = described(
+        "What has to be settled before; empty for nothing.", assumed=5
+    )
 
 
 PersonErrorCode = error_codes(

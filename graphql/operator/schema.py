@@ -10,7 +10,13 @@ import strawberry
 
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.deeds import OPERATOR, recorded
-from keystall.graphql.describing import about, described, object_type, resolver
+from keystall.graphql.describing import (
+    about,
+    described,
+    list_resolver,
+    object_type,
+    resolver,
+)
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Id, Ids, Node, ShopStatus, checked_ids
 from keystall.graphql.operator import access
@@ -188,7 +194,7 @@ class Query(WorkQuery, ForbiddenQuery, RecordQuery):
         """A shop by its id; null where there is none."""
         return await _by_id(info.context, id)
 
-    @resolver
+    @list_resolver(counted_by="ids")
     async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
         """Several at once, in the order asked for, null where there is none; 100 at most."""
         return [await _by_id(info.context, wanted) for wanted in checked_ids(ids)]

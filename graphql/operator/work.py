@@ -8,7 +8,13 @@ from uuid import UUID
 import strawberry
 
 from keystall.graphql.context import Info
-from keystall.graphql.describing import about, described, object_type, resolver
+from keystall.graphql.describing import (
+    about,
+    described,
+    list_resolver,
+    object_type,
+    resolver,
+)
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.operator import access
 from keystall.graphql.operator.shops import ShopBrief, brief
@@ -112,7 +118,7 @@ class WorkQuery:
         found = await work.failed_work_item(info.context.reader, person, _row(id))
         return None if found is None else _failed(found)
 
-    @resolver
+    @list_resolver(assumed=10)
     async def failed_work_counts(self, info: Info) -> list[FailedWorkCount]:
         """How much work is in trouble, by kind."""
         person = access.operator_of(info.context)

@@ -82,7 +82,7 @@ class CartProblem:
 class Cart(Node):
     """What a buyer means to buy. Its id is the key to it: keep it to the buyer."""
 
-    lines: list[CartLine] = described("The lines, in the order they were put in.")
+    lines: list[CartLine] = described("The lines, in the order they were put in.", assumed=3)
     item_count: int = described("How many items all lines have together.")
     currency_code: str = described("The currency of every amount in this cart.")
     subtotal: Money = described("Sum of the lines.")
@@ -90,10 +90,11 @@ class Cart(Node):
     email: str | None = described("Where the goods and the order's link will be sent, once known.")
     locale: str = described("The language the buyer is written to in.")
     buyer_fields: list[CartBuyerField] = described(
-        "What the products in this cart ask the buyer for, each with the answer given so far."
+        "What the products in this cart ask the buyer for, each with the answer given so far.",
+        assumed=3,
     )
     problems: list[CartProblem] = described(
-        "What stands in the way of checkout now; empty when nothing does."
+        "What stands in the way of checkout now; empty when nothing does.", assumed=2
     )
     completed: bool = described("Whether it has become an order: it then cannot change any more.")
     order_id: strawberry.Private[UUID | None]

@@ -14,6 +14,7 @@ from keystall.graphql.describing import (
     about,
     described,
     enum_type,
+    list_resolver,
     object_type,
     resolver,
     value,
@@ -105,19 +106,19 @@ class Product(Node):
             return text
         return text[: SUMMARY_LENGTH - 1].rstrip() + "…"
 
-    @resolver
+    @list_resolver(assumed=2)
     async def images(self, info: Info) -> list[Image]:
         """Pictures, the main one first."""
         found = await info.context.load(loads.images_of, self.view.id) or []
         return [image(info.context, one.id, (one.width, one.height), self.name) for one in found]
 
-    @resolver
+    @list_resolver(assumed=3)
     async def variants(self, info: Info) -> list["Variant"]:
         """The kinds in which the product is sold, in the merchant's order."""
         found = await info.context.load(loads.variants_of, self.view.id) or []
         return [variant(info.context, one) for one in found]
 
-    @resolver
+    @list_resolver(assumed=3)
     def buyer_fields(self) -> list[BuyerField]:
         """What the buyer is asked for besides an email address."""
         return [buyer_field(stored) for stored in self.view.buyer_fields]
@@ -175,7 +176,7 @@ class Variant(Node):
         found = await _price(info.context, self.view)
         return money(found.amount, found.currency, info.context.locale) if found else None
 
-    @resolver
+    @list_resolver(assumed=2)
     async def prices(self, info: Info) -> list[Money]:
         """The price of one in every currency it is sold in."""
         found = await info.context.load(loads.prices_of, self.view.id) or []

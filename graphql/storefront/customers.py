@@ -12,7 +12,13 @@ import strawberry
 
 from keystall.graphql import loads
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import about, described, object_type, resolver
+from keystall.graphql.describing import (
+    about,
+    described,
+    list_resolver,
+    object_type,
+    resolver,
+)
 from keystall.graphql.ids import encode
 from keystall.graphql.nouns import OrderStatus, RefundedState
 from keystall.graphql.refusals import Payload, UserError, attempted, error_codes
@@ -74,7 +80,7 @@ class OrderSummary:
     created_at: datetime = described("When it was placed.")
     total: Money = described("What was asked for.")
 
-    @resolver
+    @list_resolver(assumed=2)
     async def items(self, info: Info) -> list[BoughtItem]:
         """What was bought."""
         found = await info.context.load(loads.order_lines, self.view.id) or []

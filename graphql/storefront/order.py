@@ -10,7 +10,12 @@ import strawberry
 from keystall.graphql import loads
 from keystall.graphql.code_reports import CodeReportReason, CodeReportStatus
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import described, object_type, resolver
+from keystall.graphql.describing import (
+    described,
+    list_resolver,
+    object_type,
+    resolver,
+)
 from keystall.graphql.ids import encode
 from keystall.graphql.nouns import (
     OrderBuyerField,
@@ -113,7 +118,7 @@ class OrderLine:
     unit_price: Money = described("The price of one.")
     total: Money = described("The price of all of this line.")
 
-    @resolver
+    @list_resolver(assumed=2)
     async def codes(self, info: Info) -> list[Code]:
         """The goods, once delivered; empty before."""
         found = await info.context.load(loads.order_codes, self.view.order_id) or []
@@ -156,7 +161,7 @@ class Order:
     delivered_at: datetime | None = described("When the goods were handed over.")
     email: str = described("Where the order's link was sent.")
     buyer_fields: list[OrderBuyerField] = described(
-        "What the buyer answered to the products' questions."
+        "What the buyer answered to the products' questions.", assumed=3
     )
     total: Money = described("What was asked for.")
 
@@ -167,7 +172,7 @@ class Order:
         found = await info.context.load(loads.refunds, self.view.id) or []
         return status_note(found, info.context.locale)
 
-    @resolver
+    @list_resolver(assumed=2)
     async def lines(self, info: Info) -> list[OrderLine]:
         """What was bought."""
         found = await info.context.load(loads.order_lines, self.view.id) or []
@@ -207,7 +212,7 @@ class Order:
         payments = await info.context.load(loads.payments, self.view.id) or []
         return payment_name(payments[-1].provider, info.context.locale) if payments else ""
 
-    @resolver
+    @list_resolver(assumed=1)
     async def refunds(self, info: Info) -> list[Refund]:
         """Money sent back, or to be sent back."""
         found = await info.context.load(loads.refunds, self.view.id) or []
@@ -228,7 +233,7 @@ class Order:
         """How much of what it was paid with goes back; the codes stay with the buyer."""
         return RefundedState(refunded_of(await info.context.load(loads.taken, self.view.id)))
 
-    @resolver
+    @list_resolver(assumed=4)
     async def timeline(self, info: Info) -> list[OrderEvent]:
         """What happened so far, oldest first."""
         found = await info.context.load(loads.order_events, self.view.id) or []

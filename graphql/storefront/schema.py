@@ -9,7 +9,12 @@ import strawberry
 
 from keystall.graphql import loads
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import about, object_type, resolver
+from keystall.graphql.describing import (
+    about,
+    list_resolver,
+    object_type,
+    resolver,
+)
 from keystall.graphql.ids import decode, row_of
 from keystall.graphql.nouns import Id, Ids, Node, checked_ids
 from keystall.graphql.products import products_connection
@@ -152,7 +157,7 @@ class Query:
         """A product, variant, category, cart or the shop by its id; null where there is none."""
         return await _node(info.context, id)
 
-    @resolver
+    @list_resolver(counted_by="ids")
     async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
         """Several of them at once, in the order asked for, null where there is none; 100 at
         most."""

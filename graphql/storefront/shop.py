@@ -5,7 +5,14 @@ from enum import Enum
 import strawberry
 
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import described, enum_type, object_type, resolver, value
+from keystall.graphql.describing import (
+    described,
+    enum_type,
+    list_resolver,
+    object_type,
+    resolver,
+    value,
+)
 from keystall.graphql.ids import encode
 from keystall.graphql.nouns import Image, Node, ShopStatus, image
 from keystall.graphql.order_words import payment_name
@@ -31,7 +38,7 @@ class Theme:
 
     preset: str = described("The named set of colours and shapes that the merchant chose.")
     tokens: list[ThemeToken] = described(
-        "Colours and shapes changed by the merchant on top of the preset."
+        "Colours and shapes changed by the merchant on top of the preset.", assumed=20
     )
 
 
@@ -103,7 +110,7 @@ class Shop(Node):
         found = sign_in_providers(info.context.installation.settings)
         return [SignInProvider(name) for name in found]
 
-    @resolver
+    @list_resolver(assumed=5)
     async def payment_methods(self, info: Info) -> list[PaymentMethod]:
         """Ways to pay that are open now."""
         accounts = await open_payment_accounts(info.context.reader, self.facts.id)

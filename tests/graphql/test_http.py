@@ -45,7 +45,7 @@ async def test_the_host_alone_decides_over_the_shop(
     answer = await storefront.post("/graphql/storefront", json=asked)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
-    assert answer.json() == {"data": {"shop": {"slug": shop.slug}}}
+    assert answer.json()["data"] == {"shop": {"slug": shop.slug}}
     elsewhere = await storefront.post(
         "/graphql/storefront", json=asked, headers={"host": "nobody.localhost:8000"}
     )
@@ -57,7 +57,7 @@ async def test_a_request_may_come_in_the_address(storefront: httpx2.AsyncClient)
     answer = await storefront.get(
         "/graphql/storefront", params={"query": query, "variables": '{"s": "none"}'}
     )
-    assert (answer.status_code, answer.json()) == (200, {"data": {"product": None}})
+    assert (answer.status_code, answer.json()["data"]) == (200, {"product": None})
 
 
 async def test_a_mutation_never_comes_in_the_address(storefront: httpx2.AsyncClient) -> None:
@@ -143,7 +143,7 @@ async def test_the_admin_endpoint_takes_tokens_alone(
         "Basic …": 401,
         "Bearer …": 200,
     }
-    assert answer.json() == {"data": {"shop": {"slug": shop.slug}}}
+    assert answer.json()["data"] == {"shop": {"slug": shop.slug}}
     assert "access-control-allow-origin" not in answer.headers
 
 

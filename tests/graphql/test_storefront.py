@@ -31,7 +31,7 @@ LIST = """query ($first: Int, $after: String, $sort: ProductSort, $query: String
       name availability summary category { name }
       priceRange { min { amount } max { amount } }
       images { url alt width }
-      variants { name price { amount } prices { currencyCode } availability product { slug } }
+      variants { name price { amount } availability product { slug } }
     }
     pageInfo { hasNextPage endCursor }
   }

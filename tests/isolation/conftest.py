@@ -10,6 +10,7 @@ import asyncpg
 import httpx2
 import pytest
 
+from keystall.graphql.costs import metering
 from keystall.platform.asgi.application import application
 from keystall.platform.database import Reads
 from keystall.platform.engines.roles import (
@@ -157,6 +158,12 @@ async def without_second_wall(
         assert shape.of_table((await catalogue.tables(connection))["orders"]) == []
     finally:
         await connection.close()
+
+
+@pytest.fixture(autouse=True)
+def every_field_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sweeps ask for all there is in one document, which no client may."""
+    monkeypatch.setattr(metering, "MAX_COST", 1_000_000)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What operations cost, and the bucket that they are paid from."""

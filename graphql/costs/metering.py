@@ -1,0 +1,87 @@
+"""What an operation costs is taken from the bucket of whoever asks, before it runs.
+
+Over HTTP every request has a meter; our own pages have none, and are held to the limit alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from keystall.graphql.errors import ApiError, ErrorCode
+from keystall.platform.bucket import Bucket, Level, take
+from keystall.platform.queue import Queue
+
+MAX_COST = 1_000
+"""What one operation may cost."""
+LEAST = 1
+"""What every request costs, however little it asks for."""
+REFUSED = 10
+"""What a request costs that is refused before its cost is known: it was read all the same."""
+
+
+@dataclass(slots=True)
+class Meter:
+    """The bucket of one caller at one shop, for one request."""
+
+    queue: Queue
+    key: str
+    bucket: Bucket
+    requested: int | None = None
+    level: Level | None = None
+
+    async def take(self, points: int) -> None:
+        """Takes what something costs. Raises ApiError (THROTTLED) where less is left."""
+        self.level = await take(self.queue, self.key, points, self.bucket)
+        if not self.level.taken:
+            seconds = self.level.wait_seconds
+            raise ApiError(
+                ErrorCode.THROTTLED,
+                f"Too much was asked for lately: {points} points are needed, {self.level.left} are"
+                f" left. Try again in {seconds} s.",
+                details={"retryAfter": seconds},
+            )
+
+    @property
+    def throttled(self) -> bool:
+        """Whether less was left than wanted."""
+        return self.level is not None and not self.level.taken
+
+    def told(self) -> Mapping[str, Any] | None:
+        """What an answer says of it in `extensions.cost`."""
+        if self.level is None or self.requested is None:
+            return None
+        return {
+            "requested": self.requested,
+            "limit": MAX_COST,
+            "throttle": {
+                "maximumAvailable": self.bucket.size,
+                "currentlyAvailable": self.level.left,
+                "restoreRate": self.bucket.restore,
+            },
+        }
+
+    def headers(self) -> dict[str, str]:
+        """The same as headers (draft-ietf-httpapi-ratelimit-headers-10), and Retry-After."""
+        if self.level is None:
+            return {}
+        headers = {
+            "ratelimit-policy": f'"cost";q={self.bucket.size};w={self.bucket.window_seconds}',
+            "ratelimit": f'"cost";r={self.level.left};t={self.level.full_in_seconds}',
+        }
+        if not self.level.taken:
+            headers["retry-after"] = str(self.level.wait_seconds)
+        return headers
+
+
+async def pay(cost: int, meter: Meter | None) -> None:
+    """Lets an operation of this cost run. Raises ApiError: QUERY_TOO_COSTLY, THROTTLED."""
+    if meter is not None:
+        meter.requested = cost
+    if cost > MAX_COST:
+        raise ApiError(
+            ErrorCode.QUERY_TOO_COSTLY,
+            f"The operation costs {cost}; {MAX_COST} are allowed. Ask for less, or shorter lists.",
+            details={"cost": cost, "limit": MAX_COST},
+        )
+    if meter is not None:
+        await meter.take(max(LEAST, cost))

@@ -1,0 +1,122 @@
+"""Leaky buckets of points, kept in Redis for all processes together.
+
+A bucket holds `size` points and gets `restore` of them back a second. What is taken is counted as
+the moment at which the bucket will be full again (GCRA, as ATM networks count cells; ITU-T I.371):
+one number, one script, one round trip, by Redis's own clock.
+
+Redis away never stops anyone nor opens the gate: this process then counts by itself, and asks Redis
+again after a few seconds, so that a line that hangs does not hold up every request.
+"""
+
+import hashlib
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import cast
+
+import structlog
+from redis.exceptions import NoScriptError, RedisError
+
+from keystall.platform.queue import Queue
+
+_PREFIX = "keystall:bucket:"
+_MOST_KEYS = 10_000
+_ALONE_SECONDS = 5.0
+# Milliseconds throughout: of the moment when the bucket is full again, of what is taken, and of a
+# whole bucket. Answers whether it was taken, and how long until the bucket is full.
+_TAKE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local full = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+local after = full + tonumber(ARGV[1])
+if after - now > tonumber(ARGV[2]) + 0.5 then return {0, math.ceil(full - now)} end
+redis.call('SET', KEYS[1], string.format('%.3f', after), 'PX', math.ceil(after - now))
+return {1, math.ceil(after - now)}
+"""
+_SHA = hashlib.sha1(_TAKE.encode(), usedforsecurity=False).hexdigest()
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """`size` points at most, `restore` of them back a second."""
+
+    size: int
+    restore: int
+
+    @property
+    def window_seconds(self) -> int:
+        """How long an empty bucket takes to be full."""
+        return math.ceil(self.size / self.restore)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A bucket after somebody wanted points. `wait_seconds`: until there are as many as were
+    wanted; 0 where they were taken."""
+
+    taken: bool
+    left: int
+    full_in_seconds: int
+    wait_seconds: int
+
+
+async def take(queue: Queue, key: str, points: int, bucket: Bucket) -> Level:
+    """Takes `points` (at most the size) of the bucket of `key`, or nothing where fewer are left.
+
+    Put no secret in keys: hash what is private.
+    """
+    each = 1000 / bucket.restore
+    wanted, whole = points * each, bucket.size * each
+    taken, missing = await _take(queue, key, wanted, whole)
+    waiting = 0 if taken else max(1, math.ceil((missing + wanted - whole) / 1000))
+    return Level(
+        taken=taken,
+        left=max(0, math.floor((whole - missing) / each)),
+        full_in_seconds=math.ceil(missing / 1000),
+        wait_seconds=waiting,
+    )
+
+
+async def _take(queue: Queue, key: str, wanted: float, whole: float) -> tuple[bool, float]:
+    if _alone.lasts():
+        return _alone.take(key, wanted, whole)
+    asked = (1, _PREFIX + key, f"{wanted:.3f}", f"{whole:.3f}")
+    try:
+        try:
+            found = await cast("Awaitable[list[int]]", queue.redis.evalsha(_SHA, *asked))
+        except NoScriptError:
+            found = await cast("Awaitable[list[int]]", queue.redis.eval(_TAKE, *asked))
+    except (RedisError, OSError) as error:
+        _log.warning("bucket counts alone", error=type(error).__name__)
+        _alone.begin()
+        return _alone.take(key, wanted, whole)
+    return bool(found[0]), float(found[1])
+
+
+class _Alone:
+    """What one process counts by itself, by its own clock."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+        self._full: OrderedDict[str, float] = OrderedDict()
+
+    def begin(self) -> None:
+        self._until = time.monotonic() + _ALONE_SECONDS
+
+    def lasts(self) -> bool:
+        return time.monotonic() < self._until
+
+    def take(self, key: str, wanted: float, whole: float) -> tuple[bool, float]:
+        now = time.monotonic() * 1000
+        full = max(self._full.pop(key, 0.0), now)
+        taken = full + wanted - now <= whole
+        self._full[key] = full + wanted if taken else full
+        if len(self._full) > _MOST_KEYS:
+            self._full.popitem(last=False)  # the key that was quiet longest
+        return taken, self._full[key] - now
+
+
+_alone = _Alone()

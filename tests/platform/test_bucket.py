@@ -1,0 +1,98 @@
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from keystall.platform import bucket
+from keystall.platform.bucket import Bucket, Level, take
+from keystall.platform.ids import new_id
+from keystall.platform.queue import Queue
+
+UNREACHABLE = "redis://127.0.0.1:1/0"
+HUNDRED = Bucket(size=100, restore=1)
+
+
+async def test_a_bucket_holds_so_many_points(redis_url: str) -> None:
+    key = new_id().hex
+    async with Queue(redis_url) as queue:
+        levels = [await take(queue, key, points, HUNDRED) for points in (60, 30, 20, 10)]
+        left = await queue.redis.pttl("keystall:bucket:" + key)
+
+    assert [level.taken for level in levels] == [True, True, False, True]
+    assert [level.left for level in levels] == [40, 10, 10, 0]
+    assert levels[2].wait_seconds == 10
+    assert levels[0].wait_seconds == 0
+    assert 99_000 < left <= 100_000
+
+
+async def test_points_come_back(redis_url: str) -> None:
+    key = new_id().hex
+    quick = Bucket(size=100, restore=100_000)
+    async with Queue(redis_url) as queue:
+        assert (await take(queue, key, 100, quick)).taken
+        await asyncio.sleep(0.005)
+        assert (await take(queue, key, 100, quick)).taken
+
+
+async def test_processes_take_from_one_bucket(redis_url: str) -> None:
+    key = new_id().hex
+    async with Queue(redis_url) as one, Queue(redis_url) as two:
+        levels = await asyncio.gather(*(take(queue, key, 30, HUNDRED) for queue in [one, two] * 4))
+
+    assert sum(level.taken for level in levels) == 3
+
+
+async def test_buckets_are_apart(redis_url: str) -> None:
+    async with Queue(redis_url) as queue:
+        levels = [await take(queue, new_id().hex, 100, HUNDRED) for _ in range(2)]
+
+    assert levels == [Level(True, 0, 100, 0)] * 2
+
+
+async def test_redis_may_forget_its_scripts(redis_url: str) -> None:
+    async with Queue(redis_url) as queue:
+        assert (await take(queue, new_id().hex, 1, HUNDRED)).taken
+        await queue.redis.script_flush()
+        assert (await take(queue, new_id().hex, 1, HUNDRED)).taken
+
+
+async def test_without_redis_a_process_counts_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(bucket, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(bucket, "_alone", bucket._Alone())
+    key = new_id().hex
+    async with Queue(UNREACHABLE) as queue:
+        levels = [await take(queue, key, 60, HUNDRED) for _ in range(2)]
+        now += 20
+        after = await take(queue, key, 60, HUNDRED)
+
+    assert [(level.taken, level.left) for level in levels] == [(True, 40), (False, 40)]
+    assert levels[1].wait_seconds == 20
+    assert (after.taken, after.left) == (True, 0)
+
+
+async def test_without_redis_it_is_asked_again_after_a_while(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(bucket, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(bucket, "_alone", bucket._Alone())
+    key = new_id().hex
+    async with Queue(UNREACHABLE) as away, Queue(redis_url) as here:
+        await take(away, key, 60, HUNDRED)
+        alone = await take(here, key, 40, HUNDRED)
+        now += bucket._ALONE_SECONDS
+        again = await take(here, key, 100, HUNDRED)
+
+    assert (alone.taken, alone.left) == (True, 0)
+    assert (again.taken, again.left) == (True, 0)
+
+
+async def test_counting_alone_remembers_a_bounded_number_of_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bucket, "_MOST_KEYS", 2)
+    alone = bucket._Alone()
+    for key in "abc":
+        alone.take(key, 1.0, 10.0)
+    assert list(alone._full) == ["b", "c"]
