@@ -24,7 +24,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from keystall.graphql.costs.counting import OperationCost, costs
 from keystall.graphql.errors import bad_input
-from keystall.graphql.limits import MAX_TOKENS, DocumentLimits
+from keystall.graphql.limits import MAX_TOKENS, DocumentLimits, overloads
 
 KEPT = 512
 """Documents of a schema that a process keeps; our own pages have about 150 in all."""
@@ -87,12 +87,14 @@ class Documents:
         if not text:
             raise bad_input("The document is empty.")
         ast = parse(text, max_tokens=MAX_TOKENS)
-        faults = validate(self._schema, ast, _RULES, hide_suggestions=not self._suggestions)
+        faults = overloads(ast) or tuple(
+            validate(self._schema, ast, _RULES, hide_suggestions=not self._suggestions)
+        )
         operations = tuple(
             node for node in ast.definitions if isinstance(node, OperationDefinitionNode)
         )
         found = () if faults else costs(self._schema, operations, _fragments(ast))
-        return Document(ast, operations, tuple(faults), found)
+        return Document(ast, operations, faults, found)
 
 
 def _fragments(ast: DocumentNode) -> dict[str, FragmentDefinitionNode]:

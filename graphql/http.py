@@ -19,7 +19,7 @@ from starlette.routing import Route
 from keystall.graphql import arrival, wire
 from keystall.graphql.arrival import Caller
 from keystall.graphql.context import Program, RequestContext
-from keystall.graphql.costs.metering import REFUSED, Meter
+from keystall.graphql.costs.metering import Meter
 from keystall.graphql.errors import ApiError, ErrorCode, bad_input, unauthenticated, unavailable
 from keystall.graphql.executor import Surface, execute
 from keystall.graphql.graphiql import page as graphiql
@@ -113,7 +113,7 @@ async def _answer(
         else:
             asked = await wire.asked_by_post(request, MAX_BODY[surface])
         context = await admit(installation, request, caller)
-        context.meter = _meter(installation, surface, context)
+        context.meter = _meter(installation, surface, context, len(asked.document))
     except wire.Malformed as error:
         answer = refused(bad_input(error.message), caller.request_id)
         return wire.respond(answer, media_type, error.status)
@@ -159,7 +159,7 @@ async def _metered(answer: Answer, context: RequestContext, media_type: str) -> 
         return wire.respond(answer, media_type)
     if meter.level is None:
         try:
-            await meter.take(REFUSED)
+            await meter.take_refused()
         except ApiError as error:
             answer = refused(error, context.request_id)
     if told := meter.told():
@@ -169,7 +169,9 @@ async def _metered(answer: Answer, context: RequestContext, media_type: str) -> 
     return response
 
 
-def _meter(installation: Installation, surface: Surface, context: RequestContext) -> Meter:
+def _meter(
+    installation: Installation, surface: Surface, context: RequestContext, length: int
+) -> Meter:
     """The bucket of a token, a signed-in person or customer, or else an address, at the shop."""
     settings = installation.settings
     match context.viewer:
@@ -183,7 +185,7 @@ def _meter(installation: Installation, surface: Surface, context: RequestContext
             who = f"account:{person.account_id}"
     shop = context.shop.id if context.shop else "none"
     bucket = Bucket(settings.api_bucket, settings.api_restore)
-    return Meter(installation.queue, f"{surface}:{shop}:{who}", bucket)
+    return Meter(installation.queue, f"{surface}:{shop}:{who}", bucket, length)
 
 
 def _preflight(surface: Surface) -> Response:

@@ -1,6 +1,8 @@
 """What a document may ask for at most, whoever sends it."""
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +11,13 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLError,
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLUnionType,
     InlineFragmentNode,
+    ListValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
@@ -31,10 +35,23 @@ MAX_DEPTH = 15
 """Levels of fields, the standard introspection query (with 15) included."""
 MAX_NESTED_LISTS = 2
 """Connections inside one another: two of 100 are 10,000 objects."""
-MAX_ALIASES = 50
-MAX_DIRECTIVES = 20
 MAX_ROOT_MUTATIONS = 5
 MAX_TOKENS = 4_000
+MAX_ITEMS = 250
+"""Items of one list in arguments, written or in variables; most take fewer."""
+MOST: Mapping[str, int] = {
+    "operations": 20,
+    "variables": 50,
+    "fields": 1_000,
+    "fields of one name side by side": 10,
+    "fragments": 100,
+    "fragments in use": 200,
+    "aliases": 50,
+    "directives": 20,
+    "items in one list": MAX_ITEMS,
+}
+"""What a document may have of each, all operations and fragments together; of the second and the
+fourth any one operation and any one pair of braces."""
 MAX_BODY = {"storefront": 256 * 1024, "admin": 4 * 1024 * 1024, "operator": 64 * 1024}
 """Bytes of a request. The admin's takes pasted codes; more than that is for an upload."""
 
@@ -52,26 +69,92 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class _Counter(Visitor):
-    """Counts aliases, directives and unstorable texts of a whole document."""
+    """Counts what a document has, before anything looks at it closely."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.aliases = 0
-        self.directives = 0
+        self.counts = dict.fromkeys(MOST, 0)
         self.unstorable = 0
 
     def enter_string_value(self, node: StringValueNode, *_: Any) -> None:
         self.unstorable += UNSTORABLE.search(node.value) is not None
 
+    def enter_list_value(self, node: ListValueNode, *_: Any) -> None:
+        self._longest("items in one list", len(node.values))
+
+    def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> None:
+        self.counts["operations"] += 1
+        self._longest("variables", len(node.variable_definitions or ()))
+
+    def enter_selection_set(self, node: SelectionSetNode, *_: Any) -> None:
+        names = Counter(
+            (one.alias or one.name).value for one in node.selections if isinstance(one, FieldNode)
+        )
+        self._longest("fields of one name side by side", max(names.values(), default=0))
+
     def enter_field(self, node: FieldNode, *_: Any) -> None:
-        self.aliases += node.alias is not None
+        self.counts["fields"] += 1
+        self.counts["aliases"] += node.alias is not None
+
+    def enter_fragment_spread(self, *_: Any) -> None:
+        self.counts["fragments in use"] += 1
+
+    def enter_inline_fragment(self, *_: Any) -> None:
+        self.counts["fragments in use"] += 1
+
+    def enter_fragment_definition(self, *_: Any) -> None:
+        self.counts["fragments"] += 1
 
     def enter_directive(self, *_: Any) -> None:
-        self.directives += 1
+        self.counts["directives"] += 1
+
+    def _longest(self, what: str, length: int) -> None:
+        self.counts[what] = max(self.counts[what], length)
+
+
+def overloads(document: DocumentNode) -> tuple[GraphQLError, ...]:
+    """What a parsed document has too much of. Where it has, nothing else is to look at it: the
+    rules of validation compare fields and fragments with one another."""
+    counter = _Counter()
+    visit(document, counter)
+    found: list[GraphQLError] = [
+        _too_many(counter.counts[what], most, what)
+        for what, most in MOST.items()
+        if counter.counts[what] > most
+    ]
+    if counter.unstorable:
+        found.append(bad_input("A text holds characters that cannot be stored."))
+    return tuple(found)
+
+
+def unfit(variables: Mapping[str, Any]) -> ApiError | None:
+    """What is wrong with variables whatever they are for: texts that no database keeps, and lists
+    that are too long, however deep."""
+    for name, value in variables.items():
+        waiting = [value]
+        while waiting:
+            match waiting.pop():
+                case str(text):
+                    if UNSTORABLE.search(text):
+                        return bad_input(
+                            f"Variable ${name} holds characters that cannot be stored."
+                        )
+                case dict(fields):
+                    waiting.extend(fields.values())
+                case list(items):
+                    if len(items) > MAX_ITEMS:
+                        return _too_many(len(items), MAX_ITEMS, f"items in a list of ${name}")
+                    waiting.extend(items)
+    return None
+
+
+def _too_many(count: int, limit: int, what: str) -> ApiError:
+    message = f"There are {count} {what}; {limit} are allowed."
+    return ApiError(ErrorCode.QUERY_TOO_COSTLY, message)
 
 
 class DocumentLimits(ValidationRule):
-    """Refuses documents that are too deep, too wide or too repetitive."""
+    """Refuses documents that are too deep, fragments followed, or change too much at once."""
 
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
@@ -85,12 +168,6 @@ class DocumentLimits(ValidationRule):
             for definition in document.definitions
             if isinstance(definition, FragmentDefinitionNode)
         }
-        counter = _Counter()
-        visit(document, counter)
-        self._at_most(counter.aliases, MAX_ALIASES, "aliases")
-        self._at_most(counter.directives, MAX_DIRECTIVES, "directives")
-        if counter.unstorable:
-            self.report_error(bad_input("A text holds characters that cannot be stored."))
         for definition in document.definitions:
             if isinstance(definition, OperationDefinitionNode):
                 self._judge(definition)
@@ -106,8 +183,7 @@ class DocumentLimits(ValidationRule):
 
     def _at_most(self, count: int, limit: int, what: str) -> None:
         if count > limit:
-            message = f"The document has {count} {what}; {limit} are allowed."
-            self.report_error(ApiError(ErrorCode.QUERY_TOO_COSTLY, message))
+            self.report_error(_too_many(count, limit, what))
 
     def _extent(
         self, selections: SelectionSetNode | None, parent: GraphQLNamedType | None

@@ -10,8 +10,8 @@ from strawberry.utils.await_maybe import await_maybe
 
 from keystall.graphql.context import RequestContext
 from keystall.graphql.costs.metering import pay
-from keystall.graphql.errors import ApiError, bad_input, formatted, is_request_error
-from keystall.graphql.limits import UNSTORABLE
+from keystall.graphql.errors import ApiError, formatted, is_request_error
+from keystall.graphql.limits import unfit
 from keystall.graphql.schema import KeystallSchema
 
 READING = frozenset({OperationType.QUERY})
@@ -58,10 +58,8 @@ async def run(
 
     Raises NotAllowed only; every other failure is an answer.
     """
-    for name, value in variables.items():
-        if _unstorable(value):
-            message = f"Variable ${name} holds characters that cannot be stored."
-            return refused(bad_input(message), context.request_id)
+    if fault := unfit(variables):
+        return refused(fault, context.request_id)
     try:
         asked = schema.documents.read(document)
         operation = asked.operation(operation_name)
@@ -102,18 +100,3 @@ async def run(
 def refused(error: GraphQLError, request_id: str) -> Answer:
     """The answer to a request that is refused before it runs."""
     return Answer(data=None, errors=(formatted(error, request_id),), ran=False)
-
-
-def _unstorable(value: object) -> bool:
-    """Whether a text in a variable, however deep, has characters that no database keeps."""
-    waiting = [value]
-    while waiting:
-        match waiting.pop():
-            case str(text):
-                if UNSTORABLE.search(text):
-                    return True
-            case dict(fields):
-                waiting.extend(fields.values())
-            case list(items):
-                waiting.extend(items)
-    return False

@@ -74,7 +74,7 @@ async def asked_by_post(request: Request, limit: int) -> Asked:
     except orjson.JSONDecodeError:
         raise Malformed(400, "The body is not JSON.") from None
     if not isinstance(body, dict):
-        raise Malformed(400, "The body must be an object with `query`.")
+        raise Malformed(400, "The body must be an object with `query`; there are no batches.")
     return _asked(body)
 
 

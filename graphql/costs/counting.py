@@ -49,6 +49,8 @@ SEARCH = 5
 MUTATION = 10
 INTROSPECTION = 300
 
+_MOST = 2**31 - 1
+"""Larger ones are told as this: the numbers in variables can be of any size."""
 _MAX_STEPS = 20_000
 """Selections looked at while a document's cost is built; only a document made for it has more."""
 
@@ -71,7 +73,7 @@ class OperationCost:
         """What it costs with these variables, as they came: wrong ones are refused later."""
         if isinstance(self.cost, int):
             return self.cost
-        return value(self.cost, {**self.defaults, **variables}, {})
+        return min(_MOST, value(self.cost, {**self.defaults, **variables}, {}))
 
 
 def costs(

@@ -13,19 +13,22 @@ from keystall.platform.queue import Queue
 
 MAX_COST = 1_000
 """What one operation may cost."""
-LEAST = 1
-"""What every request costs, however little it asks for."""
-REFUSED = 10
-"""What a request costs that is refused before its cost is known: it was read all the same."""
+_CHARACTERS = 100
+"""As many of a document cost a point at least: whatever it asks for, it is read."""
+_REFUSED, _REFUSED_CHARACTERS = 10, 20
+"""What a request costs at least, and beside that a point for as many characters, that is refused
+before its cost is known: finding out that a document is wrong is work, too."""
 
 
 @dataclass(slots=True)
 class Meter:
-    """The bucket of one caller at one shop, for one request."""
+    """The bucket of one caller at one shop, for one request with a document of `length`
+    characters (0 where it was known before)."""
 
     queue: Queue
     key: str
     bucket: Bucket
+    length: int = 0
     requested: int | None = None
     level: Level | None = None
 
@@ -40,6 +43,10 @@ class Meter:
                 f" left. Try again in {seconds} s.",
                 details={"retryAfter": seconds},
             )
+
+    async def take_refused(self) -> None:
+        """Takes what a request costs that never came to its cost. Raises ApiError (THROTTLED)."""
+        await self.take(min(MAX_COST, _REFUSED + self.length // _REFUSED_CHARACTERS))
 
     @property
     def throttled(self) -> bool:
@@ -84,4 +91,4 @@ async def pay(cost: int, meter: Meter | None) -> None:
             details={"cost": cost, "limit": MAX_COST},
         )
     if meter is not None:
-        await meter.take(max(LEAST, cost))
+        await meter.take(max(cost, 1 + meter.length // _CHARACTERS))
