@@ -7,6 +7,7 @@ an API client's from its token. Nothing a client writes into an operation change
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -22,10 +23,11 @@ from keystall.tenants.shops.queries import (
     Membership,
     membership_by_session,
     shop_by_host,
+    shop_by_id,
     shop_by_token,
 )
 from keystall.tenants.shops.shop import Shop
-from keystall.tenants.staff.roles import Role
+from keystall.tenants.staff.roles import Permission, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +117,23 @@ async def by_session(
         currency=shop.default_currency if shop else "",
         held=secret_hash(secret) if secret else b"",
     )
+
+
+async def by_webhook(
+    installation: Installation, shop: UUID, permissions: frozenset[Permission], caller: Caller
+) -> RequestContext:
+    """Nobody at all, for whom a webhook's payload is rendered: in the shop's language, and with the
+    permissions that the webhook was given."""
+    async with database.transaction(shop) as tx:
+        found = await shop_by_id(tx, shop)
+    if found is None:
+        raise LookupError("a webhook of a shop that is not there")
+    context = _context(
+        installation, caller, shop=found, locale=found.default_locale,
+        currency=found.default_currency,
+    )  # fmt: skip
+    context.permissions = permissions
+    return context
 
 
 def _context(

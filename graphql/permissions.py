@@ -226,9 +226,7 @@ def guarded(schema: KeystallSchema) -> KeystallSchema:
         raise LookupError(f"no such fields: {sorted(FIELDS.keys() - named)}")
     for kind in objects.values():
         for name, field in kind.fields.items():
-            wanted = {ROOTS[name] if kind.name in roots else FIELDS.get((kind.name, name))}
-            wanted |= {TYPES[one] for one in _held(get_named_type(field.type))}
-            needed = frozenset(one for one in wanted if one is not None)
+            needed = needed_for(kind, name)
             if needed:
                 field.resolve = _allowed(field.resolve, needed)
     for abstract in built.type_map.values():
@@ -237,6 +235,14 @@ def guarded(schema: KeystallSchema) -> KeystallSchema:
         if isinstance(abstract, GraphQLInterfaceType):
             abstract.resolve_type = _allowed_type(abstract.resolve_type)
     return schema
+
+
+def needed_for(kind: GraphQLObjectType, name: str) -> frozenset[Permission]:
+    """What a field of an object type of the admin schema takes, besides what its object does."""
+    root = kind.name in ("Query", "Mutation")
+    wanted = {ROOTS[name] if root else FIELDS.get((kind.name, name))}
+    wanted |= {TYPES[one] for one in _held(get_named_type(kind.fields[name].type))}
+    return frozenset(one for one in wanted if one is not None)
 
 
 def _closed(what: str, declared: Any, there: set[str]) -> None:

@@ -83,8 +83,15 @@ class Settings(BaseSettings):
     """Days after which the body of a provider's callback that was applied goes."""
     keep_keys_days: int = Field(default=30, ge=0)
     """Days that an idempotency key is remembered."""
+    keep_deliveries_days: int = Field(default=14, ge=1)
+    """Days that deliveries to webhooks are kept, with what was sent and answered. Never for ever:
+    what was sent tells of buyers."""
     keep_work_days: int = Field(default=14, ge=0)
     """Days after which work that was done, or given up by an operator, goes."""
+
+    webhook_inside: str = ""
+    """One host that webhooks may name on this machine, by http and on any port: in demos and tests
+    only."""
 
     sandbox_url: str = ""
     """Public address of the sandbox payment gateway; empty switches the provider off."""
@@ -167,6 +174,8 @@ class Settings(BaseSettings):
             raise ValueError("public_url must be https in production")
         if self.stripe_url != STRIPE_API:
             raise ValueError("stripe_url is for tests: in production keys go to Stripe alone")
+        if self.webhook_inside:
+            raise ValueError("webhook_inside is for demos: in production webhooks go outside alone")
         if self.sign_in_url:
             raise ValueError("sign_in_url is for tests: in production keys go to providers alone")
         return self

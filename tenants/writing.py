@@ -67,6 +67,11 @@ class Writing:
         self._posted = self._posted or due_at is None
         return item
 
+    async def post_now(self, kind: str, subjects: Sequence[UUID]) -> None:
+        """Leaves work of `kind` about each of the rows, due now, all by one statement."""
+        await self.post_later(*(Due(kind, subject, clock.now()) for subject in subjects))
+        self._posted = self._posted or bool(subjects)
+
     async def post_later(self, *works: Due) -> None:
         """Leaves several, all by one statement."""
         await self._tx.execute(

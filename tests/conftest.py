@@ -230,6 +230,7 @@ def settings(
         mail_url=f"folder://{folder / 'mails'}",
         mail_from="Keystall <no-reply@localhost>",
         sandbox_url="http://pay.localhost:8100",
+        webhook_inside="hooks.localhost",
         sandbox_secret=secrets.token_urlsafe(32),
         log_format="console",
     )

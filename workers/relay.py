@@ -3,7 +3,8 @@
 It runs inside every worker. A signal in Redis wakes it within a millisecond or two of a commit;
 without one it looks once a second, so a lost signal, or a Redis that lost everything, costs time
 and nothing else. What it hands out is leased: due again later unless it was done. Where more is
-due than one look takes, mails come last; and a payment passes what waits in the queue already.
+due than one look takes, mails and webhooks come last; and a payment passes what waits in the queue
+already.
 """
 
 import asyncio
@@ -33,7 +34,8 @@ async def relay_due(queue: Queue) -> int:
             with due as (
               select shop_id, id from outbox
               where done_at is null and failed_at is null and due_at <= $1
-              order by kind like 'mail.%', due_at limit $2 for update skip locked)
+              order by kind like 'mail.%' or kind like 'webhook.%', due_at
+              limit $2 for update skip locked)
             update outbox
             set attempts = attempts + 1,
                 due_at = $1 + least(10 * 2 ^ least(attempts, 7), 1200) * interval '1 second'

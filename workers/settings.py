@@ -11,8 +11,10 @@ from typing import Any
 import uvloop
 from arq.worker import Worker
 
+from keystall.graphql.payloads import AdminPayloads
 from keystall.platform import database
 from keystall.platform.collection import keep_what_start_up_made
+from keystall.platform.http import outside_client
 from keystall.platform.mail import mailer_from
 from keystall.platform.queue import Queue, decode_job, encode_job
 from keystall.platform.settings import Settings, load_settings
@@ -29,6 +31,8 @@ from keystall.tenants.retention.sweep import LONGEST, SWEEP, sweep_kept
 from keystall.tenants.schema import connect
 from keystall.tenants.stock.import_work import import_codes
 from keystall.tenants.stock.rejects import forget_rejects
+from keystall.tenants.webhooks.sending import HookDesk, send_delivery
+from keystall.tenants.webhooks.service import SEND
 from keystall.themes.mail.texts import ThemedMails
 from keystall.workers.counting import count_failed_work
 from keystall.workers.jobs import Handler, Work, arq_functions
@@ -38,7 +42,7 @@ from keystall.workers.sweeping import post_sweeps
 MAX_JOBS = 32
 
 
-def handlers(desk: MailDesk) -> dict[str, Handler]:
+def handlers(desk: MailDesk, hooks: HookDesk) -> dict[str, Handler]:
     """Every kind of work there is."""
     mails: dict[str, Work] = {
         kind: partial(_mail, desk=desk, send=send) for kind, send in MAIL_HANDLERS.items()
@@ -52,6 +56,7 @@ def handlers(desk: MailDesk) -> dict[str, Handler]:
         "codes.forget_rejects": Handler(forget_rejects, timeout=60),
         SCAN: Handler(scan_listings, timeout=int(LONGEST_SCAN.total_seconds())),
         SWEEP: Handler(sweep_kept, timeout=int(LONGEST.total_seconds())),
+        SEND: Handler(partial(_hook, desk=hooks), timeout=40),
         **{kind: Handler(work, timeout=60) for kind, work in mails.items()},
     }
 
@@ -60,12 +65,20 @@ async def _mail(installation: Installation, shop: Any, item: Any, *, desk: Any, 
     await send(installation, desk, shop, item)
 
 
+async def _hook(installation: Installation, shop: Any, item: Any, *, desk: HookDesk) -> None:
+    await send_delivery(installation, desk, shop, item)
+
+
 async def work(settings: Settings) -> None:
     """Runs one worker until it is told to stop (SIGTERM: what has begun is finished first)."""
-    async with installed(settings) as installation:
+    async with (
+        installed(settings) as installation,
+        outside_client(settings.webhook_inside) as outside,
+    ):
         await connect(settings)
         try:
             desk = MailDesk(mailer_from(settings), ThemedMails())
+            hooks = HookDesk(outside, AdminPayloads())
 
             async def start_relay(ctx: dict[str, Any]) -> None:
                 keep_what_start_up_made()
@@ -82,7 +95,7 @@ async def work(settings: Settings) -> None:
                 await asyncio.gather(*ctx["tasks"], return_exceptions=True)
 
             worker = Worker(
-                arq_functions(installation, handlers(desk)),
+                arq_functions(installation, handlers(desk, hooks)),
                 redis_settings=Queue.arq_settings(settings.redis_url),
                 job_serializer=encode_job,
                 job_deserializer=decode_job,

@@ -53,6 +53,10 @@ RECORDED: Mapping[str, Recorded] = {
     "mail_texts": Recorded("mail_text", "id", "letter", True, (
         "locale", "subject", "title", "lead", "note", "action",
     )),
+    "webhooks": Recorded("webhook", "id", "url", True, (
+        "url", "events", "document", "disabled_reason",
+    )),
+    "webhook_secrets": Recorded("webhook", "webhook_id", "", False, ("created_at", "expires_at")),
     "memberships": Recorded("member", "account_id", "", True, ("role",)),
     "invitations": Recorded("invitation", "id", "email", False, ("role", "expires_at")),
     "orders": Recorded("order", "id", "number", False, ("status",)),
@@ -92,6 +96,8 @@ NOT_RECORDED: Mapping[str, str] = {
     "ledger_transactions": "a log of its own",
     "ledger_entries": "a log of its own",
     "outbox": "work to be done, not its result",
+    "webhook_deliveries": "a log of its own",
+    "webhook_tries": "a log of its own",
     "idempotency_keys": "written with the change that they guard",
 }
 """Tables that are not watched, each for its reason."""

@@ -101,4 +101,5 @@ SEALED = (
     ),
     secret_column("payment_secrets", "sealed"),
     secret_column("import_rejects", "sealed"),
+    secret_column("webhook_secrets", "sealed"),
 )

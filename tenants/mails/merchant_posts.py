@@ -1,5 +1,6 @@
 """What mails to a shop's merchants say."""
 
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from keystall.platform.database import Reads
@@ -16,6 +17,7 @@ from keystall.tenants.mails.port import (
     MerchantOrder,
     MerchantRefundDue,
     MerchantSoldOut,
+    MerchantWebhookDisabled,
 )
 from keystall.tenants.mails.posts import (
     Post,
@@ -147,6 +149,26 @@ async def merchant_listing_stopped(
         product=product,
         product_name=found["name"],
         reason=found["stopped_reason"],
+    )
+    return await _to_merchants(db, letter)
+
+
+async def merchant_webhook_disabled(
+    db: Reads, installation: Installation, shop: UUID, webhook: UUID
+) -> list[Post]:
+    """Nothing where the webhook was deleted since, or is enabled again."""
+    found = await db.row(
+        "select url, disabled_reason from webhooks where shop_id = $1 and id = $2"
+        " and disabled_reason <> 'merchant'",
+        shop, webhook,
+    )  # fmt: skip
+    if found is None:
+        return []
+    letter = MerchantWebhookDisabled(
+        stall=await stall_told(db, installation, shop),
+        webhook=webhook,
+        host=urlsplit(found["url"]).hostname or "",
+        reason=found["disabled_reason"],
     )
     return await _to_merchants(db, letter)
 

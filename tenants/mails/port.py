@@ -193,6 +193,18 @@ class MerchantListingStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class MerchantWebhookDisabled:
+    """To the merchant: a webhook is told nothing any more. `host`: where it went; `failing`:
+    nothing arrived for days, `gone`: its receiver wanted no more, `token`: the API token that saved
+    it has ended."""
+
+    stall: Stall
+    webhook: UUID
+    host: str
+    reason: Literal["failing", "gone", "token"]
+
+
+@dataclass(frozen=True, slots=True)
 class AccountConfirm:
     """To whoever signed up: the link that proves the address."""
 
@@ -269,6 +281,7 @@ Letter = (
     | MerchantApproved
     | MerchantDeclined
     | MerchantListingStopped
+    | MerchantWebhookDisabled
     | MerchantCodeReport
     | CodeReportAnswered
     | AccountConfirm

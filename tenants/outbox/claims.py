@@ -56,6 +56,16 @@ async def keep(tx: Transaction, shop: UUID, item: UUID, length: timedelta) -> No
     )  # fmt: skip
 
 
+async def postpone(tx: Transaction, shop: UUID, item: UUID, length: timedelta) -> None:
+    """Puts work back that was handed out and not begun: it is due after `length`, and no try of it
+    is counted."""
+    await tx.execute(
+        "update outbox set due_at = $3, attempts = greatest(attempts - 1, 0)"
+        " where shop_id = $1 and id = $2 and done_at is null",
+        shop, item, clock.now() + length,
+    )  # fmt: skip
+
+
 async def fail(tx: Transaction, shop: UUID, item: UUID, problem: str) -> None:
     """Notes why a try failed, and ends the tries of what may be given up when there were enough."""
     await tx.execute(

@@ -6,6 +6,7 @@ from uuid import UUID
 from keystall.tenants.orders.events import record
 from keystall.tenants.stock.allocation import Wanted, free, reserve, sell
 from keystall.tenants.stock.low_stock import tell_of_low_stock
+from keystall.tenants.webhooks.events import tell_webhooks
 from keystall.tenants.writing import Writing
 
 
@@ -47,6 +48,7 @@ async def hand_over(tx: Writing, shop: UUID, order: UUID) -> None:
     await tx.post("mail.order_delivered", order)
     for variant in await _sold_out_by(tx, shop, order):
         await tx.post("mail.merchant_sold_out", variant)
+        await tell_webhooks(tx, shop, "stock.sold_out", variant)
     lines = await tx.rows(
         "select distinct variant_id from order_lines where shop_id = $1 and order_id = $2"
         " order by variant_id",

@@ -33,6 +33,7 @@ _SWEEPS: Mapping[str, str] = {
     "sign_in_steps": "retention_sweep_steps",
     "totp_secrets": "retention_sweep_steps",
     "passkey_challenges": "retention_sweep_steps",
+    "webhook_deliveries": "retention_sweep_deliveries",
 }
 """Functions of the database that delete what came after the first ones."""
 
@@ -57,6 +58,11 @@ def days_kept(settings: Settings) -> Mapping[str, int]:
         "sign_in_steps": settings.keep_sessions_days,
         "totp_secrets": settings.keep_sessions_days,
         "passkey_challenges": settings.keep_sessions_days,
+        # What was sent tells of buyers, and is not kept longer than they are.
+        "webhook_deliveries": min(
+            settings.keep_deliveries_days,
+            settings.keep_buyers_days or settings.keep_deliveries_days,
+        ),
     }
     return {what: days for what, days in asked.items() if days}
 

@@ -31,6 +31,8 @@ class Permission(StrEnum):
     """Say where the money goes."""
     TOKENS = "tokens"
     """Give programs a key to the shop."""
+    WEBHOOKS = "webhooks"
+    """Say where the shop's events are told, and see what was told."""
     STAFF = "staff"
     """Invite people, change what they may do, and let them go."""
 
@@ -46,4 +48,8 @@ PROGRAM = frozenset(Permission) - {
     Permission.TOKENS, Permission.PAYMENT_ACCOUNTS, Permission.STAFF
 }  # fmt: skip
 """What an API token may do. Whoever finds one lying about neither outlives it by making another nor
-turns the money elsewhere, and no program hires people."""
+turns the money elsewhere, and no program hires people. A webhook that it saves ends with it."""
+
+WEBHOOK = frozenset({Permission.OVERVIEW, Permission.ORDERS})
+"""What the document of a webhook may take at most: what events are about. Never STOCK, so that no
+code, not even a masked one, is ever told."""

@@ -28,6 +28,7 @@ UNBOUND = {
     ("audit_entries", "object_id"),  # of any kind: `object_kind` says which; outlives it
     ("audit_changes", "object_id"),  # of any kind: `kind` says which; outlives it
     ("forbidden_findings", "term_id"),  # the installation's list: its terms are no shop's
+    ("webhook_deliveries", "subject_id"),  # of any kind: the event says which; outlives it
     ("reveals", "code_id"),  # outlives the code: stock that was looked at can be deleted
 }
 """Columns that name a row without a foreign key, each for its reason."""
@@ -57,6 +58,7 @@ DEFINERS = frozenset({
     "session_confirmed", "session_create", "session_end", "session_end_others", "session_list",
     "session_memberships", "session_shop", "session_shops", "shop_ask_approval", "shop_create",
     "shop_member_set",
+    "retention_sweep_deliveries",
     "shop_members", "shop_merchants", "shop_set_open", "token_shop", "totp_begin", "totp_confirm",
     "totp_end", "totp_standing",
 })  # fmt: skip
@@ -68,7 +70,7 @@ INSIDE_ONLY = frozenset({
 })  # fmt: skip
 """Those of them that only others of them call."""
 
-AS_ITSELF = frozenset({"shop_keys_held"})
+AS_ITSELF = frozenset({"row_id", "shop_keys_held", "webhook_event"})
 """Functions that the request role runs as itself, behind its own walls."""
 
 SYSTEM_MAY = {

@@ -12,6 +12,7 @@ from keystall.tenants.mails.port import (
     MerchantOrder,
     MerchantRefundDue,
     MerchantSoldOut,
+    MerchantWebhookDisabled,
     Stall,
 )
 from keystall.themes.mail.sheet import Letterhead, Sheet, goods, items, money, short
@@ -26,6 +27,7 @@ MerchantLetter = (
     | MerchantApproved
     | MerchantDeclined
     | MerchantListingStopped
+    | MerchantWebhookDisabled
 )
 
 
@@ -48,6 +50,8 @@ def merchant_sheet(letter: MerchantLetter, messages: Messages) -> Sheet:
             return _merchant_declined(letter, messages)
         case MerchantListingStopped():
             return _merchant_listing_stopped(letter, messages)
+        case MerchantWebhookDisabled():
+            return _merchant_webhook_disabled(letter, messages)
 
 
 def _merchant_order(letter: MerchantOrder, m: Messages) -> Sheet:
@@ -183,6 +187,22 @@ def _merchant_listing_stopped(letter: MerchantListingStopped, m: Messages) -> Sh
         action=m.t("mail.merchant_listing_stopped.action"),
         url=_console_url(letter.stall, "products", "Product", letter.product),
         note=m.t("mail.merchant_listing_stopped.note"),
+    )
+
+
+def _merchant_webhook_disabled(letter: MerchantWebhookDisabled, m: Messages) -> Sheet:
+    return Sheet(
+        head=_head(letter.stall, m),
+        subject=m.t(
+            "mail.merchant_webhook_disabled.subject",
+            shop=short(letter.stall.name),
+            host=short(letter.host),
+        ),
+        title=m.t("mail.merchant_webhook_disabled.title", host=letter.host),
+        lead=m.t(f"mail.merchant_webhook_disabled.lead_{letter.reason}"),
+        action=m.t("mail.merchant_webhook_disabled.action"),
+        url=_console_url(letter.stall, "webhooks", "Webhook", letter.webhook),
+        note=m.t("mail.merchant_webhook_disabled.note"),
     )
 
 

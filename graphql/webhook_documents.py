@@ -1,0 +1,88 @@
+"""Documents of webhooks, judged when they are saved.
+
+A document is one query of the merchants' schema, with the event's id as its variable `$id`. What it
+takes to answer it is found field by field, from the same table that refuses it to people
+(`graphql/permissions.py`): so whatever shows a code, masked or whole, is found by the permission
+that it takes, and a field that is added tomorrow as well.
+"""
+
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    GraphQLObjectType,
+    OperationDefinitionNode,
+    OperationType,
+    TypeInfo,
+    TypeInfoVisitor,
+    Visitor,
+    print_ast,
+    visit,
+)
+
+from keystall.graphql.context import RequestContext
+from keystall.graphql.permissions import TYPES, needed_for
+from keystall.graphql.schema import KeystallSchema
+from keystall.tenants.errors import Refused, refuse
+from keystall.tenants.staff.roles import WEBHOOK, Permission
+from keystall.tenants.webhooks.service import MAX_DOCUMENT, Told
+
+_LONGEST_REASON = 300
+
+
+def told_by(schema: KeystallSchema, context: RequestContext, document: str) -> Told:
+    """The document and what it takes to render it.
+
+    Refuses at `document` REQUIRED, TOO_LONG; DOCUMENT_INVALID with the reason, where it is not one
+    valid query within the limits of every other, or asks for another variable than `$id`;
+    DOCUMENT_SHOWS_CODES; DOCUMENT_NOT_ALLOWED where it takes more than a webhook, or whoever saves
+    it, may see.
+    """
+    if not document.strip():
+        raise refuse("REQUIRED", "document")
+    if len(document) > MAX_DOCUMENT:
+        raise refuse("TOO_LONG", "document", limit=MAX_DOCUMENT)
+    try:
+        read = schema.documents.read(document)
+        operation = read.operation(None)
+    except GraphQLError as error:
+        raise _invalid(error.message) from error
+    if read.faults:
+        raise _invalid(read.faults[0].message)
+    _judge_operation(operation)
+    needed = _Needed(TypeInfo(schema._schema))
+    visit(read.ast, TypeInfoVisitor(needed.info, needed))
+    if Permission.STOCK in needed.found:
+        raise refuse("DOCUMENT_SHOWS_CODES", "document")
+    if not needed.found <= WEBHOOK & context.permissions:
+        raise refuse("DOCUMENT_NOT_ALLOWED", "document")
+    return Told(document, frozenset(needed.found))
+
+
+def _judge_operation(operation: OperationDefinitionNode) -> None:
+    if operation.operation is not OperationType.QUERY:
+        raise _invalid("Only a query can be a payload.")
+    for variable in operation.variable_definitions or ():
+        asked = f"${variable.variable.name.value}: {print_ast(variable.type)}"
+        if asked not in ("$id: ID!", "$id: ID"):
+            raise _invalid(f"The variable is `$id: ID!`, the event's id, not `{asked}`.")
+
+
+def _invalid(reason: str) -> Refused:
+    return refuse("DOCUMENT_INVALID", "document", reason=reason[:_LONGEST_REASON])
+
+
+class _Needed(Visitor):
+    """Collects what the fields of a document take."""
+
+    def __init__(self, info: TypeInfo) -> None:
+        super().__init__()
+        self.info = info
+        self.found: set[Permission] = set()
+
+    def enter_field(self, node: FieldNode, *_: object) -> None:
+        kind = self.info.get_parent_type()
+        name = node.name.value
+        if not isinstance(kind, GraphQLObjectType) or name not in kind.fields:
+            return  # of an interface, whose objects are found below it; or introspection
+        own = TYPES.get(kind.name)
+        self.found |= needed_for(kind, name) | ({own} if own else set())

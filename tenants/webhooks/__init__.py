@@ -1,0 +1,1 @@
+"""Telling a shop's own programs, elsewhere, what happens in it."""

@@ -1,0 +1,92 @@
+"""A shop with a webhook, and its worker's part of sending."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from keystall.graphql.payloads import AdminPayloads
+from keystall.platform import database
+from keystall.platform.http import outside_client
+from keystall.tenants.installation import Installation
+from keystall.tenants.shops.shop import Shop
+from keystall.tenants.staff.roles import Permission
+from keystall.tenants.webhooks.sending import HookDesk, send_delivery
+from keystall.tenants.webhooks.service import SEND, Told, webhook_create
+from tests.tenants.receiver import HOST
+
+ORDER = "query($id: ID!) { order(id: $id) { number status lines { productName quantity } } }"
+PRODUCT = "query($id: ID!) { product(id: $id) { name status } }"
+
+
+@dataclass
+class Sender:
+    """What a worker sends webhooks with."""
+
+    installation: Installation
+    desk: HookDesk
+
+    async def send_due(self, shop: UUID) -> int:
+        """Makes a try at all that is due, in the order of the outbox; answers how many."""
+        rows = await _rows(
+            shop,
+            "select id from outbox where shop_id = $1 and kind = $2 and done_at is null"
+            " and due_at <= now() order by id",
+            SEND,
+        )
+        for row in rows:
+            await send_delivery(self.installation, self.desk, shop, row["id"])
+        return len(rows)
+
+
+@asynccontextmanager
+async def sending(installation: Installation) -> AsyncIterator[Sender]:
+    """A worker's part."""
+    async with outside_client(HOST) as http:
+        yield Sender(installation, HookDesk(http, AdminPayloads()))
+
+
+async def a_webhook(
+    installation: Installation,
+    shop: Shop,
+    url: str,
+    *events: str,
+    document: str = ORDER,
+    token: UUID | None = None,
+) -> tuple[UUID, str]:
+    """A webhook and its secret."""
+    return await webhook_create(
+        installation, shop.id, url=url, events=events or ["order.delivered"], token=token,
+        told=Told(document, frozenset({Permission.OVERVIEW, Permission.ORDERS})),
+    )  # fmt: skip
+
+
+async def deliveries(shop: UUID) -> Sequence[Any]:
+    """The shop's deliveries, oldest first."""
+    return await _rows(shop, "select * from webhook_deliveries where shop_id = $1 order by id")
+
+
+async def tries(shop: UUID) -> Sequence[Any]:
+    """The shop's tries, oldest first."""
+    return await _rows(shop, "select * from webhook_tries where shop_id = $1 order by id")
+
+
+async def waiting(shop: UUID) -> Sequence[Any]:
+    """Work of sending that is not done."""
+    return await _rows(
+        shop,
+        "select * from outbox where shop_id = $1 and kind = $2 and done_at is null order by id",
+        SEND,
+    )
+
+
+async def the_webhook(shop: UUID) -> Any:
+    """The shop's only webhook."""
+    (row,) = await _rows(shop, "select * from webhooks where shop_id = $1")
+    return row
+
+
+async def _rows(shop: UUID, sql: str, *args: object) -> Sequence[Any]:
+    async with database.transaction(shop) as tx:
+        return await tx.rows(sql, shop, *args)
