@@ -15,11 +15,17 @@ from ipaddress import (
     ip_network,
 )
 
-_INSIDE_4 = (
-    IPv4Network("192.88.99.0/24"),  # relays of 6to4
-    IPv4Network("168.63.129.16/32"),  # Azure's host, which hands out the secrets of its machines
-)
-"""What `is_global` lets through and is inside, or leads there."""
+_INSIDE_4 = tuple(
+    IPv4Network(text)
+    for text in (
+        # `is_global` has most of these, but each version of Python its own.
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+        "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15",
+        "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+        "192.88.99.0/24",  # relays of 6to4
+        "168.63.129.16/32",  # Azure's host, which hands out the secrets of its machines
+    )
+)  # fmt: skip
 
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _INSIDE_6 = tuple(
@@ -60,12 +66,7 @@ def is_outside(address: str) -> bool:
 
 
 def _outside_4(address: IPv4Address) -> bool:
-    return (
-        address.is_global
-        and not address.is_multicast
-        and not address.is_reserved
-        and not any(address in network for network in _INSIDE_4)
-    )
+    return address.is_global and not any(address in network for network in _INSIDE_4)
 
 
 def _carried(address: IPv6Address) -> IPv4Address | None:

@@ -9,6 +9,7 @@ know it: requests to them connect to 127.0.0.1, and the Host header keeps the na
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -59,7 +60,9 @@ class OutsideAnswer:
     body: bytes
 
 
-def outside_client(inside: str = "", resolve: Resolve | None = None) -> httpx2.AsyncClient:
+def outside_client(
+    inside: str = "", resolve: Resolve | None = None, trust: ssl.SSLContext | None = None
+) -> httpx2.AsyncClient:
     """A client for addresses that strangers name, to share and to `aclose()` at the end.
 
     Each request resolves its host once, and goes to the very address that was judged: https, on one
@@ -67,10 +70,10 @@ def outside_client(inside: str = "", resolve: Resolve | None = None) -> httpx2.A
     is not so is NotOutside. It follows no redirects, uses no proxy, and no connection a second
     time, which could be of another host at the same address.
     `inside` is one host, for tests and demos, that may be on this machine, by http and on any port.
-    `resolve` stands in for the system's resolver.
+    `resolve` stands in for the system's resolver, `trust` for its certificates.
     """
     return httpx2.AsyncClient(
-        transport=_Outside(inside, resolve or _resolved),
+        transport=_Outside(inside, resolve or resolved, trust or ssl.create_default_context()),
         timeout=_OUTSIDE_TIMEOUT,
         follow_redirects=False,
         trust_env=False,
@@ -141,7 +144,8 @@ class _Redirected(httpx2.AsyncHTTPTransport):
         return None
 
 
-async def _resolved(host: str, port: int) -> Sequence[str]:
+async def resolved(host: str, port: int) -> Sequence[str]:
+    """Every address of a host, by the system's resolver; of a literal one its plain form."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
@@ -149,8 +153,9 @@ async def _resolved(host: str, port: int) -> Sequence[str]:
 class _Outside(httpx2.AsyncHTTPTransport):
     """Connects to nothing but what was judged, by the rules of `outside_client`."""
 
-    def __init__(self, inside: str, resolve: Resolve) -> None:
-        super().__init__(limits=httpx2.Limits(max_keepalive_connections=0), trust_env=False)
+    def __init__(self, inside: str, resolve: Resolve, trust: ssl.SSLContext) -> None:
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        super().__init__(verify=trust, limits=limits, trust_env=False)
         self._inside, self._resolve = inside, resolve
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

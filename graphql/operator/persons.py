@@ -24,6 +24,7 @@ class PersonData(Enum):
     REPORTS = value("reports", "What they wrote about codes that do not work.")
     REVEALS = value("reveals", "From where they looked at codes.")
     EXPORTS = value("exports", "From where they downloaded codes.")
+    DELIVERIES = value("deliveries", "What webhooks of shops were told of them.")
     CALLBACKS = value("callbacks", "What payment providers sent about their payments.")
     MAILS = value("mails", "Mails that wait to be sent to them.")
     TEXTS = value("texts", "What others wrote that has the address in it.")

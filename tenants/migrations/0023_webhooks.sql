@@ -208,8 +208,49 @@ begin
   return touched;
 end $$;
 
+-- What was told of a person, by whom they bought from: asked for before `person_erase` forgets which
+-- orders are theirs. A delivery that still waits is rendered anew.
+create function person_erase_told(p_email text, p_pattern text) returns integer
+language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+  shop uuid := nullif(current_setting('app.shop', true), '')::uuid;
+  mine uuid[];
+  n integer;
+  touched integer;
+begin
+  if shop is null or position('@' in p_email) = 0 or p_pattern = '' then
+    raise exception 'nobody to erase' using errcode = 'check_violation';
+  end if;
+  select coalesce(array_agg(id), '{}') into mine
+  from orders where shop_id = shop and email = p_email;
+  update webhook_deliveries set body = ''
+  where shop_id = shop and body <> '' and (body ~* p_pattern or subject_id = any (mine)
+    or subject_id in (select id from refunds where shop_id = shop and order_id = any (mine)
+                      union select id from code_reports
+                      where shop_id = shop and order_id = any (mine)));
+  get diagnostics touched = row_count;
+  update webhook_tries set response = person_blotted(response, p_pattern)
+  where shop_id = shop and response ~* p_pattern;
+  get diagnostics n = row_count;
+  return touched + n;
+end $$;
+
+-- The shops of which nothing else tells of a person any more.
+create function operator_person_told_shops(p_secret_hash bytea, p_email text)
+returns table (id uuid, slug text, name text)
+language plpgsql stable security definer set search_path = public, pg_temp as $$
+begin
+  perform require_operator(p_secret_hash);
+  return query
+    select shops.id, shops.slug, shops.name from shops where shops.id in (
+      select shop_id from webhook_deliveries where position(p_email in lower(body)) > 0
+      union select shop_id from webhook_tries where position(p_email in lower(response)) > 0);
+end $$;
+
 revoke execute on function
   row_id, webhook_event, webhook_order_event, webhook_row_event, webhook_event_of_order,
-  retention_sweep_deliveries
+  retention_sweep_deliveries, person_erase_told, operator_person_told_shops
 from public;
-grant execute on function row_id, webhook_event, retention_sweep_deliveries to keystall_app;
+grant execute on function
+  row_id, webhook_event, retention_sweep_deliveries, person_erase_told, operator_person_told_shops
+to keystall_app;

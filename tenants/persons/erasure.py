@@ -28,7 +28,7 @@ NOTE_LIMIT = 500
 
 PersonData = Literal[
     "orders", "carts", "reports", "reveals", "exports", "callbacks", "mails", "texts", "deeds",
-    "customers", "invitations", "accounts", "sessions", "links", "memberships",
+    "customers", "invitations", "deliveries", "accounts", "sessions", "links", "memberships",
 ]  # fmt: skip
 
 
@@ -123,7 +123,9 @@ async def buyer_erase(installation: Installation, shop: Shop, order: UUID) -> No
 async def _found(viewer: Viewer, address: str) -> tuple[Sequence[Row], Row | None]:
     async with database.transaction(None) as tx:
         shops = await tx.rows(
-            "select * from operator_person_shops($1, $2)", viewer.secret_hash, address
+            "select * from operator_person_shops($1, $2)"
+            " union select * from operator_person_told_shops($1, $2) order by id",
+            viewer.secret_hash, address,
         )
         account = await tx.row(
             "select * from operator_person_account($1, $2)", viewer.secret_hash, address
@@ -184,9 +186,11 @@ async def _in_flight(tx: Writing, shop: UUID, address: str) -> list[str]:
 
 
 async def _erased(tx: Writing, address: str, account: UUID | None) -> dict[PersonData, int]:
+    told: int = await tx.value("select person_erase_told($1, $2)", address, pattern_of(address))
     counts: dict[PersonData, int] = await tx.value(
         "select person_erase($1, $2, $3)", address, pattern_of(address), account
     )
+    counts["deliveries"] = told
     return {kind: count for kind, count in counts.items() if count}
 
 

@@ -78,8 +78,8 @@ async def webhook_create(
 async def webhook_update(
     installation: Installation, shop: UUID, webhook: UUID, changes: WebhookChanges
 ) -> None:
-    """Changes what was given. Enabled anew, it begins with a clean sheet; what happened while it was
-    disabled is not told.
+    """Changes what was given. Enabled anew, it begins with a clean sheet; what happened while it
+    was disabled is not told.
 
     Refuses what `webhook_create` refuses; NOT_FOUND.
     """

@@ -118,6 +118,12 @@ async def strewn(goods: Goods, url: str, *, settle: bool) -> None:
         ("insert into invitations (shop_id, id, email, role, link, secret_hash, invited_by, locale,"
          " expires_at) values ($1, $2, $3, 'support', $2, 'x', $3, 'en', now())",
          new_id(), ADDRESS),
+        ("insert into webhooks (shop_id, id, url, events, document, permissions)"
+         " values ($1, $1, 'https://erp.example.com', '{order.paid}', '{ shop { id } }', '{}')",),
+        ("insert into webhook_deliveries (shop_id, id, webhook_id, event, subject_id, body)"
+         " values ($1, $1, $1, 'order.paid', $1, $2)", f'{{"email": "{ADDRESS}"}}'),
+        ("insert into webhook_tries (shop_id, id, delivery_id, milliseconds, response)"
+         " values ($1, $1, $1, 1, $2)", f"Thanks for {ADDRESS}"),
         ("update batches set supplier = $2 where shop_id = $1 and supplier <> ''", ADDRESS),
     ):  # fmt: skip
         await judged(url, sql, shop, *args)
@@ -172,7 +178,7 @@ async def test_a_person_is_erased_without_a_trace_and_without_a_cent(
     mine = seen.shops[0].counts
     assert {kind for kind, count in mine.items() if count} == {
         "orders", "carts", "customers", "invitations", "reports", "reveals", "callbacks",
-        "mails", "texts",
+        "mails", "texts", "deliveries",
     }  # fmt: skip
     assert set(await told_of(superuser_url, *HERS)) == set(HERS)  # looking changed nothing
 
