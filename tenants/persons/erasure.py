@@ -125,7 +125,8 @@ async def _found(viewer: Viewer, address: str) -> tuple[Sequence[Row], Row | Non
         shops = await tx.rows(
             "select * from operator_person_shops($1, $2)"
             " union select * from operator_person_told_shops($1, $2) order by id",
-            viewer.secret_hash, address,
+            viewer.secret_hash,
+            address,
         )
         account = await tx.row(
             "select * from operator_person_account($1, $2)", viewer.secret_hash, address

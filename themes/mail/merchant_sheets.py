@@ -199,7 +199,7 @@ def _merchant_webhook_disabled(letter: MerchantWebhookDisabled, m: Messages) -> 
             host=short(letter.host),
         ),
         title=m.t("mail.merchant_webhook_disabled.title", host=letter.host),
-        lead=m.t(f"mail.merchant_webhook_disabled.lead_{letter.reason}"),
+        lead=m.t(f"mail.merchant_webhook_disabled.lead.{letter.reason}"),
         action=m.t("mail.merchant_webhook_disabled.action"),
         url=_console_url(letter.stall, "webhooks", "Webhook", letter.webhook),
         note=m.t("mail.merchant_webhook_disabled.note"),
