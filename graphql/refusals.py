@@ -79,6 +79,12 @@ CODES: Mapping[str, str] = {
     "WEBHOOK_RIGHTS": "The key may not make a webhook endpoint: make it by hand.",
     "WEBHOOK_REFUSED": "The provider would not make a webhook endpoint: make it by hand.",
     "IN_USE": "Something still needs it.",
+    # Webhooks.
+    "WEBHOOK_ADDRESS": "It is no https address of the public internet, on port 443 or 8443.",
+    "EVENTS_MIXED": "The events name things of different kinds; one document is about one kind.",
+    "DOCUMENT_INVALID": "It is not one valid query with `$id` as its variable, within the limits.",
+    "DOCUMENT_SHOWS_CODES": "It selects a field that shows codes, masked ones included.",
+    "DOCUMENT_NOT_ALLOWED": "It selects what webhooks, or whoever saves it, may not see.",
     # Orders.
     "ABOVE_PAYMENT": "It is more than what is left of the payment.",
     # Codes.

@@ -20,6 +20,7 @@ from graphql import (
 )
 
 from keystall.graphql.context import RequestContext
+from keystall.graphql.costs.metering import MAX_COST
 from keystall.graphql.permissions import TYPES, needed_for
 from keystall.graphql.schema import KeystallSchema
 from keystall.tenants.errors import Refused, refuse
@@ -49,6 +50,8 @@ def told_by(schema: KeystallSchema, context: RequestContext, document: str) -> T
     if read.faults:
         raise _invalid(read.faults[0].message)
     _judge_operation(operation)
+    if (cost := read.cost(operation, {"id": ""})) > MAX_COST:
+        raise _invalid(f"It costs {cost}; {MAX_COST} are allowed.")
     needed = _Needed(TypeInfo(schema._schema))
     visit(read.ast, TypeInfoVisitor(needed.info, needed))
     if Permission.STOCK in needed.found:
