@@ -15,9 +15,24 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 Kind = TypeVar("Kind", bound=type)
 EnumKind = TypeVar("EnumKind", bound=type[Enum])
+Marked = TypeVar("Marked")
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 _ASSUMED, _COUNTED_BY = "assumed", "counted_by"
+
+PUBLIC = "__keystall_public__"
+
+
+def public(marked: Marked) -> Marked:
+    """Marks a type all of whose fields anyone may see, or a field of another type that is so: its
+    answer is the same for all who ask in one language and currency, and may be kept for them all
+    (`keystall.graphql.public`). It stands outermost."""
+    if isinstance(marked, type):
+        setattr(marked, PUBLIC, True)
+    else:
+        field: Any = marked
+        field.metadata = {**field.metadata, PUBLIC: True}
+    return marked
 
 
 def described(text: str, *, assumed: int | None = None, **more: Any) -> Any:

@@ -15,6 +15,7 @@ from keystall.graphql.describing import (
     enum_type,
     interface_type,
     object_type,
+    public,
     value,
 )
 from keystall.graphql.errors import bad_input
@@ -65,6 +66,7 @@ class Availability(Enum):
     SOLD_OUT = value("sold_out", "None is left for now.")
 
 
+@public
 @object_type
 class Image:
     """A picture, re-encoded by us."""
@@ -90,6 +92,7 @@ class BuyerFieldKind(Enum):
     SELECT = value("select", "One of the given options.")
 
 
+@public
 @object_type
 class BuyerField:
     """Something a product asks its buyer for, such as the account to top up."""

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from keystall.graphql.describing import about, described, object_type
+from keystall.graphql.describing import about, described, object_type, public
 from keystall.graphql.errors import bad_input
 
 DEFAULT_FIRST = 20
@@ -29,6 +29,7 @@ Item = TypeVar("Item")
 Row = TypeVar("Row")
 
 
+@public
 @object_type
 class PageInfo:
     """Where a page of a list ends, and how to go on."""
@@ -41,6 +42,7 @@ class PageInfo:
     )
 
 
+@public
 @object_type
 class Edge(Generic[Item]):
     """An item at its place in a list."""
@@ -49,6 +51,7 @@ class Edge(Generic[Item]):
     node: Item = described("The item.")
 
 
+@public
 @object_type
 class Connection(Generic[Item]):
     """A page of a list."""

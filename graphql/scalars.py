@@ -7,7 +7,7 @@ from typing import Any, NewType
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
-from keystall.graphql.describing import described, object_type
+from keystall.graphql.describing import described, object_type, public
 from keystall.platform.money import decimal_text, format_money
 
 URL = NewType("URL", str)
@@ -50,6 +50,7 @@ SCALARS: Mapping[object, ScalarDefinition] = {
 }
 
 
+@public
 @object_type
 class Money:
     """An amount of money."""

@@ -1,13 +1,14 @@
-"""Which open streams want to hear of which topic, in one process.
+"""Who wants to hear of which topic, in one process: open streams, and whoever keeps answers.
 
-One subscription to Redis serves all streams. When the line is lost, every stream is told
-"changed" once it is back: a reader that asks again for nothing loses nothing.
+One subscription to Redis serves all. When the line is lost, every stream is told "changed" once it
+is back: a reader that asks again for nothing loses nothing.
 """
 
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Protocol
 
 import structlog
 from redis.exceptions import RedisError
@@ -18,11 +19,22 @@ _RETRY_SECONDS = 0.5
 _log = structlog.get_logger()
 
 
+class Watcher(Protocol):
+    """Hears of every topic, and of whether it may have missed some."""
+
+    def line_up(self) -> None: ...
+
+    def line_down(self) -> None: ...
+
+    def told(self, topic: str) -> None: ...
+
+
 class Live:
     """The hub of one process."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
+        self._watchers: list[Watcher] = []
         self._listeners: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
 
     @contextmanager
@@ -47,6 +59,10 @@ class Live:
         event.clear()
         return True
 
+    def watch(self, watcher: Watcher) -> None:
+        """Tells `watcher` everything from the next time on that the line is up."""
+        self._watchers.append(watcher)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Listens to Redis while inside."""
@@ -62,16 +78,22 @@ class Live:
             try:
                 async with self._queue.subscribe() as topics:
                     self._wake_all()
+                    for watcher in self._watchers:
+                        watcher.line_up()
                     async for topic in topics:
                         for event in self._listeners.get(topic, ()):
                             event.set()
+                        for watcher in self._watchers:
+                            watcher.told(topic)
             except (RedisError, OSError) as error:
                 _log.warning("live line lost", error=type(error).__name__)
-                await asyncio.sleep(_RETRY_SECONDS)
             except Exception:
                 # Nothing may end the line for good: open pages would wait for ever.
                 _log.exception("live line broken")
-                await asyncio.sleep(_RETRY_SECONDS)
+            finally:
+                for watcher in self._watchers:
+                    watcher.line_down()
+            await asyncio.sleep(_RETRY_SECONDS)
 
     def _wake_all(self) -> None:
         for events in self._listeners.values():

@@ -11,7 +11,14 @@ from threading import Thread
 from wsgiref.simple_server import WSGIServer
 
 import structlog
-from prometheus_client import REGISTRY, CollectorRegistry, Gauge, Histogram, start_http_server
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    start_http_server,
+)
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -36,6 +43,12 @@ FAILING_WORK = Gauge(
     "keystall_failing_work",
     "Work that failed five times or more and is still tried, as a worker last counted it",
     multiprocess_mode="mostrecent",
+)
+KEPT_HITS = Counter("keystall_kept_hits", "Requests answered from memory")
+KEPT_MISSES = Counter("keystall_kept_misses", "Answers that could be kept and had to be made")
+KEPT_EVICTIONS = Counter("keystall_kept_evictions", "Answers that made room for others")
+KEPT_BYTES = Gauge(
+    "keystall_kept_bytes", "Memory taken by kept answers", multiprocess_mode="livesum"
 )
 _log = structlog.get_logger()
 

@@ -23,6 +23,7 @@ from keystall.platform import clock
 _WAKE = "keystall:wake"
 _WAKE_BACKLOG = 64  # one token wakes one relay; a full list says no more than a short one
 _LIVE = "keystall:live:"
+_CONFIRM_SECONDS = 5.0
 _HEAD_START = timedelta(hours=1)
 _log = structlog.get_logger()
 
@@ -109,17 +110,24 @@ class Queue:
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[AsyncIterator[str]]:
-        """The topics that change, of all shops, while inside.
+        """The topics that change, of all shops, while inside: none that is told from then on is
+        missed.
 
         Raises RedisError when Redis is away or goes away.
         """
         async with self._redis.pubsub() as pubsub:
             await pubsub.psubscribe(_LIVE + "*")
+            # Sent is not subscribed: what is published in between would be lost.
+            if await pubsub.get_message(timeout=_CONFIRM_SECONDS) is None:
+                raise RedisError("the subscription was not confirmed")
 
             async def topics() -> AsyncIterator[str]:
                 while True:
-                    message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=2.0)
-                    if message is not None and message["type"] == "pmessage":
-                        yield message["channel"].decode().removeprefix(_LIVE)
+                    message = await pubsub.get_message(timeout=2.0)
+                    if message is None:
+                        continue
+                    if message["type"] == "psubscribe":
+                        raise RedisError("the line was lost and came back by itself")
+                    yield message["channel"].decode().removeprefix(_LIVE)
 
             yield topics()

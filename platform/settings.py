@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     """Connections per process for writing, and as many for reading; the relay has two more."""
     redis_url: str = Field(repr=False)
 
+    kept_megabytes: int = Field(default=32, ge=0, le=4096)
+    """Memory of each web process for answers to visitors who are all told the same; 0: none."""
+
     key_ring: str = Field(repr=False)
     """Path of the key ring file, or the ring itself."""
     secret_key: str = Field(repr=False)

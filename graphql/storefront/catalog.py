@@ -16,6 +16,7 @@ from keystall.graphql.describing import (
     enum_type,
     list_resolver,
     object_type,
+    public,
     resolver,
     value,
 )
@@ -53,6 +54,7 @@ class ProductSort(Enum):
 Sort = Annotated[ProductSort | None, about("The order of the list.")]
 
 
+@public
 @object_type
 class PriceRange:
     """Lowest and highest price."""
@@ -61,6 +63,7 @@ class PriceRange:
     max: Money = described("The highest price.")
 
 
+@public
 @object_type
 class Category(Node):
     """A shelf of the shop."""
@@ -86,6 +89,7 @@ class Category(Node):
         return await products_connection(info.context, wanted, first, after, node=product)
 
 
+@public
 @object_type
 class Product(Node):
     """Something the shop sells."""
@@ -159,6 +163,7 @@ class Product(Node):
         return category(info.context, found) if found else None
 
 
+@public
 @object_type
 class Variant(Node):
     """One kind of a product, with its own price and stock."""

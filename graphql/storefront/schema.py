@@ -13,6 +13,7 @@ from keystall.graphql.describing import (
     about,
     list_resolver,
     object_type,
+    public,
     resolver,
 )
 from keystall.graphql.ids import decode, row_of
@@ -55,11 +56,13 @@ from keystall.tenants.catalog.lists import ProductFilter
 class Query:
     """What can be read of a shop."""
 
+    @public
     @resolver
     def shop(self, info: Info) -> Shop:
         """The shop whose host was asked."""
         return shop(info.context)
 
+    @public
     @resolver
     async def categories(
         self, info: Info, first: First = 20, after: After = None
@@ -80,6 +83,7 @@ class Query:
             key=lambda row: (row.position, str(row.id)),
         )
 
+    @public
     @resolver
     async def category(
         self, info: Info, slug: Annotated[str, about("The category's short name.")]
@@ -90,6 +94,7 @@ class Query:
         )
         return category(info.context, found) if found else None
 
+    @public
     @resolver
     async def products(
         self,
@@ -115,6 +120,7 @@ class Query:
         )
         return await products_connection(info.context, wanted, first, after, node=product)
 
+    @public
     @resolver
     async def product(
         self, info: Info, slug: Annotated[str, about("The product's short name.")]

@@ -10,6 +10,7 @@ from keystall.graphql.describing import (
     enum_type,
     list_resolver,
     object_type,
+    public,
     resolver,
     value,
 )
@@ -24,6 +25,7 @@ from keystall.tenants.payments.service import open_payment_accounts
 from keystall.tenants.shops.shop import Shop as ShopFacts
 
 
+@public
 @object_type
 class ThemeToken:
     """One colour or measure of a theme."""
@@ -32,6 +34,7 @@ class ThemeToken:
     value: str = described("The token's value.")
 
 
+@public
 @object_type
 class Theme:
     """How a shop looks."""
@@ -42,6 +45,7 @@ class Theme:
     )
 
 
+@public
 @object_type
 class PaymentMethod:
     """A way to pay."""
@@ -62,6 +66,7 @@ class SignInProvider(Enum):
     GITHUB = value("github", "GitHub.")
 
 
+@public
 @object_type
 class Shop(Node):
     """The shop whose host was asked."""

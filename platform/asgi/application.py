@@ -12,6 +12,7 @@ from keystall.graphql import http as graphql_http
 from keystall.graphql.executor import SCHEMAS, execute
 from keystall.graphql.handlers import Handlers
 from keystall.platform import clock, database
+from keystall.platform.asgi.front import Front, require_public
 from keystall.platform.asgi.sign_in import SignIn
 from keystall.platform.asgi.visits import Visits
 from keystall.platform.collection import keep_what_start_up_made
@@ -73,15 +74,16 @@ async def serving(settings: Settings) -> AsyncIterator[ASGIApp]:
     async with installed(settings, ThemedMails()) as installation:
         await connect(settings)
         try:
-            live = Live(installation.queue)
-            async with live.running():
-                yield application(installation, live)
+            live, front = Live(installation.queue), Front(installation)
+            live.watch(front)
+            async with live.running(), front.running():
+                yield application(installation, live, front)
         finally:
             await database.disconnect()
 
 
-def application(installation: Installation, live: Live) -> ASGIApp:
-    """The application over what is open already."""
+def application(installation: Installation, live: Live, front: Front | None = None) -> ASGIApp:
+    """The application over what is open already; without a `front` nothing is kept."""
     settings = installation.settings
     renderer = make_renderer()
     failures = Failures(renderer, lambda request: request.scope["state"]["request_id"])
@@ -96,7 +98,9 @@ def application(installation: Installation, live: Live) -> ASGIApp:
         failures,
         cookies,
         store_upload=visits.store_upload,
+        keep=front.keep if front is not None else None,
     )
+    require_public(STOREFRONT_PAGES, SCHEMAS["storefront"]._schema)
     shared = [*health_routes(_checks(installation)), renderer.assets.route()]
     errors = failures.handlers(away=database.AWAY)
     shop = Starlette(
@@ -126,7 +130,7 @@ def application(installation: Installation, live: Live) -> ASGIApp:
         host = HTTPConnection(scope).url.hostname if scope["type"] == "http" else ""
         await (own if host == settings.public_host else shop)(scope, receive, send)
 
-    layered: ASGIApp = by_host
+    layered = front.layer(by_host) if front is not None else by_host
     for layer in reversed(middleware(settings)):
         layered = layer.cls(layered, *layer.args, **layer.kwargs)
     return layered

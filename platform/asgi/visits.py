@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from urllib.parse import quote
 
 from starlette.datastructures import UploadFile
@@ -16,6 +16,7 @@ from keystall.graphql import arrival, ids
 from keystall.graphql.context import Program, RequestContext
 from keystall.graphql.http import caller_of
 from keystall.graphql.wording import worded
+from keystall.platform.asgi.front import draft_of
 from keystall.platform.settings import Settings
 from keystall.tenants.errors import Refused
 from keystall.tenants.files.service import picture_upload
@@ -111,10 +112,14 @@ class Visits:
             currency=self.cookie(request, "currency") or "",
             effects=effects,
         )
-        host = request.url.hostname or ""
-        # What is the same for everyone need not know who asks.
-        secret = None if page.cache is Cache.EVERYONE else self.session_of(request)
-        context = await arrival.by_host(self.installation, host, caller, secret=secret)
+        draft = draft_of(request)
+        if draft is not None:
+            context: RequestContext | None = arrival.at_shop(self.installation, draft.shop, caller)
+        else:
+            host = request.url.hostname or ""
+            # What is the same for everyone need not know who asks.
+            secret = None if page.cache is Cache.EVERYONE else self.session_of(request)
+            context = await arrival.by_host(self.installation, host, caller, secret=secret)
         if context is None:
             return self.failures.page(request, "not_found")
         shop = context.require_shop()
@@ -125,7 +130,7 @@ class Visits:
         if page.permission == "customer" and context.customer is None:
             await context.reader.finish()
             return RedirectResponse(f"/{request.path_params['l']}/sign-in", status_code=303)
-        return Visit(
+        visit = Visit(
             context=context,
             locale=caller.locale,
             request_id=context.request_id,
@@ -135,6 +140,7 @@ class Visits:
             effects=effects,
             release=context.reader.finish,
         )
+        return visit if draft is None else replace(visit, seen=partial(draft.seen, context))
 
     async def _person(self, request: Request, page: Page) -> Visit | Response:
         effects: list[Effect] = []

@@ -8,7 +8,8 @@ from keystall.platform import clock
 
 
 class ShopRow(Model):
-    """A shop. `slug`, `status` and `status_reason` change through database functions alone.
+    """A shop. `slug`, `status` and `status_reason` change through database functions alone,
+    `catalog_version` through triggers.
 
     `translations` is `{locale: {"notice": …, "policies": …}}`, Markdown like the defaults.
     """
@@ -39,6 +40,7 @@ class ShopRow(Model):
     created_at = fields.DatetimeField(default=clock.now)
     reviewed_at = fields.DatetimeField(null=True)
     checklist_dismissed_at = fields.DatetimeField(null=True)
+    catalog_version = fields.BigIntField(default=1)
 
     class Meta:
         table = "shops"

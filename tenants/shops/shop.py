@@ -11,7 +11,8 @@ from keystall.tenants.shops.status import ShopStatus
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """One shop. `translations` is `{locale: {"notice": …, "policies": …}}` beside the defaults."""
+    """One shop. `translations` is `{locale: {"notice": …, "policies": …}}` beside the defaults;
+    `catalog_version` moves whenever what the public sees of the shop does."""
 
     id: UUID
     slug: str
@@ -36,6 +37,7 @@ class Shop:
     hold_share: int
     mail_codes: bool
     created_at: datetime
+    catalog_version: int
 
 
 def shop_from(row: Row) -> Shop:

@@ -37,7 +37,8 @@ DEFINERS = frozenset({
     "account_confirm", "account_create", "account_create_invited", "account_for_sign_in",
     "account_password_change",
     "account_reset", "account_takes_two_steps",
-    "account_token_create", "account_token_recipient", "forbidden_scan_done",
+    "account_token_create", "account_token_recipient", "catalog_moved", "catalog_versions",
+    "forbidden_scan_done",
     "forbidden_scan_shops", "forbidden_terms_held", "host_shop", "invitation_accept",
     "invitation_offer", "operator_account",
     "operator_forbidden_add", "operator_forbidden_findings", "operator_forbidden_remove",
@@ -65,10 +66,10 @@ DEFINERS = frozenset({
 """Functions that act as the owner: each looks up by a host, a secret's hash or the shop at hand."""
 
 INSIDE_ONLY = frozenset({
-    "operator_account", "recovery_codes_put", "require_operator", "second_step_cleared",
-    "second_step_spend",
+    "catalog_moved", "operator_account", "recovery_codes_put", "require_operator",
+    "second_step_cleared", "second_step_spend",
 })  # fmt: skip
-"""Those of them that only others of them call."""
+"""Those of them that only others of them call, or triggers."""
 
 AS_ITSELF = frozenset({"row_id", "shop_keys_held", "webhook_event"})
 """Functions that the request role runs as itself, behind its own walls."""

@@ -5,6 +5,7 @@ from keystall.themes.engine.check import check_pages
 from keystall.themes.engine.cookies import Cookies
 from keystall.themes.engine.failures import KINDS as FAILURE_KINDS
 from keystall.themes.engine.failures import Failures, locale_of
+from keystall.themes.engine.headers import same_etag
 from keystall.themes.engine.pages import Cache, Form, Page
 from keystall.themes.engine.render import Renderer, make_renderer
 from keystall.themes.engine.routes import Pages, locale_route, routes
@@ -40,4 +41,5 @@ __all__ = [
     "make_renderer",
     "negotiate",
     "routes",
+    "same_etag",
 ]

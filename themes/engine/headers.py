@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 
+from starlette.requests import Request
+from starlette.responses import Response
+
 from keystall.themes.engine.theme import Look
 
 
@@ -21,3 +24,24 @@ def content_security_policy(
         f"img-src 'self' data: blob:; style-src {style}; form-action {forms}; "
         "base-uri 'none'; frame-ancestors 'none'"
     )
+
+
+def same_etag(if_none_match: str, etag: str) -> bool:
+    """Whether an If-None-Match names `etag` (RFC 9110, 13.1.2: by weak comparison, for a proxy that
+    compresses weakens what it hands on)."""
+    if not if_none_match:
+        return False
+    named = (one.strip().removeprefix("W/") for one in if_none_match.split(","))
+    return any(one in (etag, "*") for one in named)
+
+
+def unmodified(request: Request, response: Response) -> Response:
+    """The response, or a 304 in its place where the reader has it already."""
+    etag = response.headers.get("etag", "")
+    if response.status_code != 200 or not etag:
+        return response
+    if not same_etag(request.headers.get("if-none-match", ""), etag):
+        return response
+    headers = {k: v for k, v in response.headers.items() if not k.startswith("content-le")}
+    headers.pop("content-type", None)
+    return Response(status_code=304, headers=headers)

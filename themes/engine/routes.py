@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from keystall.themes.engine.cookies import Cookies
 from keystall.themes.engine.documents import load_document
 from keystall.themes.engine.failures import Failures, kind_of_errors
 from keystall.themes.engine.forms import FieldError, FormState
-from keystall.themes.engine.headers import content_security_policy
+from keystall.themes.engine.headers import content_security_policy, unmodified
 from keystall.themes.engine.here import Here, fill, here, local
 from keystall.themes.engine.pages import Audience, Cache, Form, Page
 from keystall.themes.engine.run import Done, PageFailed, PageMissing, PageRun
@@ -30,6 +31,7 @@ from keystall.themes.engine.spool import sent_form
 from keystall.themes.engine.visit import (
     Effect,
     Execute,
+    Keep,
     MakeVisit,
     StoreUpload,
     UploadRefused,
@@ -55,6 +57,7 @@ class Pages:
     failures: Failures
     cookies: Cookies
     store_upload: StoreUpload | None = None
+    keep: Keep | None = None
     root: Path = THEMES
 
 
@@ -91,6 +94,14 @@ class _Endpoint:
     async def serve(self, request: Request) -> Response:
         if request.path_params.get("l", "en") not in URL_CODES.values():
             return self.shared.failures.page(request, "not_found")
+        if self.page.cache is not Cache.EVERYONE or request.method == "POST":
+            return await self._answer(request)
+        if self.shared.keep is None or request.method != "GET":
+            return unmodified(request, await self._answer(request))
+        show = partial(self._answer, request)
+        return unmodified(request, await self.shared.keep(request, self.page, show))
+
+    async def _answer(self, request: Request) -> Response:
         visit = await self.shared.make_visit(request, self.page)
         if isinstance(visit, Response):
             return visit
@@ -181,6 +192,7 @@ class _Endpoint:
         answers: Mapping[str, Any] | None = None,
     ) -> Response:
         data = await self.run.names(visit, _params(request), request.query_params)
+        await visit.seen()
         await visit.release()
         at = here(self.page, request, visit.locale)
         names = {**visit.extras, **data, **self._engine_names(at, visit, posted)}
@@ -196,8 +208,6 @@ class _Endpoint:
         }
         if self.page.cache is Cache.EVERYONE and posted is None:
             headers["ETag"] = f'"{hashlib.sha256(body.encode()).hexdigest()[:24]}"'
-            if request.headers.get("if-none-match") == headers["ETag"]:
-                return Response(status_code=304, headers=headers)
         return HTMLResponse(body, status_code=status, headers=headers)
 
     def _engine_names(self, at: Here, visit: Visit, posted: FormState | None) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class UploadRefused(Exception):
         self.code = code
 
 
-async def _nothing_to_release() -> None:
+async def _nothing() -> None:
     return None
 
 
@@ -45,8 +45,9 @@ class Visit:
 
     `values` are facts the visitor cannot choose (cart id, shop): they fill variables of that name,
     and beat every field. `effects` is the list that the executor's context appends to. `release`
-    gives the database back and is awaited before rendering. `form_targets` are foreign origins that
-    a form of this page may be sent on to (a payment page). `extras` are more names for templates.
+    gives the database back and is awaited before rendering; `seen` before it, once the page's query
+    was answered. `form_targets` are foreign origins that a form of this page may be sent on to (a
+    payment page). `extras` are more names for templates.
     """
 
     context: Any
@@ -58,7 +59,8 @@ class Visit:
     extras: Mapping[str, Any] = field(default_factory=dict)
     form_targets: tuple[str, ...] = ()
     effects: list[Effect] = field(default_factory=list)
-    release: Callable[[], Awaitable[None]] = _nothing_to_release
+    release: Callable[[], Awaitable[None]] = _nothing
+    seen: Callable[[], Awaitable[None]] = _nothing
 
 
 class Answer(Protocol):
@@ -82,6 +84,14 @@ class Execute(Protocol):
         variables: Variables,
         context: Any,
     ) -> Answer: ...
+
+
+class Keep(Protocol):
+    """Keeps pages that are the same for everyone: answers one from memory, or has it drawn."""
+
+    async def __call__(
+        self, request: Request, page: Page, show: Callable[[], Awaitable[Response]]
+    ) -> Response: ...
 
 
 MakeVisit = Callable[[Request, Page], Awaitable[Visit | Response]]

@@ -1,0 +1,294 @@
+"""Pages that are the same for everyone, from the memory of this process.
+
+A page of a shop that was drawn once is given again to whoever asks for the same address in the same
+currency, before any route is looked for and without a statement to the database, until the version
+of what the public sees of the shop moves (`tenants/catalog/standing.py`) or its time is over. News
+of a version come over the line to Redis, told by whoever changed something; should a message get
+lost, the versions of all shops that were given from memory are read again twice a second, by one
+statement. While the line is down nothing is kept and every page is drawn from the database.
+
+A page is kept as of the version that its own snapshot of the database had, and only if the shop
+that it was drawn for was read at the very same one.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import structlog
+from graphql import GraphQLSchema, parse
+from starlette.requests import Request, cookie_parser
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from keystall.graphql.context import RequestContext
+from keystall.graphql.public import private_parts
+from keystall.platform import database
+from keystall.platform.kept import Kept, Making
+from keystall.tenants.catalog.standing import Standing, catalog_versions, standing
+from keystall.tenants.installation import Installation
+from keystall.tenants.shops.queries import shop_by_host
+from keystall.tenants.shops.shop import Shop
+from keystall.themes.engine import Cache, Page, same_etag
+from keystall.themes.engine.documents import load_document
+
+LOOK_SECONDS = 0.5
+"""How often versions are looked at, whatever was told."""
+
+LONGEST_ADDRESS = 1024
+"""Bytes of path and query; a page with a longer address is drawn each time."""
+
+_TOPICS = frozenset({"catalog", "shop"})
+"""What is announced when something that visitors see of a shop has changed."""
+
+_DRAFT = "keystall.draft"
+_OF_BODY = frozenset({b"content-length", b"content-type"})
+_log = structlog.get_logger()
+
+Show = Callable[[], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPage:
+    """A page ready to be sent, with the headers of its 304."""
+
+    shop: str
+    route: Any
+    headers: list[tuple[bytes, bytes]]
+    unmodified: list[tuple[bytes, bytes]]
+    etag: str
+    body: bytes
+
+    def response(self) -> Response:
+        """The same for Starlette."""
+        response = Response(self.body)
+        response.raw_headers = list(self.headers)
+        return response
+
+
+@dataclass(slots=True)
+class Draft:
+    """A page that may be kept, while it is drawn: for which shop, and as of when it was read."""
+
+    shop: Shop
+    standing: Standing | None = field(default=None)
+
+    async def seen(self, context: RequestContext) -> None:
+        """Notes as of when the page's data is true: asked of the snapshot that they were read of,
+        while it is still open."""
+        self.standing = await standing(context.reader, self.shop.id)
+
+
+def draft_of(request: Request) -> Draft | None:
+    """The draft that a request for a page makes; None where it is not to be kept."""
+    draft: Draft | None = request.scope["state"].get(_DRAFT)
+    return draft
+
+
+class Front:
+    """What one process keeps of shops' pages. Watches the line (`platform.live`)."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
+        self.kept = Kept(installation.settings.kept_megabytes * 2**20)
+        prefix = "__Host-" if installation.settings.secure_cookies else ""
+        self._currency_cookie = f"{prefix}currency"
+
+    def line_up(self) -> None:
+        self.kept.line_up()
+
+    def line_down(self) -> None:
+        self.kept.line_down()
+
+    def told(self, topic: str) -> None:
+        shop, _, what = topic.partition(":")
+        if what in _TOPICS:
+            self.kept.doubt(UUID(shop))
+
+    def layer(self, app: ASGIApp) -> ASGIApp:
+        """`app`, asked only for what is not known."""
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            asking = scope["type"] == "http" and scope["method"] == "GET" and self.kept.up
+            found = self._known(scope) if asking else None
+            if found is None:
+                await app(scope, receive, send)
+                return
+            page, is_had = found
+            self.kept.hit()
+            scope["route"] = page.route
+            structlog.contextvars.bind_contextvars(shop=page.shop)
+            headers, body = (page.unmodified, b"") if is_had else (page.headers, page.body)
+            status = 304 if is_had else 200
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+        return serve
+
+    async def keep(self, request: Request, page: Page, show: Show) -> Response:
+        """The page from memory, or drawn by `show` and kept; many who ask for the same at once have
+        it drawn once."""
+        scope = request.scope
+        asked = _Asked.of(scope)
+        if not self.kept.up or asked is None:
+            return await show()
+        shop = await self._shop(asked.host, request.url.hostname or "")
+        if shop is None:
+            return await show()
+        key = self._key(shop, asked)
+        async with self.kept.making(key, shop.id) as making:
+            if making.found is not None:
+                found: KeptPage = making.found
+                return found.response()
+            draft = scope["state"][_DRAFT] = Draft(shop)
+            response = await show()
+            self._keep(making, draft, scope.get("route"), response)
+            return response
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Looks at versions while inside."""
+        task = asyncio.create_task(self._look())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def look(self) -> None:
+        """Reads the versions of the shops that were given from memory since the last look."""
+        shops: list[UUID] = self.kept.given()
+        if not shops:
+            return
+        versions = await catalog_versions(database.single(), shops)
+        for shop in shops:
+            if shop in versions:
+                self.kept.learn(shop, versions[shop])
+            else:
+                self.kept.doubt(shop)
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.look()
+            except Exception as error:
+                # The database may be away; the line still tells what changes.
+                _log.warning("versions are not looked at", error=type(error).__name__)
+
+    def _known(self, scope: Scope) -> tuple[KeptPage, bool] | None:
+        asked = _Asked.of(scope)
+        shop: Shop | None = self.kept.find(asked.host) if asked is not None else None
+        if asked is None or shop is None:
+            return None
+        page: KeptPage | None = self.kept.find(self._key(shop, asked))
+        return None if page is None else (page, same_etag(asked.if_none_match, page.etag))
+
+    def _key(self, shop: Shop, asked: "_Asked") -> tuple[UUID, str, bytes, str]:
+        """What an answer depends on: the shop, the address (page, language and variables), the
+        currency."""
+        currency = ""
+        if len(shop.currencies) > 1:
+            chosen = cookie_parser(asked.cookie).get(self._currency_cookie, "")
+            currency = chosen if chosen in shop.currencies else shop.default_currency
+        return shop.id, asked.path, asked.query, currency
+
+    async def _shop(self, host: bytes, name: str) -> Shop | None:
+        """The shop that answers at a host, from memory where it is known."""
+        found: Shop | None = self.kept.find(host)
+        if found is not None:
+            return found
+        async with self.kept.making(host) as making:
+            if making.found is not None:
+                known: Shop = making.found
+                return known
+            shop = await shop_by_host(database.single(), name)
+            if shop is not None:
+                until = Standing.longest()
+                size = 1500 + 4 * len(repr(shop))
+                making.keep(
+                    shop, size, scope=shop.id, version=shop.catalog_version, until=until
+                )  # fmt: skip
+            return shop
+
+    def _keep(self, making: Making, draft: Draft, route: Any, response: Response) -> None:
+        seen, shop = draft.standing, draft.shop
+        if seen is None or response.status_code != 200:
+            return
+        headers = list(response.raw_headers)
+        names = {name for name, _ in headers}
+        if b"set-cookie" in names:
+            raise RuntimeError("a page that is the same for everyone sets no cookie")
+        if seen.version != shop.catalog_version:
+            # The frame is of one version and the goods of another: right enough to be shown once.
+            self.kept.learn(shop.id, seen.version)
+            return
+        page = KeptPage(
+            shop=str(shop.id),
+            route=route,
+            headers=headers,
+            unmodified=[pair for pair in headers if pair[0] not in _OF_BODY],
+            etag=response.headers["etag"],
+            body=bytes(response.body),
+        )
+        size = len(page.body) + sum(len(name) + len(value) for name, value in headers)
+        making.keep(page, size, scope=shop.id, version=seen.version, until=seen.until)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What of a request decides over its page; `host` as it came, port and all."""
+
+    host: bytes
+    path: str
+    query: bytes
+    cookie: str
+    if_none_match: str
+
+    @classmethod
+    def of(cls, scope: Scope) -> "_Asked | None":
+        """None for a part of a page, and for addresses without end."""
+        host = b""
+        cookie = if_none_match = ""
+        for name, value in scope["headers"]:
+            if name == b"host":
+                host = host or value  # the first one decides elsewhere, too
+            elif name == b"cookie":
+                cookie = (
+                    f"{cookie}; {value.decode('latin-1')}" if cookie else value.decode("latin-1")
+                )
+            elif name == b"if-none-match":
+                if_none_match = value.decode("latin-1")
+            elif name == b"hx-request":
+                return None
+        path, query = scope["path"], scope["query_string"]
+        if len(path) + len(query) > LONGEST_ADDRESS or not host:
+            return None
+        return cls(host, path, query, cookie, if_none_match)
+
+
+def require_public(pages: Iterable[Page], schema: GraphQLSchema) -> None:
+    """Raises ValueError for a page that says it is the same for everyone and asks for something
+    that the schema does not call public, or for something of its visitor."""
+    for page in pages:
+        if page.cache is not Cache.EVERYONE:
+            continue
+        document = load_document(page)
+        assert document.query is not None  # noqa: S101 - such pages show data
+        assert document.query.name is not None  # noqa: S101 - check_pages holds it
+        asked = parse(document.text(document.query.name.value))
+        private = private_parts(schema, asked)
+        private += [
+            f"${variable.variable.name.value}"
+            for variable in document.query.variable_definitions or ()
+            if variable.variable.name.value in _OF_VISITOR
+        ]
+        if private:
+            raise ValueError(f"{page.name} is for everyone and asks for {', '.join(private)}")
+
+
+_OF_VISITOR = frozenset({"cartId"})
+"""Values of a visit that are its visitor's own."""
