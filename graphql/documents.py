@@ -25,6 +25,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from keystall.graphql.costs.counting import OperationCost, costs
 from keystall.graphql.errors import bad_input
 from keystall.graphql.limits import MAX_TOKENS, DocumentLimits, overloads
+from keystall.graphql.plans.compiling import Plans
 
 KEPT = 512
 """Documents of a schema that a process keeps; our own pages have about 150 in all."""
@@ -40,7 +41,7 @@ _RULES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """A parsed document and what validation found wrong with it.
+    """A parsed document, its plans, and what validation found wrong with it.
 
     `costs` has one for each operation; none where there are faults.
     """
@@ -49,6 +50,7 @@ class Document:
     operations: tuple[OperationDefinitionNode, ...]
     faults: tuple[GraphQLError, ...]
     costs: tuple[OperationCost, ...]
+    plans: Plans
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation that is to run. Raises GraphQLError where that is not clear (specification,
@@ -94,7 +96,7 @@ class Documents:
             node for node in ast.definitions if isinstance(node, OperationDefinitionNode)
         )
         found = () if faults else costs(self._schema, operations, _fragments(ast))
-        return Document(ast, operations, faults, found)
+        return Document(ast, operations, faults, found, Plans(self._schema, ast))
 
 
 def _fragments(ast: DocumentNode) -> dict[str, FragmentDefinitionNode]:

@@ -1,17 +1,19 @@
 """Running one operation of one schema, and what it comes to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import GraphQLError, OperationType, execute
+from graphql import ExecutionResult, GraphQLError, OperationType, execute
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.utils.await_maybe import await_maybe
 
 from keystall.graphql.context import RequestContext
 from keystall.graphql.costs.metering import pay
+from keystall.graphql.documents import Document
 from keystall.graphql.errors import ApiError, formatted, is_request_error
 from keystall.graphql.limits import unfit
+from keystall.graphql.plans.answering import planned
 from keystall.graphql.schema import KeystallSchema
 
 READING = frozenset({OperationType.QUERY})
@@ -77,7 +79,36 @@ async def run(
         await pay(asked.cost(operation, variables), context.meter)
     except ApiError as error:
         return refused(error, context.request_id)
-    result = await await_maybe(
+    done: dict[str, Any] = {}
+    data = await planned(schema._schema, asked.plans, operation, variables, context, done)
+    if data is not None:
+        return Answer(data=data, errors=(), ran=True)
+    result = await _stock(schema, asked, operation_name, variables, context, done)
+    errors = result.errors or []
+    return Answer(
+        data=result.data,
+        errors=tuple(formatted(error, context.request_id) for error in errors),
+        ran=not errors or not is_request_error(errors),
+    )
+
+
+async def _stock(
+    schema: KeystallSchema,
+    asked: Document,
+    operation_name: str | None,
+    variables: Mapping[str, Any],
+    context: RequestContext,
+    done: Mapping[str, Any],
+) -> ExecutionResult:
+    """What graphql-core's executor makes of an operation. Mutations that are `done` are not done
+    again: what they came to is only made an answer of."""
+
+    def once(resolve: Callable[..., Any], source: Any, info: Any, **given: Any) -> Any:
+        if info.path.prev is None and info.path.key in done:
+            return done[info.path.key]
+        return resolve(source, info, **given)
+
+    return await await_maybe(
         execute(
             schema._schema,
             asked.ast,
@@ -87,13 +118,8 @@ async def run(
             executor_class=schema.execution_context_class,
             is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # it is no TypeGuard
             hide_suggestions=not schema.suggestions,
+            middleware=[once] if done else None,
         )
-    )
-    errors = result.errors or []
-    return Answer(
-        data=result.data,
-        errors=tuple(formatted(error, context.request_id) for error in errors),
-        ran=not errors or not is_request_error(errors),
     )
 
 

@@ -1,0 +1,209 @@
+"""From a validated operation to its plan."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLLeafType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    Node,
+    OperationDefinitionNode,
+    VariableNode,
+    Visitor,
+    get_argument_values,
+    is_leaf_type,
+    visit,
+)
+from graphql.execution.collect_fields import (
+    FieldDetailsList,
+    FragmentDetails,
+    GroupedFieldSet,
+    collect_fields,
+    collect_subfields,
+)
+from graphql.execution.values import VariableValues
+from strawberry.resolvers import is_default_resolver
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+
+from keystall.graphql.plans.leaves import finishing
+from keystall.graphql.plans.plan import (
+    Abstract,
+    Call,
+    Leaf,
+    Listed,
+    Plain,
+    Present,
+    Selection,
+    Shape,
+)
+
+MAX_SWITCHES = 4
+"""Variables of @skip and @include: each doubles the plans that a document may have."""
+
+
+class NotCompiled(Exception):
+    """The document asks for something that plans do not do: it is left to the stock executor."""
+
+
+class Plans:
+    """The plans of a document, each made when it is first asked for."""
+
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
+        self._schema = schema
+        self.document = document
+        found = _Switches()
+        visit(document, found)
+        self._switches = tuple(sorted(found.names))
+        self._kept: dict[tuple[str | None, ...], Selection | None] = {}
+
+    def plan(
+        self, operation: OperationDefinitionNode, variables: VariableValues
+    ) -> Selection | None:
+        """The plan of an operation of the document for these variables; None where there can be
+        none."""
+        if len(self._switches) > MAX_SWITCHES:
+            return None
+        name = operation.name.value if operation.name else None
+        key = (name, *(variables.coerced.get(switch) for switch in self._switches))
+        if key not in self._kept:
+            compiler = Compiler(self._schema, self.document, operation, variables)
+            try:
+                self._kept[key] = compiler.plan()
+            except NotCompiled:
+                self._kept[key] = None
+        return self._kept[key]
+
+
+class _Switches(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_directive(self, node: Any, *_: Any) -> None:
+        for argument in node.arguments or ():
+            if isinstance(argument.value, VariableNode):
+                self.names.add(argument.value.name.value)
+
+
+class Compiler:
+    """Makes the plan of one operation as the values of its switches have it.
+
+    `variables` are read for the switches only; arguments take theirs at each run.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        variables: VariableValues,
+    ) -> None:
+        self._schema = schema
+        self._operation = operation
+        self._variables = variables
+        self._fragments = {
+            one.name.value: FragmentDetails(one)
+            for one in document.definitions
+            if isinstance(one, FragmentDefinitionNode)
+        }
+
+    def plan(self) -> Selection:
+        """What is selected of the operation's root type. Raises NotCompiled."""
+        root = self._schema.get_root_type(self._operation.operation)
+        if root is None:
+            raise NotCompiled
+        collected = collect_fields(
+            self._schema, self._fragments, self._variables, root, self._operation
+        )
+        return self._selection(root, collected.grouped_field_set)
+
+    def _selection(self, kind: GraphQLObjectType, fields: GroupedFieldSet) -> Selection:
+        is_kind: Any = kind.is_type_of  # strawberry's never answers an awaitable
+        selection = Selection(dict.fromkeys(fields), is_kind)
+        plain: list[Plain] = []
+        calls: list[Call] = []
+        for key, details in fields.items():
+            node = details[0].node
+            name = node.name.value
+            definition = kind.fields.get(name)
+            if name == "__typename":
+                selection.blank[key] = kind.name
+            elif definition is None:
+                raise NotCompiled  # introspection
+            elif (attribute := _attribute(definition)) is not None:
+                plain.append(Plain(key, attribute, self._shape(definition.type, details)))
+            else:
+                shape = self._shape(definition.type, details)
+                calls.append(Call(key, definition, node, _constant(definition, node), shape))
+        selection.plain, selection.calls = tuple(plain), tuple(calls)
+        return selection
+
+    def _shape(self, kind: GraphQLOutputType, details: FieldDetailsList) -> Shape:
+        match kind:
+            case GraphQLNonNull(of_type=inner):
+                return Present(self._shape(inner, details))
+            case GraphQLList(of_type=inner):
+                return Listed(self._shape(inner, details))
+            case GraphQLObjectType():
+                return self._selection(kind, self._subfields(kind, details))
+            case GraphQLInterfaceType():
+                return self._abstract(kind, details)
+        if not is_leaf_type(kind):
+            raise NotCompiled
+        leaf: GraphQLLeafType = kind
+        return Leaf(finishing(leaf))
+
+    def _abstract(self, kind: GraphQLInterfaceType, details: FieldDetailsList) -> Shape:
+        resolve: Any = kind.resolve_type
+        possible = {one.name: one for one in self._schema.get_possible_types(kind)}
+
+        @cache
+        def selection_of(name: str) -> Selection:
+            found = possible[name]
+            return self._selection(found, self._subfields(found, details))
+
+        return Abstract(lambda value, info: resolve(value, info, kind), selection_of)
+
+    def _subfields(self, kind: GraphQLObjectType, details: FieldDetailsList) -> GroupedFieldSet:
+        return collect_subfields(
+            self._schema, self._fragments, self._variables, self._operation, kind, details
+        ).grouped_field_set
+
+
+def _attribute(definition: GraphQLField) -> str | None:
+    """The attribute that a field is read from; None for one with a resolver, or one that is not
+    answered to everybody."""
+    resolve: Callable[..., Any] | None = definition.resolve
+    if resolve is None or not is_default_resolver(resolve):
+        return None
+    name: str = definition.extensions[GraphQLCoreConverter.DEFINITION_BACKREF].python_name
+    return name
+
+
+def _constant(definition: GraphQLField, node: FieldNode) -> Mapping[str, Any] | None:
+    """The arguments of a field in which no variable stands; None where one does."""
+    if any(isinstance(one, VariableNode) for one in _within(node.arguments or ())):
+        return None
+    return get_argument_values(definition, node)
+
+
+def _within(nodes: Any) -> Iterator[Node]:
+    """The nodes and all that is inside of them."""
+    for node in nodes:
+        yield node
+        for key in node.keys:
+            inside = getattr(node, key)
+            if isinstance(inside, Node):
+                yield from _within((inside,))
+            elif isinstance(inside, tuple | list):
+                yield from _within(inside)

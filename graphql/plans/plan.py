@@ -1,0 +1,164 @@
+"""What a plan is made of: shapes, which place values in the answer, and selections of types."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from types import NoneType
+from typing import Any, Protocol, TypeAlias
+
+from graphql import FieldNode, GraphQLField
+
+from keystall.graphql.plans.leaves import Finish, Surprise
+
+Out: TypeAlias = dict[str, Any]
+"""An object of the answer, its keys in the order of the document."""
+
+
+_LISTS = {list, tuple, NoneType}
+
+
+class Runs(Protocol):
+    """One run of a plan. `info` is all that resolvers learn besides their arguments."""
+
+    @property
+    def info(self) -> Any: ...
+
+    def call(self, call: "Call", sources: Sequence[Any], outs: Sequence[Out]) -> None:
+        """Resolves a field of all `sources`, and places it in their `outs`: now or later."""
+        ...
+
+
+class Shape(Protocol):
+    """A type of answers, and what is selected of it."""
+
+    def place(self, values: Sequence[Any], run: Runs) -> Sequence[Any]:
+        """What the answer has for each of the values; objects may be filled later in the run.
+
+        Raises Surprise.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A scalar or an enum."""
+
+    finish: Finish
+
+    def place(self, values: Sequence[Any], run: Runs) -> Sequence[Any]:
+        return self.finish(values)
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A type without null."""
+
+    inner: Shape
+
+    def place(self, values: Sequence[Any], run: Runs) -> Sequence[Any]:
+        if NoneType in map(type, values):
+            raise Surprise
+        return self.inner.place(values, run)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list: the items of all lists of a level are placed in one go."""
+
+    inner: Shape
+
+    def place(self, values: Sequence[Any], run: Runs) -> Sequence[Any]:
+        if not _LISTS.issuperset(map(type, values)):
+            raise Surprise
+        items = [item for value in values if value is not None for item in value]
+        placed = iter(self.inner.place(items, run))
+        return [None if value is None else list(islice(placed, len(value))) for value in values]
+
+
+@dataclass(slots=True, eq=False)
+class Selection:
+    """What is selected of an object type.
+
+    `blank` has every key of it, in order, with what does not depend on the object.
+    """
+
+    blank: Out
+    is_kind: Callable[[Any, Any], bool] | None
+    plain: Sequence["Plain"] = ()
+    calls: Sequence["Call"] = ()
+
+    def place(self, values: Sequence[Any], run: Runs) -> Sequence[Any]:
+        sources = [value for value in values if value is not None]
+        outs = [self.blank.copy() for _ in sources]
+        self.fill(sources, outs, run)
+        if len(outs) == len(values):
+            return outs
+        filled = iter(outs)
+        return [None if value is None else next(filled) for value in values]
+
+    def fill(self, sources: Sequence[Any], outs: Sequence[Out], run: Runs) -> None:
+        """Fills in what is selected of each source."""
+        if not sources:
+            return
+        if self.is_kind and not all(self.is_kind(source, run.info) for source in sources):
+            raise Surprise
+        for plain in self.plain:
+            values = [getattr(source, plain.attribute) for source in sources]
+            put(plain.key, plain.shape.place(values, run), outs)
+        for call in self.calls:
+            run.call(call, sources, outs)
+
+
+@dataclass(frozen=True, slots=True)
+class Abstract:
+    """An interface: what is selected depends on what each object turns out to be."""
+
+    resolve_type: Callable[[Any, Any], str]
+    selection_of: Callable[[str], Selection]
+
+    def place(self, values: Sequence[Any], run: Runs) -> Sequence[Any]:
+        placed: list[Out | None] = []
+        sources: dict[str, list[Any]] = {}
+        outs: dict[str, list[Out]] = {}
+        for value in values:
+            if value is None:
+                placed.append(None)
+                continue
+            name = self.resolve_type(value, run.info)
+            out = self.selection_of(name).blank.copy()
+            placed.append(out)
+            sources.setdefault(name, []).append(value)
+            outs.setdefault(name, []).append(out)
+        for name, of_kind in sources.items():
+            self.selection_of(name).fill(of_kind, outs[name], run)
+        return placed
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A field that is an attribute of its object."""
+
+    key: str
+    attribute: str
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """A field that a resolver answers. `arguments` None: they depend on the variables."""
+
+    key: str
+    definition: GraphQLField
+    node: FieldNode
+    arguments: Mapping[str, Any] | None
+    shape: Shape
+    resolve: Callable[..., Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "resolve", self.definition.resolve)
+
+
+def put(key: str, values: Sequence[Any], outs: Sequence[Out]) -> None:
+    """One key of several objects of the answer."""
+    for out, value in zip(outs, values, strict=True):
+        out[key] = value

@@ -1,0 +1,121 @@
+"""Running a plan: a level of the answer at a time, all that is awaited on it together."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from inspect import isawaitable
+from types import CoroutineType
+from typing import Any
+
+from graphql import get_argument_values
+from graphql.execution.values import VariableValues
+
+from keystall.graphql.context import RequestContext
+from keystall.graphql.plans.plan import Call, Out, Selection, put
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What resolvers are told of the request; they ask for no more (a test holds it)."""
+
+    context: RequestContext
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    call: Call
+    outs: Sequence[Out]
+    values: Sequence[Awaitable[Any]]
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a plan. What it raises is of no meaning but that the plan has no answer."""
+
+    info: Info
+    variables: VariableValues
+    _waiting: list[_Waiting] = field(default_factory=list)
+    _begun: list[list[Any]] = field(default_factory=list)
+
+    def call(self, call: Call, sources: Sequence[Any], outs: Sequence[Out]) -> None:
+        values = self._resolved(call, sources)
+        if isawaitable(values[0]):
+            self._waiting.append(_Waiting(call, outs, values))
+        else:
+            put(call.key, call.shape.place(values, self), outs)
+
+    def _resolved(self, call: Call, sources: Sequence[Any]) -> list[Any]:
+        arguments = self._arguments(call)
+        values: list[Any] = []
+        self._begun.append(values)
+        for source in sources:
+            values.append(call.resolve(source, self.info, **arguments))
+        return values
+
+    def _arguments(self, call: Call) -> Mapping[str, Any]:
+        if call.arguments is not None:
+            return call.arguments
+        return get_argument_values(call.definition, call.node, self.variables)
+
+    async def outcome(self, call: Call) -> Any:
+        """What a root field's resolver comes to; the exception where it raises one."""
+        try:
+            (value,) = self._resolved(call, [None])
+            return await value if isawaitable(value) else value
+        except Exception as error:
+            return error
+
+    async def finish(self) -> None:
+        """Places all that is still awaited, and what that leads to."""
+        while self._waiting:
+            wave, self._waiting = self._waiting, []
+            found = iter(await _together([one for waiting in wave for one in waiting.values]))
+            for waiting in wave:
+                values = [next(found) for _ in waiting.values]
+                put(waiting.call.key, waiting.call.shape.place(values, self), waiting.outs)
+
+    def abandon(self) -> None:
+        """Ends what was begun and is awaited by nobody; harmless for what has come to its end."""
+        for values in self._begun:
+            for value in values:
+                if isinstance(value, CoroutineType):
+                    value.close()
+
+
+async def _together(waiting: Sequence[Awaitable[Any]]) -> Sequence[Any]:
+    if len(waiting) == 1:
+        return [await waiting[0]]
+    found = await asyncio.gather(*waiting, return_exceptions=True)
+    # All have come to an end by now: whoever runs the document again meets none of them.
+    for value in found:
+        if isinstance(value, BaseException):
+            raise value
+    return found
+
+
+async def read(plan: Selection, run: Run) -> Out:
+    """The data of a query. Raises whatever a resolver raised, and Surprise."""
+    out = plan.blank.copy()
+    try:
+        plan.fill([None], [out], run)
+        await run.finish()
+    finally:
+        run.abandon()
+    return out
+
+
+async def write(plan: Selection, run: Run, done: dict[str, Any]) -> Out:
+    """The data of a mutation, whose root fields are done one after another.
+
+    What each resolver came to is put in `done` by its key, an exception too, before it is placed in
+    the answer: who goes on after a surprise must not do it again. Raises as `read` does.
+    """
+    out = plan.blank.copy()
+    try:
+        for call in plan.calls:
+            done[call.key] = await run.outcome(call)
+            put(call.key, call.shape.place([done[call.key]], run), [out])
+            await run.finish()
+    finally:
+        run.abandon()
+    return out
