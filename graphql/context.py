@@ -2,14 +2,15 @@
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
-from strawberry.dataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 
 from keystall.graphql.costs.metering import Meter
 from keystall.graphql.errors import ApiError, ErrorCode, unauthenticated
+from keystall.graphql.loading import Loader
 from keystall.platform.database import Reads
 from keystall.tenants.customers.sessions import Customer
 from keystall.tenants.identity.service import Viewer as Person
@@ -79,7 +80,7 @@ class RequestContext:
     meter: Meter | None = None
     role: Role | None = None
     permissions: frozenset[Permission] = field(init=False)
-    _loaders: dict[object, DataLoader[Any, Any]] = field(default_factory=dict)
+    _loaders: dict[object, Loader[Any, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         allowed: frozenset[Permission] = frozenset()
@@ -148,33 +149,23 @@ class RequestContext:
 
     async def load(self, batch: Batch[KeyT, Found], key: KeyT) -> Found | None:
         """One of what `batch` reads, together with all others asked for in the same moment."""
-        found: Found | None = await self._loader(batch).load(key)
+        (found,) = await self._loader(batch).load((key,))
         return found
 
     async def load_all(self, batch: Batch[KeyT, Found], keys: Sequence[KeyT]) -> list[Found | None]:
-        """The same for several, without a task for each."""
-        found: list[Found | None] = await self._loader(batch).load_many(keys)
-        return found
+        """The same for several."""
+        return await self._loader(batch).load(keys)
 
     async def renew(self) -> None:
         """Reads afresh from here on: after a mutation the old snapshot is no longer true."""
         self._loaders.clear()
         await self.reader.close()
 
-    def _loader(self, batch: Batch[KeyT, Found]) -> DataLoader[KeyT, Found | None]:
+    def _loader(self, batch: Batch[KeyT, Found]) -> Loader[KeyT, Found]:
         loader = self._loaders.get(batch)
         if loader is None:
-            loader = self._loaders[batch] = DataLoader(load_fn=self._in_order(batch))
+            loader = self._loaders[batch] = Loader(partial(batch, self))
         return loader
-
-    def _in_order(
-        self, batch: Batch[KeyT, Found]
-    ) -> Callable[[list[KeyT]], Awaitable[list[Found | None]]]:
-        async def read(keys: list[KeyT]) -> list[Found | None]:
-            found = await batch(self, keys)
-            return [found.get(key) for key in keys]
-
-        return read
 
 
 Info: TypeAlias = StrawberryInfo[RequestContext, None]

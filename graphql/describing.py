@@ -5,20 +5,24 @@ docstring.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from enum import Enum
+from operator import attrgetter
 from typing import Any, TypeVar, dataclass_transform
 
 import strawberry
 from graphql import GraphQLField
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
+from keystall.graphql.context import Info
+
 Kind = TypeVar("Kind", bound=type)
 EnumKind = TypeVar("EnumKind", bound=type[Enum])
 Marked = TypeVar("Marked")
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-_ASSUMED, _COUNTED_BY = "assumed", "counted_by"
+_ASSUMED, _COUNTED_BY, _LOADED = "assumed", "counted_by", "loaded"
 
 PUBLIC = "__keystall_public__"
 
@@ -101,6 +105,49 @@ def list_resolver(
         return resolved
 
     return declared
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A field's value is `method(source, context, found)`, where `found` is what `batch` reads for
+    `key(source)`."""
+
+    batch: Callable[..., Any]
+    key: Callable[[Any], Hashable | None]
+    method: Callable[..., Any]
+
+
+def loaded(
+    batch: Callable[..., Any], by: str, *, assumed: int | None = None
+) -> Callable[[Callable[..., Any]], Any]:
+    """A field that is made of something read: `method(self, context, found)`, found being what
+    `batch` (see `loads`) has for the object's attribute `by`, such as "view.id"; None where it has
+    nothing, or the attribute is None. `assumed`: see `list_resolver`.
+
+    What is read is known beforehand, so that a plan reads it for all objects of a level at once.
+    """
+    key = attrgetter(by)
+
+    def declare(method: Callable[..., Any]) -> Any:
+        async def one(self: Any, info: Any) -> Any:
+            wanted = key(self)
+            found = None if wanted is None else await info.context.load(batch, wanted)
+            return method(self, info.context, found)
+
+        # For strawberry, which reads the types of a field off its resolver.
+        one.__module__, one.__qualname__ = method.__module__, method.__qualname__
+        one.__name__, one.__doc__ = method.__name__, method.__doc__
+        one.__annotations__ = {"info": Info, "return": method.__annotations__["return"]}
+        known = {_ASSUMED: assumed, _LOADED: Loaded(batch, key, method)}
+        return strawberry.field(one, description=_sentence(method), metadata=known)
+
+    return declare
+
+
+def loaded_of(field: GraphQLField) -> Loaded | None:
+    """How a field of a built schema comes to its value, where it is a `loaded` one."""
+    found: Loaded | None = _metadata(field).get(_LOADED)
+    return found
 
 
 def assumed_length(field: GraphQLField) -> int | None:

@@ -3,7 +3,6 @@
 Each takes the request and the keys asked for at one moment; call them by `context.load`.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
@@ -52,6 +51,28 @@ async def variants_of(context: RequestContext, ids: Rows) -> Mapping[UUID, list[
 async def prices_of(context: RequestContext, ids: Rows) -> Mapping[UUID, list[PriceView]]:
     """The prices of variants."""
     return await queries.prices_by_variants(context.reader, context.require_shop().id, ids)
+
+
+async def prices_of_products(context: RequestContext, ids: Rows) -> Mapping[UUID, list[PriceView]]:
+    """The prices of all variants on sale of products."""
+    variants = dict(zip(ids, await context.load_all(variants_of, ids), strict=True))
+    rows = [one.id for found in variants.values() for one in found or ()]
+    prices = dict(zip(rows, await context.load_all(prices_of, rows), strict=True))
+    return {
+        product: [price for one in found or () for price in prices[one.id] or ()]
+        for product, found in variants.items()
+    }
+
+
+async def bands_of_products(context: RequestContext, ids: Rows) -> Mapping[UUID, Band]:
+    """How much is left of products, which is as much as of their best variant."""
+    variants = dict(zip(ids, await context.load_all(variants_of, ids), strict=True))
+    rows = [one.id for found in variants.values() for one in found or ()]
+    left = dict(zip(rows, await context.load_all(bands, rows), strict=True))
+    return {
+        product: availability.best_band(left[one.id] or "sold_out" for one in found or ())
+        for product, found in variants.items()
+    }
 
 
 async def images_of(context: RequestContext, ids: Rows) -> Mapping[UUID, list[ImageView]]:
@@ -132,7 +153,7 @@ async def refunds_by_id(context: RequestContext, ids: Rows) -> Mapping[UUID, Ref
 async def order_codes(context: RequestContext, ids: Rows) -> Mapping[UUID, list[MaskedCode]]:
     """The delivered codes of orders."""
     shop = context.require_shop().id
-    lines = await asyncio.gather(*(context.load(order_lines, order) for order in ids))
+    lines = await context.load_all(order_lines, ids)
     order_of = {line.id: line.order_id for found in lines for line in found or ()}
     codes: dict[UUID, list[MaskedCode]] = {}
     for code in await codes_of_orders(context.reader, context.installation, shop, ids):

@@ -17,7 +17,7 @@ from graphql import (
     get_named_type,
 )
 
-from keystall.graphql.context import RequestContext
+from keystall.graphql.guards import Guarded
 from keystall.graphql.schema import KeystallSchema
 from keystall.tenants.staff.roles import Permission
 
@@ -228,7 +228,7 @@ def guarded(schema: KeystallSchema) -> KeystallSchema:
         for name, field in kind.fields.items():
             needed = needed_for(kind, name)
             if needed:
-                field.resolve = _allowed(field.resolve, needed)
+                field.resolve = Guarded(needed, field.resolve)
     for abstract in built.type_map.values():
         if isinstance(abstract, GraphQLUnionType):
             raise LookupError(f"{abstract.name}: unions are not guarded yet")
@@ -259,16 +259,6 @@ def _held(kind: GraphQLNamedType) -> Iterator[str]:
     for inner in ("nodes", "node"):
         if kind.name.endswith(("Connection", "Edge")) and inner in kind.fields:
             yield from _held(get_named_type(kind.fields[inner].type))
-
-
-def _allowed(resolve: Any, needed: frozenset[Permission]) -> Callable[..., Any]:
-    def allowed(source: Any, info: Any, **given: Any) -> Any:
-        context: RequestContext = info.context
-        if not needed <= context.permissions:
-            context.require_permissions(needed)
-        return resolve(source, info, **given)
-
-    return allowed
 
 
 def _allowed_type(resolve_type: Any) -> Callable[..., Any]:

@@ -1,6 +1,6 @@
 """Products, variants and categories from their merchant's side."""
 
-import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Annotated
@@ -16,7 +16,7 @@ from keystall.graphql.describing import (
     about,
     described,
     enum_type,
-    list_resolver,
+    loaded,
     object_type,
     resolver,
     value,
@@ -32,14 +32,17 @@ from keystall.graphql.relay import (
     page_size,
 )
 from keystall.graphql.scalars import URL, Money, money
-from keystall.tenants.catalog.availability import best_band
+from keystall.tenants.catalog.availability import Band
 from keystall.tenants.catalog.queries import (
     CategoryView,
+    ImageView,
+    PriceView,
     ProductView,
     VariantView,
     category_list,
 )
 from keystall.tenants.stock.listing import StockCount
+from keystall.tenants.stock.selling import SellingRules
 
 
 @enum_type
@@ -89,10 +92,10 @@ class Category(Node):
         "Its name in the shop's other languages.", assumed=2
     )
 
-    @resolver
-    async def product_count(self, info: Info) -> int:
+    @loaded(loads.product_counts, "view.id")
+    def product_count(self, _: RequestContext, found: int | None) -> int:
         """How many products stand on it, archived ones not counted."""
-        return await info.context.load(loads.product_counts, self.view.id) or 0
+        return found or 0
 
 
 @object_type
@@ -130,32 +133,25 @@ class Product(Node):
     created_at: datetime = described("When it was created.")
     updated_at: datetime = described("When it was last changed.")
 
-    @resolver
-    async def category(self, info: Info) -> Category | None:
+    @loaded(loads.categories, "view.category_id")
+    def category(self, _: RequestContext, found: CategoryView | None) -> Category | None:
         """The shelf it stands on."""
-        if self.view.category_id is None:
-            return None
-        found = await info.context.load(loads.categories, self.view.category_id)
         return category(found) if found else None
 
-    @list_resolver(assumed=2)
-    async def images(self, info: Info) -> list[Image]:
+    @loaded(loads.images_of, "view.id", assumed=2)
+    def images(self, context: RequestContext, found: Sequence[ImageView] | None) -> list[Image]:
         """Pictures, the main one first."""
-        found = await info.context.load(loads.images_of, self.view.id) or []
-        return [image(info.context, one.id, (one.width, one.height), self.name) for one in found]
+        return [image(context, one.id, (one.width, one.height), self.name) for one in found or ()]
 
-    @list_resolver(assumed=3)
-    async def variants(self, info: Info) -> list["Variant"]:
+    @loaded(loads.variants_of, "view.id", assumed=3)
+    def variants(self, _: RequestContext, found: Sequence[VariantView] | None) -> list["Variant"]:
         """The kinds in which it is sold, in order."""
-        found = await info.context.load(loads.variants_of, self.view.id) or []
-        return [variant(one) for one in found]
+        return [variant(one) for one in found or ()]
 
-    @resolver
-    async def availability(self, info: Info) -> Availability:
+    @loaded(loads.bands_of_products, "view.id")
+    def availability(self, _: RequestContext, found: Band | None) -> Availability:
         """The best availability among its variants, as buyers see it."""
-        variants = await info.context.load(loads.variants_of, self.view.id) or []
-        bands = await asyncio.gather(*(info.context.load(loads.bands, one.id) for one in variants))
-        return Availability(best_band(band for band in bands if band is not None))
+        return Availability(found or "sold_out")
 
 
 @object_type
@@ -171,27 +167,25 @@ class Variant(Node):
         "Its name in the shop's other languages.", assumed=2
     )
 
-    @list_resolver(assumed=2)
-    async def prices(self, info: Info) -> list[Money]:
+    @loaded(loads.prices_of, "view.id", assumed=2)
+    def prices(self, context: RequestContext, found: Sequence[PriceView] | None) -> list[Money]:
         """The price of one in every currency it is sold in."""
-        found = await info.context.load(loads.prices_of, self.view.id) or []
-        return [money(price.amount, price.currency, info.context.locale) for price in found]
+        return [money(price.amount, price.currency, context.locale) for price in found or ()]
 
-    @resolver
-    async def stock(self, info: Info) -> Stock:
+    @loaded(loads.stock, "view.id")
+    def stock(self, _: RequestContext, found: StockCount | None) -> Stock:
         """How many codes it has."""
-        found = await info.context.load(loads.stock, self.view.id) or StockCount()
+        counted = found or StockCount()
         return Stock(
-            available=found.available,
-            reserved=found.reserved,
-            sold=found.sold,
-            expired=found.expired,
+            available=counted.available,
+            reserved=counted.reserved,
+            sold=counted.sold,
+            expired=counted.expired,
         )
 
-    @resolver
-    async def selling(self, info: Info) -> Selling:
+    @loaded(selling_rules, "view.id")
+    def selling(self, _: RequestContext, found: SellingRules | None) -> Selling:
         """How its codes are sold."""
-        found = await info.context.load(selling_rules, self.view.id)
         if found is None:
             raise LookupError("a variant without rules")
         return selling(found)
@@ -203,18 +197,17 @@ class Variant(Node):
         """The batches that its codes came in, newest first."""
         return await batches_connection(info.context, self.view.id, first, after=after)
 
-    @resolver
-    async def availability(self, info: Info) -> Availability:
+    @loaded(loads.bands, "view.id")
+    def availability(self, _: RequestContext, found: Band | None) -> Availability:
         """Its availability as buyers see it."""
-        return Availability(await info.context.load(loads.bands, self.view.id) or "sold_out")
+        return Availability(found or "sold_out")
 
-    @resolver
-    async def product(self, info: Info) -> Product:
+    @loaded(loads.products, "view.product_id")
+    def product(self, context: RequestContext, found: ProductView | None) -> Product:
         """The product it belongs to."""
-        found = await info.context.load(loads.products, self.view.product_id)
         if found is None:
             raise LookupError("a variant without a product")
-        return product(info.context, found)
+        return product(context, found)
 
     @resolver
     async def codes(

@@ -1,6 +1,6 @@
 """Reports of bad codes, and the merchant's answers."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -11,7 +11,7 @@ from keystall.graphql import loads
 from keystall.graphql.admin.families import OrderUserError
 from keystall.graphql.code_reports import CodeReportReason, CodeReportStatus
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import about, described, object_type, resolver
+from keystall.graphql.describing import about, described, loaded, object_type, resolver
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Node
 from keystall.graphql.refusals import Payload, attempted
@@ -24,6 +24,7 @@ from keystall.tenants.code_reports.service import (
     report_replace,
 )
 from keystall.tenants.installation import Installation
+from keystall.tenants.orders.queries import OrderLineView, OrderView
 
 ReportId = Annotated[strawberry.ID, about("The report.")]
 Key = Annotated[str, about("A text of your own, new for each answer, 8 to 64 characters.")]
@@ -43,23 +44,20 @@ class CodeReport(Node):
     created_at: datetime = described("When it came.")
     answered_at: datetime | None = described("When it was answered; null while it waits.")
 
-    @resolver
-    async def order_number(self, info: Info) -> str:
+    @loaded(loads.orders_by_id, "view.order_id")
+    def order_number(self, _: RequestContext, found: OrderView | None) -> str:
         """The order's number."""
-        found = await info.context.load(loads.orders_by_id, self.view.order_id)
         return found.number if found else ""
 
-    @resolver
-    async def email(self, info: Info) -> str:
+    @loaded(loads.orders_by_id, "view.order_id")
+    def email(self, _: RequestContext, found: OrderView | None) -> str:
         """The buyer's email address."""
-        found = await info.context.load(loads.orders_by_id, self.view.order_id)
         return found.email if found else ""
 
-    @resolver
-    async def product_name(self, info: Info) -> str:
+    @loaded(loads.order_lines, "view.order_id")
+    def product_name(self, _: RequestContext, found: Sequence[OrderLineView] | None) -> str:
         """The name of what was bought, at the time."""
-        lines = await info.context.load(loads.order_lines, self.view.order_id) or []
-        return next(line.product_name for line in lines if line.id == self.view.order_line_id)
+        return next(line.product_name for line in found or () if line.id == self.view.order_line_id)
 
 
 @object_type

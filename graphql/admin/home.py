@@ -1,6 +1,5 @@
 """The console's first page: how the shop is doing and what is left to do."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import date, timedelta
 from enum import Enum
@@ -134,7 +133,7 @@ async def dashboard(context: RequestContext) -> Dashboard:
     shop, today = context.require_shop(), clock.now().date()
     days = await sales_by_day(context.reader, shop.id, until=today, days=DAYS)
     low = await low_stock(context.reader, shop.id, limit=LOW_STOCK_SHOWN)
-    variants = await asyncio.gather(*(context.load(loads.variants, row) for row in low))
+    variants = await context.load_all(loads.variants, low)
     sold_in = {*shop.currencies, *(day.currency for day in days)}
     ordered = sorted(sold_in, key=lambda currency: (currency != shop.default_currency, currency))
     return Dashboard(

@@ -5,15 +5,16 @@ import strawberry
 from keystall.graphql import loads
 from keystall.graphql.admin.catalog import Variant, variant
 from keystall.graphql.admin.code_reports import CodeReport, code_report
-from keystall.graphql.context import Info
+from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import (
     described,
     list_resolver,
+    loaded,
     object_type,
-    resolver,
 )
 from keystall.graphql.ids import encode
 from keystall.graphql.scalars import Money, money
+from keystall.tenants.catalog.queries import VariantView
 from keystall.tenants.orders.queries import OrderLineView
 
 
@@ -42,10 +43,9 @@ class OrderLine:
     unit_price: Money = described("The price of one.")
     total: Money = described("The price of all of this line.")
 
-    @resolver
-    async def variant(self, info: Info) -> Variant | None:
+    @loaded(loads.variants, "view.variant_id")
+    def variant(self, _: RequestContext, found: VariantView | None) -> Variant | None:
         """The variant; null where it is gone."""
-        found = await info.context.load(loads.variants, self.view.variant_id)
         return variant(found) if found else None
 
     @list_resolver(assumed=2)

@@ -1,6 +1,6 @@
 """Orders from their merchant's side."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -15,7 +15,7 @@ from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import (
     about,
     described,
-    list_resolver,
+    loaded,
     object_type,
     resolver,
 )
@@ -38,12 +38,17 @@ from keystall.graphql.relay import Connection, connection, decode_row, page_size
 from keystall.graphql.scalars import Money, money
 from keystall.tenants.orders.buyers import ERASED
 from keystall.tenants.orders.queries import (
+    OrderEventView,
+    OrderLineView,
     OrderView,
+    PaymentView,
     RefundView,
+    TakenView,
     orders_page,
     refunds_page,
 )
 from keystall.tenants.orders.service import cancel_order, resend_order
+from keystall.tenants.payments.disputes import DisputeView
 from keystall.tenants.payments.refunding import refunded_of
 from keystall.tenants.persons.erasure import buyer_erase
 
@@ -67,11 +72,10 @@ class Refund(Node):
     retriable: bool = described("Whether the provider may be asked again to send it.")
     created_at: datetime = described("When it was decided.")
 
-    @resolver
-    async def order(self, info: Info) -> "Order | None":
+    @loaded(loads.orders_by_id, "view.order_id")
+    def order(self, context: RequestContext, found: OrderView | None) -> "Order | None":
         """The order it is about."""
-        found = await info.context.load(loads.orders_by_id, self.view.order_id)
-        return order(info.context, found) if found else None
+        return order(context, found) if found else None
 
 
 @object_type
@@ -93,59 +97,60 @@ class Order(Node):
     )
     total: Money = described("What was asked for.")
 
-    @resolver
-    async def status_note(self, info: Info) -> str | None:
+    @loaded(loads.refunds, "view.id")
+    def status_note(
+        self, context: RequestContext, found: Sequence[RefundView] | None
+    ) -> str | None:
         """What there is to know about the status, in the language of the request."""
-        found = await info.context.load(loads.refunds, self.view.id) or []
-        return status_note(found, info.context.locale)
+        return status_note(found or (), context.locale)
 
-    @list_resolver(assumed=2)
-    async def lines(self, info: Info) -> list[OrderLine]:
+    @loaded(loads.order_lines, "view.id", assumed=2)
+    def lines(
+        self, context: RequestContext, found: Sequence[OrderLineView] | None
+    ) -> list[OrderLine]:
         """What was bought."""
-        found = await info.context.load(loads.order_lines, self.view.id) or []
-        return [order_line(line, self.view.currency, info.context.locale) for line in found]
+        return [order_line(line, self.view.currency, context.locale) for line in found or ()]
 
-    @list_resolver(assumed=1)
-    async def payments(self, info: Info) -> list[Payment]:
+    @loaded(loads.payments, "view.id", assumed=1)
+    def payments(
+        self, context: RequestContext, found: Sequence[PaymentView] | None
+    ) -> list[Payment]:
         """Payments, oldest first."""
-        found = await info.context.load(loads.payments, self.view.id) or []
-        return [payment(view, info.context.locale) for view in found]
+        return [payment(view, context.locale) for view in found or ()]
 
-    @list_resolver(assumed=1)
-    async def refunds(self, info: Info) -> list[Refund]:
+    @loaded(loads.refunds, "view.id", assumed=1)
+    def refunds(self, context: RequestContext, found: Sequence[RefundView] | None) -> list[Refund]:
         """Money sent back, or to be sent back."""
-        found = await info.context.load(loads.refunds, self.view.id) or []
-        return [refund(info.context, view) for view in found]
+        return [refund(context, view) for view in found or ()]
 
-    @resolver
-    async def refunded_state(self, info: Info) -> RefundedState:
+    @loaded(loads.taken, "view.id")
+    def refunded_state(self, _: RequestContext, found: TakenView | None) -> RefundedState:
         """How much of what it was paid with goes back."""
-        return RefundedState(refunded_of(await info.context.load(loads.taken, self.view.id)))
+        return RefundedState(refunded_of(found))
 
-    @resolver
-    async def refundable(self, info: Info) -> Money | None:
+    @loaded(loads.taken, "view.id")
+    def refundable(self, context: RequestContext, found: TakenView | None) -> Money | None:
         """What is left of its payment to refund; null where no payment delivered it, or nothing
         is left."""
-        taken = await info.context.load(loads.taken, self.view.id)
-        if taken is None or taken.amount == taken.refunded:
+        if found is None or found.amount == found.refunded:
             return None
-        return money(taken.amount - taken.refunded, taken.currency, info.context.locale)
+        return money(found.amount - found.refunded, found.currency, context.locale)
 
-    @list_resolver(assumed=1)
-    async def disputes(self, info: Info) -> list[Dispute]:
+    @loaded(loads.disputes, "view.id", assumed=1)
+    def disputes(
+        self, context: RequestContext, found: Sequence[DisputeView] | None
+    ) -> list[Dispute]:
         """Disputes of its payments, oldest first."""
-        found = await info.context.load(loads.disputes, self.view.id) or []
-        return [dispute(view, info.context.locale) for view in found]
+        return [dispute(view, context.locale) for view in found or ()]
 
-    @list_resolver(assumed=4)
-    async def timeline(self, info: Info) -> list[OrderEvent]:
+    @loaded(loads.order_events, "view.id", assumed=4)
+    def timeline(
+        self, context: RequestContext, found: Sequence[OrderEventView] | None
+    ) -> list[OrderEvent]:
         """What happened so far, oldest first."""
-        found = await info.context.load(loads.order_events, self.view.id) or []
         return [
-            OrderEvent(
-                kind=event.kind, message=event_message(event, info.context.locale), at=event.at
-            )
-            for event in found
+            OrderEvent(kind=event.kind, message=event_message(event, context.locale), at=event.at)
+            for event in found or ()
         ]
 
 

@@ -1,6 +1,6 @@
 """From a validated operation to its plan."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -35,12 +35,16 @@ from graphql.execution.values import VariableValues
 from strawberry.resolvers import is_default_resolver
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
+from keystall.graphql.describing import loaded_of
+from keystall.graphql.guards import Guarded
 from keystall.graphql.plans.leaves import finishing
 from keystall.graphql.plans.plan import (
     Abstract,
+    Allow,
     Call,
     Leaf,
     Listed,
+    Load,
     Plain,
     Present,
     Selection,
@@ -130,23 +134,33 @@ class Compiler:
     def _selection(self, kind: GraphQLObjectType, fields: GroupedFieldSet) -> Selection:
         is_kind: Any = kind.is_type_of  # strawberry's never answers an awaitable
         selection = Selection(dict.fromkeys(fields), is_kind)
-        plain: list[Plain] = []
-        calls: list[Call] = []
+        chosen: list[Plain | Load | Call] = []
         for key, details in fields.items():
-            node = details[0].node
-            name = node.name.value
-            definition = kind.fields.get(name)
-            if name == "__typename":
+            definition = kind.fields.get(details[0].node.name.value)
+            if details[0].node.name.value == "__typename":
                 selection.blank[key] = kind.name
             elif definition is None:
                 raise NotCompiled  # introspection
-            elif (attribute := _attribute(definition)) is not None:
-                plain.append(Plain(key, attribute, self._shape(definition.type, details)))
             else:
-                shape = self._shape(definition.type, details)
-                calls.append(Call(key, definition, node, _constant(definition, node), shape))
-        selection.plain, selection.calls = tuple(plain), tuple(calls)
+                chosen.append(self._field(key, definition, details))
+        selection.plain = tuple(one for one in chosen if isinstance(one, Plain))
+        selection.loads = tuple(one for one in chosen if isinstance(one, Load))
+        selection.calls = tuple(one for one in chosen if isinstance(one, Call))
         return selection
+
+    def _field(
+        self, key: str, definition: GraphQLField, details: FieldDetailsList
+    ) -> Plain | Load | Call:
+        node, shape = details[0].node, self._shape(definition.type, details)
+        resolve, allow = _opened(definition.resolve)
+        field = definition.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+        if is_default_resolver(resolve):
+            return Plain(key, field.python_name, shape, allow)
+        function = field.base_resolver.wrapped_func
+        if (loaded := loaded_of(function)) is not None:
+            return Load(key, loaded, shape, allow)
+        called: Any = definition.resolve  # strawberry gives every field one
+        return Call(key, definition, node, _constant(definition, node), shape, called)
 
     def _shape(self, kind: GraphQLOutputType, details: FieldDetailsList) -> Shape:
         match kind:
@@ -180,14 +194,9 @@ class Compiler:
         ).grouped_field_set
 
 
-def _attribute(definition: GraphQLField) -> str | None:
-    """The attribute that a field is read from; None for one with a resolver, or one that is not
-    answered to everybody."""
-    resolve: Callable[..., Any] | None = definition.resolve
-    if resolve is None or not is_default_resolver(resolve):
-        return None
-    name: str = definition.extensions[GraphQLCoreConverter.DEFINITION_BACKREF].python_name
-    return name
+def _opened(resolve: Any) -> tuple[Any, Allow | None]:
+    """A resolver apart from the question who may ask for it."""
+    return (resolve.resolve, resolve.allow) if isinstance(resolve, Guarded) else (resolve, None)
 
 
 def _constant(definition: GraphQLField, node: FieldNode) -> Mapping[str, Any] | None:

@@ -1,31 +1,37 @@
 """What a plan is made of: shapes, which place values in the answer, and selections of types."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from types import NoneType
 from typing import Any, Protocol, TypeAlias
 
 from graphql import FieldNode, GraphQLField
 
+from keystall.graphql.describing import Loaded
 from keystall.graphql.plans.leaves import Finish, Surprise
 
 Out: TypeAlias = dict[str, Any]
 """An object of the answer, its keys in the order of the document."""
+Allow: TypeAlias = Callable[[Any], None]
+"""Takes the run's info, and raises where the request may not see what it asks for."""
 
 
 _LISTS = {list, tuple, NoneType}
 
 
 class Runs(Protocol):
-    """One run of a plan. `info` is all that resolvers learn besides their arguments."""
+    """One run of a plan. `info` is all that resolvers learn besides their arguments.
+
+    Both place a field of all `sources` in their `outs`, now or later.
+    """
 
     @property
     def info(self) -> Any: ...
 
-    def call(self, call: "Call", sources: Sequence[Any], outs: Sequence[Out]) -> None:
-        """Resolves a field of all `sources`, and places it in their `outs`: now or later."""
-        ...
+    def call(self, call: "Call", sources: Sequence[Any], outs: Sequence[Out]) -> None: ...
+
+    def load(self, load: "Load", sources: Sequence[Any], outs: Sequence[Out]) -> None: ...
 
 
 class Shape(Protocol):
@@ -85,6 +91,7 @@ class Selection:
     blank: Out
     is_kind: Callable[[Any, Any], bool] | None
     plain: Sequence["Plain"] = ()
+    loads: Sequence["Load"] = ()
     calls: Sequence["Call"] = ()
 
     def place(self, values: Sequence[Any], run: Runs) -> Sequence[Any]:
@@ -103,8 +110,12 @@ class Selection:
         if self.is_kind and not all(self.is_kind(source, run.info) for source in sources):
             raise Surprise
         for plain in self.plain:
+            if plain.allow:
+                plain.allow(run.info)
             values = [getattr(source, plain.attribute) for source in sources]
             put(plain.key, plain.shape.place(values, run), outs)
+        for load in self.loads:
+            run.load(load, sources, outs)
         for call in self.calls:
             run.call(call, sources, outs)
 
@@ -136,26 +147,37 @@ class Abstract:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A field that is an attribute of its object."""
+    """A field that is an attribute of its object. `allow` raises for whoever may not see it."""
 
     key: str
     attribute: str
     shape: Shape
+    allow: Allow | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Call:
-    """A field that a resolver answers. `arguments` None: they depend on the variables."""
+    """A field that a resolver answers, with all of its arguments: (source, info, **arguments).
+
+    `arguments` None: they depend on the variables.
+    """
 
     key: str
     definition: GraphQLField
     node: FieldNode
     arguments: Mapping[str, Any] | None
     shape: Shape
-    resolve: Callable[..., Any] = field(init=False)
+    resolve: Callable[..., Any]
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "resolve", self.definition.resolve)
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A field that is made of something read, for all objects of a level in one go."""
+
+    key: str
+    loaded: Loaded
+    shape: Shape
+    allow: Allow | None
 
 
 def put(key: str, values: Sequence[Any], outs: Sequence[Out]) -> None:

@@ -1,31 +1,26 @@
 """Running a plan: a level of the answer at a time, all that is awaited on it together."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from types import CoroutineType
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphql import get_argument_values
 from graphql.execution.values import VariableValues
 
 from keystall.graphql.context import RequestContext
-from keystall.graphql.plans.plan import Call, Out, Selection, put
+from keystall.graphql.plans.plan import Call, Load, Out, Selection, put
+
+Then: TypeAlias = Callable[[Sequence[Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What resolvers are told of the request; they ask for no more (a test holds it)."""
+    """What resolvers are told of the request; they ask for no more."""
 
     context: RequestContext
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    call: Call
-    outs: Sequence[Out]
-    values: Sequence[Awaitable[Any]]
 
 
 @dataclass(slots=True)
@@ -34,33 +29,46 @@ class Run:
 
     info: Info
     variables: VariableValues
-    _waiting: list[_Waiting] = field(default_factory=list)
-    _begun: list[list[Any]] = field(default_factory=list)
+    _waiting: list[tuple[Sequence[Awaitable[Any]], Then]] = field(default_factory=list)
+    _begun: list[Sequence[Any]] = field(default_factory=list)
 
     def call(self, call: Call, sources: Sequence[Any], outs: Sequence[Out]) -> None:
         values = self._resolved(call, sources)
-        if isawaitable(values[0]):
-            self._waiting.append(_Waiting(call, outs, values))
-        else:
+
+        def place(values: Sequence[Any]) -> None:
             put(call.key, call.shape.place(values, self), outs)
 
-    def _resolved(self, call: Call, sources: Sequence[Any]) -> list[Any]:
-        arguments = self._arguments(call)
-        values: list[Any] = []
-        self._begun.append(values)
-        for source in sources:
-            values.append(call.resolve(source, self.info, **arguments))
-        return values
+        if isawaitable(values[0]):
+            self._waiting.append((values, place))
+        else:
+            place(values)
 
-    def _arguments(self, call: Call) -> Mapping[str, Any]:
-        if call.arguments is not None:
-            return call.arguments
-        return get_argument_values(call.definition, call.node, self.variables)
+    def load(self, load: Load, sources: Sequence[Any], outs: Sequence[Out]) -> None:
+        if load.allow:
+            load.allow(self.info)
+        loaded, context = load.loaded, self.info.context
+        keys = [loaded.key(source) for source in sources]
+        wanted = [key for key in keys if key is not None]
+
+        def place(read: Sequence[Any]) -> None:
+            found = dict(zip(wanted, read[0], strict=True))
+            values = [
+                loaded.method(source, context, found.get(key))
+                for source, key in zip(sources, keys, strict=True)
+            ]
+            put(load.key, load.shape.place(values, self), outs)
+
+        if wanted:
+            reading = (context.load_all(loaded.batch, wanted),)
+            self._begun.append(reading)
+            self._waiting.append((reading, place))
+        else:
+            place(([],))
 
     async def outcome(self, call: Call) -> Any:
         """What a root field's resolver comes to; the exception where it raises one."""
         try:
-            (value,) = self._resolved(call, [None])
+            (value,) = self._resolved(call, (None,))
             return await value if isawaitable(value) else value
         except Exception as error:
             return error
@@ -69,10 +77,9 @@ class Run:
         """Places all that is still awaited, and what that leads to."""
         while self._waiting:
             wave, self._waiting = self._waiting, []
-            found = iter(await _together([one for waiting in wave for one in waiting.values]))
-            for waiting in wave:
-                values = [next(found) for _ in waiting.values]
-                put(waiting.call.key, waiting.call.shape.place(values, self), waiting.outs)
+            found = iter(await _together([one for waiting, _ in wave for one in waiting]))
+            for waiting, place in wave:
+                place([next(found) for _ in waiting])
 
     def abandon(self) -> None:
         """Ends what was begun and is awaited by nobody; harmless for what has come to its end."""
@@ -80,6 +87,19 @@ class Run:
             for value in values:
                 if isinstance(value, CoroutineType):
                     value.close()
+
+    def _resolved(self, call: Call, sources: Sequence[Any]) -> Sequence[Any]:
+        arguments = self._arguments(call)
+        values: list[Any] = []
+        self._begun.append(values)
+        for source in sources:  # one by one: those before an exception are to be closed
+            values.append(call.resolve(source, self.info, **arguments))
+        return values
+
+    def _arguments(self, call: Call) -> Mapping[str, Any]:
+        if call.arguments is not None:
+            return call.arguments
+        return get_argument_values(call.definition, call.node, self.variables)
 
 
 async def _together(waiting: Sequence[Awaitable[Any]]) -> Sequence[Any]:
@@ -97,7 +117,7 @@ async def read(plan: Selection, run: Run) -> Out:
     """The data of a query. Raises whatever a resolver raised, and Surprise."""
     out = plan.blank.copy()
     try:
-        plan.fill([None], [out], run)
+        plan.fill((None,), (out,), run)
         await run.finish()
     finally:
         run.abandon()
@@ -114,7 +134,7 @@ async def write(plan: Selection, run: Run, done: dict[str, Any]) -> Out:
     try:
         for call in plan.calls:
             done[call.key] = await run.outcome(call)
-            put(call.key, call.shape.place([done[call.key]], run), [out])
+            put(call.key, call.shape.place((done[call.key],), run), (out,))
             await run.finish()
     finally:
         run.abandon()

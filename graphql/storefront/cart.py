@@ -7,7 +7,7 @@ import strawberry
 
 from keystall.graphql import loads
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import described, object_type, resolver
+from keystall.graphql.describing import described, loaded, object_type, resolver
 from keystall.graphql.ids import encode
 from keystall.graphql.nouns import BuyerField, Node, buyer_field
 from keystall.graphql.refusals import UserError, error_codes
@@ -15,6 +15,7 @@ from keystall.graphql.scalars import Money, money
 from keystall.graphql.storefront.catalog import Variant, variant
 from keystall.graphql.storefront.order import Order, order_of
 from keystall.graphql.wording import worded
+from keystall.tenants.catalog.queries import VariantView
 from keystall.tenants.checkout.pricing import CartLineView, cart_problems
 from keystall.tenants.checkout.queries import CartView, cart_by_id
 
@@ -50,13 +51,12 @@ class CartLine:
         " more."
     )
 
-    @resolver
-    async def variant(self, info: Info) -> Variant:
+    @loaded(loads.variants, "view.variant_id")
+    def variant(self, context: RequestContext, found: VariantView | None) -> Variant:
         """What is bought."""
-        found = await info.context.load(loads.variants, self.view.variant_id)
         if found is None:
             raise LookupError("a cart line without a variant")
-        return variant(info.context, found)
+        return variant(context, found)
 
 
 @object_type

@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Annotated
@@ -15,6 +16,7 @@ from keystall.graphql.describing import (
     described,
     enum_type,
     list_resolver,
+    loaded,
     object_type,
     public,
     resolver,
@@ -29,9 +31,15 @@ from keystall.graphql.relay import (
     First,
 )
 from keystall.graphql.scalars import Money, money
-from keystall.tenants.catalog.availability import best_band
+from keystall.tenants.catalog.availability import Band
 from keystall.tenants.catalog.lists import ProductFilter
-from keystall.tenants.catalog.queries import CategoryView, PriceView, ProductView, VariantView
+from keystall.tenants.catalog.queries import (
+    CategoryView,
+    ImageView,
+    PriceView,
+    ProductView,
+    VariantView,
+)
 
 SUMMARY_LENGTH = 160
 _TAG = re.compile(r"<[^>]*>")
@@ -110,36 +118,30 @@ class Product(Node):
             return text
         return text[: SUMMARY_LENGTH - 1].rstrip() + "…"
 
-    @list_resolver(assumed=2)
-    async def images(self, info: Info) -> list[Image]:
+    @loaded(loads.images_of, "view.id", assumed=2)
+    def images(self, context: RequestContext, found: Sequence[ImageView] | None) -> list[Image]:
         """Pictures, the main one first."""
-        found = await info.context.load(loads.images_of, self.view.id) or []
-        return [image(info.context, one.id, (one.width, one.height), self.name) for one in found]
+        return [image(context, one.id, (one.width, one.height), self.name) for one in found or ()]
 
-    @list_resolver(assumed=3)
-    async def variants(self, info: Info) -> list["Variant"]:
+    @loaded(loads.variants_of, "view.id", assumed=3)
+    def variants(
+        self, context: RequestContext, found: Sequence[VariantView] | None
+    ) -> list["Variant"]:
         """The kinds in which the product is sold, in the merchant's order."""
-        found = await info.context.load(loads.variants_of, self.view.id) or []
-        return [variant(info.context, one) for one in found]
+        return [variant(context, one) for one in found or ()]
 
     @list_resolver(assumed=3)
     def buyer_fields(self) -> list[BuyerField]:
         """What the buyer is asked for besides an email address."""
         return [buyer_field(stored) for stored in self.view.buyer_fields]
 
-    @resolver
-    async def price_range(self, info: Info) -> PriceRange | None:
+    @loaded(loads.prices_of_products, "view.id")
+    def price_range(
+        self, context: RequestContext, found: Sequence[PriceView] | None
+    ) -> PriceRange | None:
         """Lowest and highest price in the currency of the request; null where it has no price in
         it."""
-        context = info.context
-        variants = await context.load(loads.variants_of, self.view.id) or []
-        found = await context.load_all(loads.prices_of, [one.id for one in variants])
-        prices = [
-            price.amount
-            for of_variant in found
-            for price in of_variant or ()
-            if price.currency == context.currency
-        ]
+        prices = [one.amount for one in found or () if one.currency == context.currency]
         if not prices:
             return None
         return PriceRange(
@@ -147,20 +149,15 @@ class Product(Node):
             max=money(max(prices), context.currency, context.locale),
         )
 
-    @resolver
-    async def availability(self, info: Info) -> Availability:
+    @loaded(loads.bands_of_products, "view.id")
+    def availability(self, _: RequestContext, found: Band | None) -> Availability:
         """The best availability among the variants."""
-        variants = await info.context.load(loads.variants_of, self.view.id) or []
-        bands = await info.context.load_all(loads.bands, [one.id for one in variants])
-        return Availability(best_band(band for band in bands if band is not None))
+        return Availability(found or "sold_out")
 
-    @resolver
-    async def category(self, info: Info) -> Category | None:
+    @loaded(loads.categories, "view.category_id")
+    def category(self, context: RequestContext, found: CategoryView | None) -> Category | None:
         """The shelf it stands on, where it stands on one."""
-        if self.view.category_id is None:
-            return None
-        found = await info.context.load(loads.categories, self.view.category_id)
-        return category(info.context, found) if found else None
+        return category(context, found) if found else None
 
 
 @public
@@ -175,35 +172,29 @@ class Variant(Node):
     min_quantity: int = described("The fewest that can be bought at once.")
     max_quantity: int = described("The most that can be bought at once.")
 
-    @resolver
-    async def price(self, info: Info) -> Money | None:
+    @loaded(loads.prices_of, "view.id")
+    def price(self, context: RequestContext, found: Sequence[PriceView] | None) -> Money | None:
         """The price of one, in the currency of the request; null where it has no price in it."""
-        found = await _price(info.context, self.view)
-        return money(found.amount, found.currency, info.context.locale) if found else None
+        wanted = context.currency
+        price = next((one for one in found or () if one.currency == wanted), None)
+        return money(price.amount, price.currency, context.locale) if price else None
 
-    @list_resolver(assumed=2)
-    async def prices(self, info: Info) -> list[Money]:
+    @loaded(loads.prices_of, "view.id", assumed=2)
+    def prices(self, context: RequestContext, found: Sequence[PriceView] | None) -> list[Money]:
         """The price of one in every currency it is sold in."""
-        found = await info.context.load(loads.prices_of, self.view.id) or []
-        return [money(price.amount, price.currency, info.context.locale) for price in found]
+        return [money(price.amount, price.currency, context.locale) for price in found or ()]
 
-    @resolver
-    async def availability(self, info: Info) -> Availability:
+    @loaded(loads.bands, "view.id")
+    def availability(self, _: RequestContext, found: Band | None) -> Availability:
         """How much is left, in bands."""
-        return Availability(await info.context.load(loads.bands, self.view.id) or "sold_out")
+        return Availability(found or "sold_out")
 
-    @resolver
-    async def product(self, info: Info) -> Product:
+    @loaded(loads.products, "view.product_id")
+    def product(self, context: RequestContext, found: ProductView | None) -> Product:
         """The product it belongs to."""
-        found = await info.context.load(loads.products, self.view.product_id)
         if found is None:
             raise LookupError("a variant without a product")
-        return product(info.context, found)
-
-
-async def _price(context: RequestContext, view: VariantView) -> PriceView | None:
-    found = await context.load(loads.prices_of, view.id) or []
-    return next((price for price in found if price.currency == context.currency), None)
+        return product(context, found)
 
 
 def category(context: RequestContext, view: CategoryView) -> Category:

@@ -4,6 +4,7 @@ On the shop's own pages a cookie carries the session; over HTTP its secret is an
 along as a bearer.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Annotated
@@ -15,7 +16,7 @@ from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import (
     about,
     described,
-    list_resolver,
+    loaded,
     object_type,
     resolver,
 )
@@ -28,7 +29,7 @@ from keystall.graphql.tries import count_try
 from keystall.tenants.customers import links, passwords, sessions
 from keystall.tenants.customers.sessions import Customer as Known
 from keystall.tenants.identity.service import SignedIn, Visitor
-from keystall.tenants.orders.queries import OrderView, orders_of_email
+from keystall.tenants.orders.queries import OrderLineView, OrderView, TakenView, orders_of_email
 from keystall.tenants.orders.tokens import order_token
 from keystall.tenants.payments.refunding import refunded_of
 
@@ -80,23 +81,22 @@ class OrderSummary:
     created_at: datetime = described("When it was placed.")
     total: Money = described("What was asked for.")
 
-    @list_resolver(assumed=2)
-    async def items(self, info: Info) -> list[BoughtItem]:
+    @loaded(loads.order_lines, "view.id", assumed=2)
+    def items(self, _: RequestContext, found: Sequence[OrderLineView] | None) -> list[BoughtItem]:
         """What was bought."""
-        found = await info.context.load(loads.order_lines, self.view.id) or []
         return [
             BoughtItem(
                 product_name=line.product_name,
                 variant_name=line.variant_name,
                 quantity=line.quantity,
             )
-            for line in found
+            for line in found or ()
         ]
 
-    @resolver
-    async def refunded_state(self, info: Info) -> RefundedState:
+    @loaded(loads.taken, "view.id")
+    def refunded_state(self, _: RequestContext, found: TakenView | None) -> RefundedState:
         """How much of what it was paid with goes back."""
-        return RefundedState(refunded_of(await info.context.load(loads.taken, self.view.id)))
+        return RefundedState(refunded_of(found))
 
 
 @object_type

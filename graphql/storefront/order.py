@@ -12,7 +12,7 @@ from keystall.graphql.code_reports import CodeReportReason, CodeReportStatus
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import (
     described,
-    list_resolver,
+    loaded,
     object_type,
     resolver,
 )
@@ -28,8 +28,17 @@ from keystall.graphql.order_words import event_message, payment_name, refund_rea
 from keystall.graphql.refusals import UserError, error_codes
 from keystall.graphql.scalars import URL, Money, money
 from keystall.graphql.storefront.shop import Shop, shop
+from keystall.tenants.code_reports.queries import ReportView
 from keystall.tenants.delivery.service import MaskedCode, reveal_order_codes
-from keystall.tenants.orders.queries import OrderLineView, OrderView, order_by_id
+from keystall.tenants.orders.queries import (
+    OrderEventView,
+    OrderLineView,
+    OrderView,
+    PaymentView,
+    RefundView,
+    TakenView,
+    order_by_id,
+)
 from keystall.tenants.orders.tokens import order_of_token, order_token
 from keystall.tenants.payments.refunding import refunded_of
 from keystall.tenants.payments.service import start_payment
@@ -87,11 +96,10 @@ class Code:
         opened = await info.context.load(_revealed, self.order_id) or {}
         return opened.get(self.view.id)
 
-    @resolver
-    async def report(self, info: Info) -> CodeReport | None:
+    @loaded(loads.code_reports, "order_id")
+    def report(self, _: RequestContext, found: Sequence[ReportView] | None) -> CodeReport | None:
         """The newest report that it does not work; null where there is none."""
-        found = await info.context.load(loads.code_reports, self.order_id) or []
-        last = next((one for one in reversed(found) if one.code_id == self.view.id), None)
+        last = next((one for one in reversed(found or ()) if one.code_id == self.view.id), None)
         if last is None:
             return None
         return CodeReport(
@@ -118,10 +126,9 @@ class OrderLine:
     unit_price: Money = described("The price of one.")
     total: Money = described("The price of all of this line.")
 
-    @list_resolver(assumed=2)
-    async def codes(self, info: Info) -> list[Code]:
+    @loaded(loads.order_codes, "view.order_id", assumed=2)
+    def codes(self, _: RequestContext, found: Sequence[MaskedCode] | None) -> list[Code]:
         """The goods, once delivered; empty before."""
-        found = await info.context.load(loads.order_codes, self.view.order_id) or []
         return [
             Code(
                 id=encode("Code", code.id),
@@ -129,7 +136,7 @@ class OrderLine:
                 order_id=self.view.order_id,
                 masked=code.masked,
             )
-            for code in found
+            for code in found or ()
             if code.order_line_id == self.view.id
         ]
 
@@ -165,18 +172,20 @@ class Order:
     )
     total: Money = described("What was asked for.")
 
-    @resolver
-    async def status_note(self, info: Info) -> str | None:
+    @loaded(loads.refunds, "view.id")
+    def status_note(
+        self, context: RequestContext, found: Sequence[RefundView] | None
+    ) -> str | None:
         """What the buyer should know about the status, in the language of the request; null where
         the status says it all."""
-        found = await info.context.load(loads.refunds, self.view.id) or []
-        return status_note(found, info.context.locale)
+        return status_note(found or (), context.locale)
 
-    @list_resolver(assumed=2)
-    async def lines(self, info: Info) -> list[OrderLine]:
+    @loaded(loads.order_lines, "view.id", assumed=2)
+    def lines(
+        self, context: RequestContext, found: Sequence[OrderLineView] | None
+    ) -> list[OrderLine]:
         """What was bought."""
-        found = await info.context.load(loads.order_lines, self.view.id) or []
-        currency, locale = self.view.currency, info.context.locale
+        currency, locale = self.view.currency, context.locale
         return [
             OrderLine(
                 id=encode("OrderLine", line.id),
@@ -187,7 +196,7 @@ class Order:
                 unit_price=money(line.unit_price, currency, locale),
                 total=money(line.total, currency, locale),
             )
-            for line in found
+            for line in found or ()
         ]
 
     @resolver
@@ -206,42 +215,41 @@ class Order:
             )
         return URL(address) if address else None
 
-    @resolver
-    async def payment_method_name(self, info: Info) -> str:
+    @loaded(loads.payments, "view.id")
+    def payment_method_name(
+        self, context: RequestContext, found: Sequence[PaymentView] | None
+    ) -> str:
         """The name of the way to pay that was chosen."""
-        payments = await info.context.load(loads.payments, self.view.id) or []
-        return payment_name(payments[-1].provider, info.context.locale) if payments else ""
+        return payment_name(found[-1].provider, context.locale) if found else ""
 
-    @list_resolver(assumed=1)
-    async def refunds(self, info: Info) -> list[Refund]:
+    @loaded(loads.refunds, "view.id", assumed=1)
+    def refunds(self, context: RequestContext, found: Sequence[RefundView] | None) -> list[Refund]:
         """Money sent back, or to be sent back."""
-        found = await info.context.load(loads.refunds, self.view.id) or []
         return [
             Refund(
-                amount=money(refund.amount, refund.currency, info.context.locale),
+                amount=money(refund.amount, refund.currency, context.locale),
                 status=RefundStatus(refund.state),
-                reason=refund_reason(refund.reason, info.context.locale),
+                reason=refund_reason(refund.reason, context.locale),
                 note=refund.note,
                 by_hand=refund.by_hand,
                 created_at=refund.created_at,
             )
-            for refund in found
+            for refund in found or ()
         ]
 
-    @resolver
-    async def refunded_state(self, info: Info) -> RefundedState:
+    @loaded(loads.taken, "view.id")
+    def refunded_state(self, _: RequestContext, found: TakenView | None) -> RefundedState:
         """How much of what it was paid with goes back; the codes stay with the buyer."""
-        return RefundedState(refunded_of(await info.context.load(loads.taken, self.view.id)))
+        return RefundedState(refunded_of(found))
 
-    @list_resolver(assumed=4)
-    async def timeline(self, info: Info) -> list[OrderEvent]:
+    @loaded(loads.order_events, "view.id", assumed=4)
+    def timeline(
+        self, context: RequestContext, found: Sequence[OrderEventView] | None
+    ) -> list[OrderEvent]:
         """What happened so far, oldest first."""
-        found = await info.context.load(loads.order_events, self.view.id) or []
         return [
-            OrderEvent(
-                kind=event.kind, message=event_message(event, info.context.locale), at=event.at
-            )
-            for event in found
+            OrderEvent(kind=event.kind, message=event_message(event, context.locale), at=event.at)
+            for event in found or ()
         ]
 
     @resolver
