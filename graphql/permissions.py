@@ -17,7 +17,7 @@ from graphql import (
     get_named_type,
 )
 
-from keystall.graphql.guards import Guarded
+from keystall.graphql.guards import Guarded, GuardedKinds
 from keystall.graphql.schema import KeystallSchema
 from keystall.tenants.staff.roles import Permission
 
@@ -233,7 +233,7 @@ def guarded(schema: KeystallSchema) -> KeystallSchema:
         if isinstance(abstract, GraphQLUnionType):
             raise LookupError(f"{abstract.name}: unions are not guarded yet")
         if isinstance(abstract, GraphQLInterfaceType):
-            abstract.resolve_type = _allowed_type(abstract.resolve_type)
+            abstract.resolve_type = GuardedKinds(TYPES, abstract.resolve_type)
     return schema
 
 
@@ -259,16 +259,3 @@ def _held(kind: GraphQLNamedType) -> Iterator[str]:
     for inner in ("nodes", "node"):
         if kind.name.endswith(("Connection", "Edge")) and inner in kind.fields:
             yield from _held(get_named_type(kind.fields[inner].type))
-
-
-def _allowed_type(resolve_type: Any) -> Callable[..., Any]:
-    """What an interface turns out to be is answered to whoever may see things of that type."""
-
-    def allowed(value: Any, info: Any, kind: Any) -> Any:
-        name = resolve_type(value, info, kind)
-        wanted = TYPES[name]
-        if wanted is not None:
-            info.context.require_permissions(frozenset({wanted}))
-        return name
-
-    return allowed

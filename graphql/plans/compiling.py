@@ -36,8 +36,8 @@ from strawberry.resolvers import is_default_resolver
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from keystall.graphql.describing import loaded_of
-from keystall.graphql.guards import Guarded
-from keystall.graphql.plans.leaves import finishing
+from keystall.graphql.guards import Guarded, GuardedKinds
+from keystall.graphql.plans.leaves import Surprise, finishing
 from keystall.graphql.plans.plan import (
     Abstract,
     Allow,
@@ -67,7 +67,7 @@ class Plans:
         self.document = document
         found = _Switches()
         visit(document, found)
-        self._switches = tuple(sorted(found.names))
+        self.switches = tuple(sorted(found.names))
         self._kept: dict[tuple[str | None, ...], Selection | None] = {}
 
     def plan(
@@ -75,10 +75,10 @@ class Plans:
     ) -> Selection | None:
         """The plan of an operation of the document for these variables; None where there can be
         none."""
-        if len(self._switches) > MAX_SWITCHES:
+        if len(self.switches) > MAX_SWITCHES:
             return None
         name = operation.name.value if operation.name else None
-        key = (name, *(variables.coerced.get(switch) for switch in self._switches))
+        key = (name, *(variables.coerced.get(switch) for switch in self.switches))
         if key not in self._kept:
             compiler = Compiler(self._schema, self.document, operation, variables)
             try:
@@ -153,7 +153,7 @@ class Compiler:
     ) -> Plain | Load | Call:
         node, shape = details[0].node, self._shape(definition.type, details)
         resolve, allow = _opened(definition.resolve)
-        field = definition.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+        field = _definition(definition)
         if is_default_resolver(resolve):
             return Plain(key, field.python_name, shape, allow)
         function = field.base_resolver.wrapped_func
@@ -178,20 +178,34 @@ class Compiler:
         return Leaf(finishing(leaf))
 
     def _abstract(self, kind: GraphQLInterfaceType, details: FieldDetailsList) -> Shape:
-        resolve: Any = kind.resolve_type
         possible = {one.name: one for one in self._schema.get_possible_types(kind)}
+        names = {_definition(one).origin: name for name, one in possible.items()}
+        guard = kind.resolve_type
 
         @cache
         def selection_of(name: str) -> Selection:
             found = possible[name]
             return self._selection(found, self._subfields(found, details))
 
-        return Abstract(lambda value, info: resolve(value, info, kind), selection_of)
+        def select(value: Any, info: Any) -> Selection:
+            name = names.get(type(value))
+            if name is None:
+                raise Surprise
+            if isinstance(guard, GuardedKinds):
+                guard.allow(name, info)
+            return selection_of(name)
+
+        return Abstract(select)
 
     def _subfields(self, kind: GraphQLObjectType, details: FieldDetailsList) -> GroupedFieldSet:
         return collect_subfields(
             self._schema, self._fragments, self._variables, self._operation, kind, details
         ).grouped_field_set
+
+
+def _definition(built: Any) -> Any:
+    """What strawberry made a type or a field of."""
+    return built.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
 
 
 def _opened(resolve: Any) -> tuple[Any, Allow | None]:

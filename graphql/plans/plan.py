@@ -122,26 +122,26 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Abstract:
-    """An interface: what is selected depends on what each object turns out to be."""
+    """An interface. `select` answers what is selected of a value, whatever it turns out to be, and
+    raises where the request may not see it."""
 
-    resolve_type: Callable[[Any, Any], str]
-    selection_of: Callable[[str], Selection]
+    select: Callable[[Any, Any], Selection]
 
     def place(self, values: Sequence[Any], run: Runs) -> Sequence[Any]:
         placed: list[Out | None] = []
-        sources: dict[str, list[Any]] = {}
-        outs: dict[str, list[Out]] = {}
+        kinds: dict[Selection, tuple[list[Any], list[Out]]] = {}
         for value in values:
             if value is None:
                 placed.append(None)
                 continue
-            name = self.resolve_type(value, run.info)
-            out = self.selection_of(name).blank.copy()
+            selection = self.select(value, run.info)
+            out = selection.blank.copy()
             placed.append(out)
-            sources.setdefault(name, []).append(value)
-            outs.setdefault(name, []).append(out)
-        for name, of_kind in sources.items():
-            self.selection_of(name).fill(of_kind, outs[name], run)
+            sources, outs = kinds.setdefault(selection, ([], []))
+            sources.append(value)
+            outs.append(out)
+        for selection, (sources, outs) in kinds.items():
+            selection.fill(sources, outs, run)
         return placed
 
 

@@ -12,6 +12,7 @@ import pytest
 from keystall.graphql.deeds import OPERATOR, UNRECORDED
 from keystall.graphql.executor import Surface
 from keystall.platform import database
+from tests.graphql.plans.agreement import agreeing
 from tests.isolation.asking import Filled, documents, positions, reached, tells
 from tests.isolation.goods import (
     a_cart,
@@ -253,12 +254,15 @@ ADDRESSES = {("CartCompletePayload", "redirectUrl")}
 async def test_the_owner_reaches_every_field_and_sees_her_own_words(
     shops: Shops, surface: Surface
 ) -> None:
-    seen = await _own(shops, surface)
-    await resume(shops.installation, shops.theirs)
-    try:
-        done = await _done(shops, surface)
-    finally:
-        await suspend(shops.installation, shops.theirs)
+    with agreeing() as agreement:
+        seen = await _own(shops, surface)
+        await resume(shops.installation, shops.theirs)
+        try:
+            done = await _done(shops, surface)
+        finally:
+            await suspend(shops.installation, shops.theirs)
+    # Nothing that is answered without an error needs the stock executor.
+    assert agreement.ways.keys() == {"query by its plan", "mutation by its plan"}
     for key, values in done.items():
         seen.setdefault(key, []).extend(values)
 
