@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 Found = TypeVar("Found")
@@ -17,40 +17,49 @@ class Loader(Generic[KeyT, Found]):
     def __init__(self, read: Callable[[Sequence[KeyT]], Awaitable[Mapping[KeyT, Found]]]) -> None:
         self._read = read
         self._known: dict[KeyT, Found | None] = {}
-        self._asked: list[tuple[Sequence[KeyT], asyncio.Future[None]]] = []
-        self._reading: asyncio.Task[None] | None = None
+        self._coming: dict[KeyT, asyncio.Future[None]] = {}
+        self._next: list[KeyT] = []
+        self._reading: set[asyncio.Task[None]] = set()
 
     async def load(self, keys: Sequence[KeyT]) -> list[Found | None]:
         """What there is for each key, in their order. Raises what `read` raised."""
         known = self._known
-        if not all(key in known for key in keys):
-            loop = asyncio.get_running_loop()
-            told: asyncio.Future[None] = loop.create_future()
-            if not self._asked:
-                # Whoever asks before the loop comes round is asked for in the same call.
-                loop.call_soon(self._dispatch)
-            self._asked.append((keys, told))
-            await told
+        missing = [key for key in keys if key not in known]
+        if missing:
+            self._ask([key for key in missing if key not in self._coming])
+            for told in dict.fromkeys(self._coming[key] for key in missing):
+                await asyncio.shield(told)  # it is others' too
         return [known[key] for key in keys]
 
-    def _dispatch(self) -> None:
-        asked, self._asked = self._asked, []
-        self._reading = asyncio.ensure_future(self._answer(asked))
+    def _ask(self, keys: Sequence[KeyT]) -> None:
+        if not keys:
+            return
+        loop = asyncio.get_running_loop()
+        if self._next:
+            told = self._coming[self._next[0]]
+        else:
+            told = loop.create_future()
+            # Whoever asks before the loop comes round is asked for in the same call.
+            loop.call_soon(self._dispatch)
+        self._next += dict.fromkeys(keys)
+        self._coming.update(dict.fromkeys(keys, told))
 
-    async def _answer(self, asked: Sequence[tuple[Sequence[KeyT], asyncio.Future[None]]]) -> None:
-        wanted = dict.fromkeys(
-            key for keys, _ in asked for key in keys if key not in self._known
-        )  # each once, in the order asked
-        error: BaseException | None = None
+    def _dispatch(self) -> None:
+        keys, self._next = self._next, []
+        reading = asyncio.ensure_future(self._answer(keys, self._coming[keys[0]]))
+        self._reading.add(reading)
+        reading.add_done_callback(self._reading.discard)
+
+    async def _answer(self, keys: Sequence[KeyT], told: asyncio.Future[None]) -> None:
+        error: Exception | None = None
         try:
-            found: Mapping[KeyT, Any] = await self._read(list(wanted)) if wanted else {}
-            self._known.update((key, found.get(key)) for key in wanted)
-        except BaseException as raised:
+            found = await self._read(keys)
+            self._known.update((key, found.get(key)) for key in keys)
+        except Exception as raised:
             error = raised
-        for _, told in asked:
-            if told.done():
-                continue  # whoever asked was cancelled
-            if error is None:
-                told.set_result(None)
-            else:
-                told.set_exception(error)
+        for key in keys:
+            del self._coming[key]
+        if error is None:
+            told.set_result(None)
+        else:
+            told.set_exception(error)

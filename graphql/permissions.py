@@ -6,7 +6,7 @@ type is resolved for whoever may see them, however they are come upon. `FIELDS` 
 more than the type they stand in. Refused is FORBIDDEN, before anything is read or done.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphql import (
@@ -233,7 +233,8 @@ def guarded(schema: KeystallSchema) -> KeystallSchema:
         if isinstance(abstract, GraphQLUnionType):
             raise LookupError(f"{abstract.name}: unions are not guarded yet")
         if isinstance(abstract, GraphQLInterfaceType):
-            abstract.resolve_type = GuardedKinds(TYPES, abstract.resolve_type)
+            asked: Any = abstract.resolve_type  # strawberry gives every interface one
+            abstract.resolve_type = GuardedKinds(TYPES, asked)
     return schema
 
 

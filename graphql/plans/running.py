@@ -65,13 +65,10 @@ class Run:
         else:
             place(([],))
 
-    async def outcome(self, call: Call) -> Any:
-        """What a root field's resolver comes to; the exception where it raises one."""
-        try:
-            (value,) = self._resolved(call, (None,))
-            return await value if isawaitable(value) else value
-        except Exception as error:
-            return error
+    async def do(self, call: Call) -> Any:
+        """What the resolver of a root field comes to. Raises what it raises."""
+        (value,) = self._resolved(call, (None,))
+        return await value if isawaitable(value) else value
 
     async def finish(self) -> None:
         """Places all that is still awaited, and what that leads to."""
@@ -133,7 +130,11 @@ async def write(plan: Selection, run: Run, done: dict[str, Any]) -> Out:
     out = plan.blank.copy()
     try:
         for call in plan.calls:
-            done[call.key] = await run.outcome(call)
+            try:
+                done[call.key] = await run.do(call)
+            except Exception as error:
+                done[call.key] = error
+                raise
             put(call.key, call.shape.place((done[call.key],), run), (out,))
             await run.finish()
     finally:

@@ -35,7 +35,9 @@ class _Writer:
 
     def selection(self, kind: GraphQLObjectType | GraphQLInterfaceType, depth: int) -> str:
         names = [name for name, one in kind.fields.items() if self._possible(one, depth)]
-        chosen = self.draw(st.lists(st.sampled_from(names), min_size=1, max_size=4)) if names else []
+        chosen = (
+            self.draw(st.lists(st.sampled_from(names), min_size=1, max_size=4)) if names else []
+        )
         parts = [self._field(name, kind.fields[name], depth) for name in chosen]
         if not parts or self._now_and_then():
             parts.append("__typename")
@@ -52,7 +54,7 @@ class _Writer:
         if arguments or self._now_and_then():
             self.aliases += 1
             alias = f"a{self.aliases}: "
-        inner = get_named_type(one.type)
+        inner: Any = get_named_type(one.type)
         selected = "" if is_leaf_type(inner) else self.selection(inner, depth + 1)
         return f"{alias}{name}{arguments}{self._switch()} {selected}"
 
