@@ -153,11 +153,9 @@ class Compiler:
     ) -> Plain | Load | Call:
         node, shape = details[0].node, self._shape(definition.type, details)
         resolve, allow = _opened(definition.resolve)
-        field = _definition(definition)
         if is_default_resolver(resolve):
-            return Plain(key, field.python_name, shape, allow)
-        function = field.base_resolver.wrapped_func
-        if (loaded := loaded_of(function)) is not None:
+            return Plain(key, _definition(definition).python_name, shape, allow)
+        if (loaded := loaded_of(definition)) is not None:
             return Load(key, loaded, shape, allow)
         called: Any = definition.resolve  # strawberry gives every field one
         return Call(key, definition, node, _constant(definition, node), shape, called)

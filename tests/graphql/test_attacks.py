@@ -155,7 +155,8 @@ async def test_the_spies_see_what_does_run(endpoint: Endpoint) -> None:
     """Or nothing below would prove anything."""
     words = WORDS[endpoint.surface]
     await endpoint.post(f"{{ {words.object} {{ {words.leaf} }} }}")
-    assert endpoint.resolved == [words.object]
+    # What a spy answers is a surprise to the plan, so that the stock executor asks it, too.
+    assert set(endpoint.resolved) == {words.object}
 
 
 async def test_aliases(endpoint: Endpoint) -> None:

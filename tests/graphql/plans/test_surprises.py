@@ -7,6 +7,7 @@ import pytest
 import strawberry
 
 from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.describing import list_resolver
 from keystall.graphql.errors import bad_input
 from keystall.graphql.operation import Answer, run
 from keystall.graphql.schema import KeystallSchema
@@ -40,8 +41,9 @@ class Thing:
 
 @strawberry.type
 class Query:
-    @strawberry.field
+    @list_resolver(assumed=2)
     async def things(self, names: list[str]) -> list[Thing]:
+        """Things of these names."""
         return [Thing(name=name) for name in names]
 
     @strawberry.field
