@@ -15,8 +15,6 @@ import strawberry
 from graphql import GraphQLField
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from keystall.graphql.context import Info
-
 Kind = TypeVar("Kind", bound=type)
 EnumKind = TypeVar("EnumKind", bound=type[Enum])
 Marked = TypeVar("Marked")
@@ -137,7 +135,7 @@ def loaded(
         # For strawberry, which reads the types of a field off its resolver.
         one.__module__, one.__qualname__ = method.__module__, method.__qualname__
         one.__name__, one.__doc__ = method.__name__, method.__doc__
-        one.__annotations__ = {"info": Info, "return": method.__annotations__["return"]}
+        one.__annotations__ = {"info": strawberry.Info, "return": method.__annotations__["return"]}
         known = {_ASSUMED: assumed, _LOADED: Loaded(batch, key, method)}
         return strawberry.field(one, description=_sentence(method), metadata=known)
 
