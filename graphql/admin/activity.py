@@ -33,6 +33,7 @@ class ActivityKind(Enum):
     JOB = value("job", "Longer work.")
     ORDER = value("order", "An order.")
     API_TOKEN = value("api_token", "An API token.")
+    WEBHOOK = value("webhook", "A webhook.")
     PAYMENT_ACCOUNT = value("payment_account", "A way to be paid.")
     MAIL_TEXT = value("mail_text", "The words of a letter to buyers.")
     MEMBER = value("member", "Somebody who works for the shop.")

@@ -172,6 +172,14 @@ def _asked(asked: Mapping[str, Any], locale: str) -> list[tuple[str, str, Change
     ]
 
 
+def _events(row: Row, column: str, found: Any) -> list[ChangedLine]:
+    """Of a webhook: what it is told of."""
+    words = (
+        worded(f"value.webhook_event.{event.replace('.', '_')}", row.locale) for event in found
+    )
+    return [_line(worded("value.comma", row.locale).join(words))]
+
+
 def _settings(row: Row, column: str, found: Any) -> list[ChangedLine]:
     """Of a theme: words of ours where the theme is, what somebody chose or typed elsewhere."""
     return [_setting(name, str(chosen), row.locale) for name, chosen in found.items()]
@@ -187,6 +195,10 @@ def _setting(name: str, chosen: str, locale: str) -> ChangedLine:
 
 SPOKEN: Mapping[str, Speaker] = {
     "slug": _typed,
+    "url": _typed,
+    "document": _typed,
+    "events": _events,
+    "disabled_reason": _state,
     "name": _typed,
     "status_reason": _typed,
     "stopped_reason": _typed,

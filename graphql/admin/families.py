@@ -54,6 +54,12 @@ ApiTokenErrorCode = error_codes(
     "ApiTokenErrorCode", "an API token",
     "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "LIMIT_REACHED",
 )  # fmt: skip
+WebhookErrorCode = error_codes(
+    "WebhookErrorCode", "a webhook",
+    "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "CONFLICT", "LIMIT_REACHED", "THROTTLED",
+    "WEBHOOK_ADDRESS", "EVENTS_MIXED", "DOCUMENT_INVALID", "DOCUMENT_SHOWS_CODES",
+    "DOCUMENT_NOT_ALLOWED", "KEYS_DESTROYED",
+)  # fmt: skip
 
 
 StaffErrorCode = error_codes(
@@ -134,6 +140,14 @@ class ApiTokenUserError(UserError):
 
     family = ApiTokenErrorCode
     code: Enum = described("The reason for programs.", graphql_type=ApiTokenErrorCode)
+
+
+@object_type
+class WebhookUserError(UserError):
+    """Why a request about a webhook was refused."""
+
+    family = WebhookErrorCode
+    code: Enum = described("The reason for programs.", graphql_type=WebhookErrorCode)
 
 
 @object_type

@@ -66,6 +66,17 @@ from keystall.graphql.admin.staff import (
     members,
 )
 from keystall.graphql.admin.viewer import Viewer, viewer
+from keystall.graphql.admin.webhook_changes import WebhookMutation
+from keystall.graphql.admin.webhook_events import WebhookSample, samples
+from keystall.graphql.admin.webhooks import (
+    Webhook,
+    WebhookDelivery,
+    WebhookDeliveryState,
+    deliveries_connection,
+    delivery_of,
+    webhook_of,
+    webhooks,
+)
 from keystall.graphql.code_reports import CodeReportStatus
 from keystall.graphql.context import Info
 from keystall.graphql.deeds import ADMIN, recorded
@@ -286,6 +297,43 @@ class Query:
         """The shop's API tokens, newest first."""
         return await api_tokens(info.context)
 
+    @list_resolver(assumed=5)
+    async def webhooks(self, info: Info) -> list[Webhook]:
+        """The shop's webhooks, newest first."""
+        return await webhooks(info.context)
+
+    @resolver
+    async def webhook(
+        self, info: Info, id: Annotated[strawberry.ID, about("The webhook.")]
+    ) -> Webhook | None:
+        """One webhook by its id."""
+        return await webhook_of(info.context, row_of("Webhook", id))
+
+    @list_resolver(assumed=5)
+    def webhook_samples(self) -> list[WebhookSample]:
+        """What webhooks can be told of, and documents to begin with."""
+        return samples()
+
+    @resolver
+    async def webhook_deliveries(
+        self,
+        info: Info,
+        webhook_id: Annotated[strawberry.ID, about("The webhook.")],
+        first: First = 20,
+        after: After = None,
+        state: Annotated[WebhookDeliveryState | None, about("Only those in this state.")] = None,
+    ) -> Connection[WebhookDelivery]:
+        """What a webhook was told, newest first."""
+        row = row_of("Webhook", webhook_id)
+        return await deliveries_connection(info.context, row, first, after=after, state=state)
+
+    @resolver
+    async def webhook_delivery(
+        self, info: Info, id: Annotated[strawberry.ID, about("The delivery.")]
+    ) -> WebhookDelivery | None:
+        """One delivery by its id."""
+        return await delivery_of(info.context, row_of("WebhookDelivery", id))
+
     @list_resolver(assumed=10)
     async def members(self, info: Info) -> list[Member]:
         """Who works for the shop, owners first."""
@@ -372,6 +420,7 @@ class Mutation(
     StaffMutation,
     InvitationMutation,
     MailTextMutation,
+    WebhookMutation,
 ):
     """What a merchant can do."""
 

@@ -181,18 +181,20 @@ async def deliveries_replay(
     shop: UUID,
     webhook: UUID,
     *,
-    since: datetime,
+    since: datetime | None = None,
     until: datetime | None = None,
     failed_only: bool = True,
 ) -> int:
-    """Has what happened from `since` until before `until` sent again, MAX_REPLAYED at most, the
-    oldest first; answers how many. Tests are left out, and what still waits. Refuses NOT_FOUND."""
+    """Has what happened from `since` until before `until` (None: no bound) sent again, MAX_REPLAYED
+    at most, the oldest first; answers how many. Tests are left out, and what still waits. Refuses
+    NOT_FOUND."""
     async with writing(installation, shop) as tx:
         await _locked(tx, shop, webhook)
         rows = await tx.rows(
             """
             select id from webhook_deliveries
-            where shop_id = $1 and webhook_id = $2 and happened_at >= $3
+            where shop_id = $1 and webhook_id = $2
+              and happened_at >= coalesce($3, '-infinity'::timestamptz)
               and happened_at < coalesce($4, 'infinity'::timestamptz) and not test
               and (state = 'failed' or state = 'delivered' and not $5)
             order by id limit $6 for update
