@@ -174,10 +174,9 @@ def _asked(asked: Mapping[str, Any], locale: str) -> list[tuple[str, str, Change
 
 def _events(row: Row, column: str, found: Any) -> list[ChangedLine]:
     """Of a webhook: what it is told of."""
-    words = (
-        worded(f"value.webhook_event.{event.replace('.', '_')}", row.locale) for event in found
-    )
-    return [_line(worded("value.comma", row.locale).join(words))]
+    keys = (f"value.webhook_event.{event.replace('.', '_')}" for event in found)
+    told = (worded(key, row.locale) for key in keys)
+    return [_line(worded("value.comma", row.locale).join(told))]
 
 
 def _settings(row: Row, column: str, found: Any) -> list[ChangedLine]:

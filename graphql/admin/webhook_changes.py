@@ -39,8 +39,8 @@ class WebhookInput:
         "What it is to be told of. All of them must name the same kind of thing."
     )
     document: str = described(
-        "The query that is the payload, of this schema, with `$id: ID!` as its variable. It may read"
-        " products, orders and what belongs to them, and nothing that shows codes. 10,000"
+        "The query that is the payload, of this schema, with `$id: ID!` as its variable. It may"
+        " read products, orders and what belongs to them, and nothing that shows codes. 10,000"
         " characters at most."
     )
 

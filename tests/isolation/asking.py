@@ -34,7 +34,7 @@ Path: TypeAlias = tuple[str, ...]
 _BY_ARGUMENT = {
     "cartId": "Cart", "batchId": "Batch", "variantId": "Variant", "lineIds": "CartLine",
     "categoryId": "Category", "codeId": "Code", "refundId": "Refund", "reportId": "CodeReport",
-    "paymentMethod": "PaymentMethod", "uploadId": "Upload", "uploadIds": "Upload",
+    "webhookId": "Webhook", "paymentMethod": "PaymentMethod", "uploadId": "Upload", "uploadIds": "Upload",
     "logoUploadId": "Upload",
 }  # fmt: skip
 _BY_FIELD = {
@@ -45,6 +45,7 @@ _BY_FIELD = {
     "payment": "PaymentMethod", "session": "Session", "cart": "Cart",
     "node": "Product", "nodes": "Product", "shop": "Shop",
     "failed": "FailedWork", "forbidden": "ForbiddenTerm", "listing": "Product",
+    "webhook": "Webhook", "webhookDelivery": "WebhookDelivery",
     "member": "Member", "invitation": "Invitation", "passkey": "Passkey",
 }  # fmt: skip
 _WORDS = {
@@ -58,7 +59,8 @@ _WORDS = {
     "note": "Note", "kind": "mail.none",
     "themePreset": "harbor", "text": "A-NEW-CODE", "token": "token", "password": "plum tree 19",
     "current": "plum tree 19", "link": "link", "step": "step", "code": "000000", "credential": "{}",
-    "language": "zh-CN",
+    "language": "zh-CN", "url": "https://erp.example.com/hook",
+    "document": "query($id: ID!) { order(id: $id) { number } }",
 }  # fmt: skip
 _numbers = itertools.count(1)
 
@@ -70,7 +72,7 @@ def kind_of(field: str, path: Path) -> str:
         return _BY_ARGUMENT[name]
     if name in ("id", "ids") and len(path) > 1:
         return {"lines": "CartLine", "variants": "Variant"}[path[-2]]
-    found = re.match(r"[a-z]+(?:Token|Report)?", field)
+    found = re.match(r"[a-z]+(?:Token|Report|Delivery)?", field)
     if name in ("id", "ids") and found and found.group(0) in _BY_FIELD:
         return _BY_FIELD[found.group(0)]
     raise AssertionError(f"{field}({'.'.join(path)}): an id of unknown kind")

@@ -55,6 +55,12 @@ from keystall.tenants.staff.invitations import (
 from keystall.tenants.stock.imports import codes_import
 from keystall.tenants.stock.insertion import Batch, begin_batch
 from keystall.tenants.stock.uploads import codes_upload
+from keystall.tenants.webhooks.service import (
+    Told,
+    webhook_create,
+    webhook_secret_rotate,
+    webhook_test,
+)
 from keystall.tenants.writing import writing
 from tests.authenticator import begun, with_app
 from tests.customers import mailed_token, signed_in
@@ -143,6 +149,7 @@ async def a_full_shop(installation: Installation, canary: str) -> Goods:
     await mail_text_update(
         installation, goods.shop.id, "order_delivered", "zh-CN", {"note": f"{canary} note"}
     )
+    await a_webhook(installation, goods)
     await a_customer(installation, goods)
     await a_cart(installation, goods, quantity=10)  # more than there are
     await _end(installation, goods)
@@ -152,6 +159,37 @@ async def a_full_shop(installation: Installation, canary: str) -> Goods:
         for contact in (f"{canary} before", f"{canary} contact"):
             await shop_update(installation, goods.shop.id, ShopChanges(contact=contact))
     return goods
+
+
+async def a_webhook(installation: Installation, goods: Goods) -> None:
+    """A webhook of a program's whose receiver took nothing, told once, and its secret changed."""
+    shop, canary = goods.shop.id, goods.canary
+    async with writing(installation, shop) as tx:
+        token = await tx.value("select id from api_tokens limit 1")
+    webhook, _ = await webhook_create(
+        installation, shop, url=f"https://{canary}.example.com/hook", events=["order.paid"],
+        told=Told(f"query($id: ID!) {{ {canary}: order(id: $id) {{ number }} }}", frozenset()),
+        token=token,
+    )  # fmt: skip
+    await webhook_secret_rotate(installation, shop, webhook, token=token)
+    goods.name("Webhook", webhook)
+    goods.name("WebhookDelivery", await webhook_test(installation, shop, webhook))
+    async with writing(installation, shop) as tx:
+        await tx.execute(
+            "update webhook_deliveries set state = 'failed', attempts = 1, next_at = now(),"
+            " finished_at = now(), problem = $1, body = $1",
+            canary,
+        )
+        await tx.execute(
+            "insert into webhook_tries"
+            " (shop_id, id, delivery_id, milliseconds, status, response, problem)"
+            " select shop_id, $1, id, 1, 500, $2, $2 from webhook_deliveries",
+            new_id(), canary,
+        )  # fmt: skip
+        await tx.execute(
+            "update webhooks set failing_since = now(), disabled_at = now(),"
+            " disabled_reason = 'failing'"
+        )
 
 
 async def a_customer(installation: Installation, goods: Goods) -> None:

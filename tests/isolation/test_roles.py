@@ -62,7 +62,9 @@ MANAGERS = frozenset({
     "mailTextReset", "mailTextUpdate", "mailTexts", "orderBuyerErase", "orderCancel",
     "orderComplete", "orderRefund", "passwordConfirm", "productArchive", "productCreate",
     "productUpdate", "refundAccept", "refundPaidBack", "refundRetry", "shopUpdate", "upload",
-    "variantSellingUpdate",
+    "variantSellingUpdate", "webhook", "webhookCreate", "webhookDelete", "webhookDeliveries",
+    "webhookDelivery", "webhookDeliveryReplay", "webhookReplay", "webhookSamples",
+    "webhookSecretRotate", "webhookTest", "webhookUpdate", "webhooks",
 })  # fmt: skip
 PEOPLES = frozenset(
     name

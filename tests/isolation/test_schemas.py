@@ -25,6 +25,7 @@ from tests.isolation.goods import (
     a_second_step,
     a_sold_code,
     a_stripe_account,
+    a_webhook,
     an_account_link,
     an_app,
     an_invitation,
@@ -191,6 +192,9 @@ async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[An
         if name.startswith("codeReport"):
             await a_code_report(shops.installation, goods)
             own["CodeReport"] = goods.ids["CodeReport"]
+        if name.startswith("webhook"):
+            await a_webhook(shops.installation, goods)
+            own |= {kind: goods.ids[kind] for kind in ("Webhook", "WebhookDelivery")}
         if name == "orderCodeReport":
             await a_sold_code(shops.installation, goods)
             own["Code"] = goods.ids["Code"]
@@ -230,7 +234,8 @@ VOCABULARY = frozenset({
     "defaultCurrency",
     "defaultLocale", "deletedId", "encoding", "endCursor", "formatted", "hint", "key", "kind",
     "locale", "locales", "masked", "message", "methodName", "number", "orderNumber", "path",
-    "paymentMethodName", "preset", "purpose", "removedId", "secretKeyEnding", "startCursor",
+    "paymentMethodName", "preset", "purpose", "removedId", "secretEnding", "secretKeyEnding",
+    "startCursor",
     "statusNote", "themePreset", "token", "webhookSecretEnding",
 })  # fmt: skip
 """Texts that are the product's words or numbers, not the merchant's or buyer's."""
@@ -239,7 +244,8 @@ OURS = {
     ("ChangedField", "name"), ("ChangedLine", "label"), ("Session", "address"),
     ("TotpSetup", "secret"),
     ("Session", "browser"),
-    ("ApiTokenCreatePayload", "secret"), ("CustomerLinkFollowPayload", "sessionToken"),
+    ("ApiTokenCreatePayload", "secret"), ("WebhookCreatePayload", "secret"),
+    ("WebhookSecretRotatePayload", "secret"), ("WebhookSample", "document"), ("CustomerLinkFollowPayload", "sessionToken"),
     ("CustomerSessionCreatePayload", "sessionToken"),
     ("MailHole", "name"), ("MailTextPart", "ours"),
     ("BadLine", "reason"), ("CodesImported", "problem"), ("Job", "result"),
