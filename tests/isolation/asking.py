@@ -34,8 +34,8 @@ Path: TypeAlias = tuple[str, ...]
 _BY_ARGUMENT = {
     "cartId": "Cart", "batchId": "Batch", "variantId": "Variant", "lineIds": "CartLine",
     "categoryId": "Category", "codeId": "Code", "refundId": "Refund", "reportId": "CodeReport",
-    "webhookId": "Webhook", "paymentMethod": "PaymentMethod", "uploadId": "Upload", "uploadIds": "Upload",
-    "logoUploadId": "Upload",
+    "webhookId": "Webhook", "paymentMethod": "PaymentMethod", "uploadId": "Upload",
+    "uploadIds": "Upload", "logoUploadId": "Upload",
 }  # fmt: skip
 _BY_FIELD = {
     "product": "Product", "variant": "Variant", "category": "Category", "code": "Code",

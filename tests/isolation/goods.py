@@ -183,8 +183,8 @@ async def a_webhook(installation: Installation, goods: Goods) -> None:
         await tx.execute(
             "insert into webhook_tries"
             " (shop_id, id, delivery_id, milliseconds, status, response, problem)"
-            " select shop_id, $1, id, 1, 500, $2, $2 from webhook_deliveries",
-            new_id(), canary,
+            " values ($1, $2, $3, 1, 500, $4, $4)",
+            shop, new_id(), goods.rows["WebhookDelivery"], canary,
         )  # fmt: skip
         await tx.execute(
             "update webhooks set failing_since = now(), disabled_at = now(),"

@@ -109,7 +109,7 @@ class Staffed:
         shop = self.goods.shop
         if who == "program":
             made = merchant(self.installation, shop, self.goods.owner)
-            return replace(made, viewer=Program(new_id()), role=None)
+            return replace(made, viewer=Program(self.goods.rows["ApiToken"]), role=None)
         role: Role = next(one for one in ROLES if one == who)
         return merchant(self.installation, shop, self.people[role], role=role)
 
