@@ -36,8 +36,12 @@ class Sender:
             SEND,
         )
         for row in rows:
-            await send_delivery(self.installation, self.desk, shop, row["id"])
+            await self.send(shop, row["id"])
         return len(rows)
+
+    async def send(self, shop: UUID, item: UUID) -> None:
+        """Does one piece of work."""
+        await send_delivery(self.installation, self.desk, shop, item)
 
 
 @asynccontextmanager
