@@ -37,6 +37,7 @@ from keystall.themes.mail.texts import ThemedMails
 from keystall.workers.counting import count_failed_work
 from keystall.workers.jobs import Handler, Work, arq_functions
 from keystall.workers.relay import relay
+from keystall.workers.settling import settle_stock
 from keystall.workers.sweeping import post_sweeps
 
 MAX_JOBS = 32
@@ -87,6 +88,7 @@ async def work(settings: Settings) -> None:
                     asyncio.create_task(relay(installation.queue, worker._poll_iteration)),
                     asyncio.create_task(count_failed_work()),
                     asyncio.create_task(post_sweeps(installation.queue)),
+                    asyncio.create_task(settle_stock(installation.queue)),
                 ]
 
             async def stop_relay(ctx: dict[str, Any]) -> None:

@@ -76,6 +76,8 @@ NOT_RECORDED: Mapping[str, str] = {
     "shop_keys": "keys: rotations are written to key_rotations",
     "files": "uploads change nothing until something uses them, which is recorded",
     "search_terms": "derived from products",
+    "stock_moves": "derived from codes, gone in a moment",
+    "variant_bands": "derived from codes",
     "forbidden_findings": "derived from products and the installation's list",
     "carts": "buyers' own",
     "cart_lines": "buyers' own",

@@ -85,6 +85,32 @@ class Variant(Model):
         table = "variants"
 
 
+class StockMove(Model):
+    """That stock of a variant has changed since its band was last compared. Written by triggers."""
+
+    id = fields.UUIDField(primary_key=True)
+    shop_id = fields.UUIDField()
+    variant_id = fields.UUIDField()
+
+    class Meta:
+        table = "stock_moves"
+
+
+class VariantBand(Model):
+    """The band of a variant when it was last compared; time alone changes nothing before `until`.
+
+    The key in the database is (shop_id, variant_id); the ORM knows single columns only.
+    """
+
+    variant_id = fields.UUIDField(primary_key=True)
+    shop_id = fields.UUIDField()
+    band = fields.TextField()
+    until = fields.DatetimeField()
+
+    class Meta:
+        table = "variant_bands"
+
+
 class Price(Model):
     """What one costs, in minor units of `currency`.
 

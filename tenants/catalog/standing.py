@@ -1,4 +1,9 @@
-"""How long what visitors see of a shop stays true: its version, and until when time allows."""
+"""How long what visitors see of a shop stays true: its version, and until when time allows.
+
+The version moves with every change of the catalogue, in the same transaction, and soon after the
+change of a band of availability (`bands`). Until that is settled an answer is good for a moment
+only; so many ask for a page of a shop that sells, and one of them a second has it drawn.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,10 +35,21 @@ class Standing:
 
 async def standing(db: Reads, shop: UUID) -> Standing:
     """The standing of what `db` reads: of one and the same snapshot, or it says nothing."""
-    version = await db.value("select catalog_version from shops where id = $1", shop)
-    if version is None:
+    now = clock.now()
+    row = await db.row(
+        """
+        select catalog_version, exists (select from stock_moves where shop_id = $1) as unsettled,
+               (select min(until) from variant_bands
+                where shop_id = $1 and until < 'infinity' and until <= $2) as next_expiry
+        from shops where id = $1
+        """,
+        shop, now + LONGEST,
+    )  # fmt: skip
+    if row is None:
         raise LookupError("the shop at hand went away in between; shops are never deleted")
-    return Standing(version, clock.now() + UNSETTLED)
+    expiry = row["next_expiry"] or now + LONGEST
+    settled = not row["unsettled"] and expiry > now
+    return Standing(row["catalog_version"], expiry if settled else now + UNSETTLED)
 
 
 async def catalog_versions(db: Reads, shops: Sequence[UUID]) -> dict[UUID, int]:

@@ -1,6 +1,6 @@
 """The shop as everything else sees it: one frozen value, made from its row."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,8 @@ from keystall.tenants.shops.status import ShopStatus
 @dataclass(frozen=True, slots=True)
 class Shop:
     """One shop. `translations` is `{locale: {"notice": …, "policies": …}}` beside the defaults;
-    `catalog_version` moves whenever what the public sees of the shop does."""
+    `catalog_version` moves whenever what the public sees of the shop does; two of the same shop are
+    equal whatever it is."""
 
     id: UUID
     slug: str
@@ -37,7 +38,7 @@ class Shop:
     hold_share: int
     mail_codes: bool
     created_at: datetime
-    catalog_version: int
+    catalog_version: int = field(compare=False)
 
 
 def shop_from(row: Row) -> Shop:

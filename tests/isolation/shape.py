@@ -29,6 +29,8 @@ UNBOUND = {
     ("audit_changes", "object_id"),  # of any kind: `kind` says which; outlives it
     ("forbidden_findings", "term_id"),  # the installation's list: its terms are no shop's
     ("webhook_deliveries", "subject_id"),  # of any kind: the event says which; outlives it
+    ("stock_moves", "variant_id"),  # written by a trigger on codes, whose reference holds it
+    ("variant_bands", "variant_id"),  # the outcome of a count; variants are never deleted
     ("reveals", "code_id"),  # outlives the code: stock that was looked at can be deleted
 }
 """Columns that name a row without a foreign key, each for its reason."""
@@ -38,6 +40,7 @@ DEFINERS = frozenset({
     "account_password_change",
     "account_reset", "account_takes_two_steps",
     "account_token_create", "account_token_recipient", "catalog_moved", "catalog_versions",
+    "code_moved", "codes_moved", "stock_bands_settle",
     "forbidden_scan_done",
     "forbidden_scan_shops", "forbidden_terms_held", "host_shop", "invitation_accept",
     "invitation_offer", "operator_account",
@@ -66,8 +69,8 @@ DEFINERS = frozenset({
 """Functions that act as the owner: each looks up by a host, a secret's hash or the shop at hand."""
 
 INSIDE_ONLY = frozenset({
-    "catalog_moved", "operator_account", "recovery_codes_put", "require_operator",
-    "second_step_cleared", "second_step_spend",
+    "catalog_moved", "code_moved", "codes_moved", "operator_account", "recovery_codes_put",
+    "require_operator", "second_step_cleared", "second_step_spend",
 })  # fmt: skip
 """Those of them that only others of them call, or triggers."""
 

@@ -26,7 +26,8 @@ from keystall.tenants.shops.service import shop_update
 from keystall.tenants.shops.shop import Shop
 from keystall.themes.engine import Cache, Page
 from keystall.themes.storefront.pages import PAGES
-from tests.factories import a_product, a_shop, a_variant_input, a_viewer, the_variant
+from keystall.workers.settling import settle
+from tests.factories import a_product, a_shop, a_variant_input, a_viewer, some_codes, the_variant
 
 
 class Process:
@@ -232,6 +233,24 @@ async def version_of(shop: Shop) -> int:
     async with database.transaction(shop.id) as tx:
         version: int = await tx.value("select catalog_version from shops where id = $1", shop.id)
     return version
+
+
+async def test_what_is_in_stock_again_is_shown_so_once_the_worker_has_compared(
+    installation: Installation, process: Process, statements: list[str]
+) -> None:
+    shop = await a_shop(installation)
+    variant = await the_variant(shop, await a_product(installation, shop))
+    await settle(installation.queue)
+    await process.caught_up()
+    for _ in ("cold", "warm"):
+        assert "Sold out" in (await process.get(shop)).text
+    await some_codes(installation, shop, variant.id, 20)
+    statements.clear()
+    assert "Sold out" in (await process.get(shop)).text
+    assert statements == [], "nobody knows yet"
+    await settle(installation.queue)
+    await process.caught_up()
+    assert "In stock" in (await process.get(shop)).text
 
 
 async def test_a_suspended_shop_is_shut_at_once_and_a_renamed_one_has_its_name(
