@@ -16,7 +16,6 @@ from tests.isolation.conftest import Walls
 from tests.isolation.crossing import Attempts, cross, grants_of
 from tests.isolation.filling import undone
 
-
 READ_ONLY = frozenset({"shops", "stock_moves", "variant_bands"})
 """Tables in which the request role may neither add a row nor change whose one is."""
 
