@@ -59,6 +59,8 @@ ADMIN: Mapping[str, str] = {
     "webhookDeliveryReplay": "webhook",
     "mailTextUpdate": "mail_text",
     "mailTextReset": "mail_text",
+    "trustedDocumentRegister": "trusted_document",
+    "trustedDocumentDelete": "trusted_document",
     "memberInvite": "invitation",
     "memberUpdate": "member",
     "memberRemove": "member",
@@ -131,6 +133,7 @@ TYPES: Mapping[str, str] = {
     "api_token": "ApiToken",
     "webhook": "Webhook",
     "payment_account": "PaymentMethod",
+    "trusted_document": "TrustedDocument",
     "member": "Member",
     "invitation": "Invitation",
 }

@@ -23,7 +23,7 @@ from starlette.routing import Route
 from keystall.graphql import arrival, ids
 from keystall.graphql.admin.code_reveal import require_confirmed
 from keystall.graphql.context import RequestContext
-from keystall.graphql.http import caller_of
+from keystall.graphql.endpoint import caller_of
 from keystall.graphql.wording import worded
 from keystall.platform.files import FileMissing
 from keystall.platform.live import Live

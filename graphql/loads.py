@@ -29,6 +29,10 @@ from keystall.tenants.orders.queries import (
 )
 from keystall.tenants.payments.disputes import DisputeView, disputes_of_orders
 from keystall.tenants.stock.listing import StockCount, stock_counts
+from keystall.tenants.trusted_documents.queries import (
+    TrustedDocumentView,
+    trusted_documents_by_id,
+)
 
 Rows = Sequence[UUID]
 
@@ -138,6 +142,13 @@ async def code_reports(context: RequestContext, ids: Rows) -> Mapping[UUID, list
 async def code_reports_by_id(context: RequestContext, ids: Rows) -> Mapping[UUID, ReportView]:
     """Reports of bad codes, by id."""
     return await reports_by_id(context.reader, context.require_shop().id, ids)
+
+
+async def trusted_documents(
+    context: RequestContext, ids: Rows
+) -> Mapping[UUID, TrustedDocumentView]:
+    """Trusted documents, by id."""
+    return await trusted_documents_by_id(context.reader, context.require_shop().id, ids)
 
 
 async def taken(context: RequestContext, ids: Rows) -> Mapping[UUID, TakenView]:

@@ -85,6 +85,9 @@ CODES: Mapping[str, str] = {
     "DOCUMENT_INVALID": "It is not one valid query with `$id` as its variable, within the limits.",
     "DOCUMENT_SHOWS_CODES": "It selects a field that shows codes, masked ones included.",
     "DOCUMENT_NOT_ALLOWED": "It selects what webhooks, or whoever saves it, may not see.",
+    # Trusted documents.
+    "DOCUMENT_FAULTY": "It is no valid document of the storefront's API.",
+    "DOCUMENT_TOO_COSTLY": "The document costs more than one operation may.",
     # Orders.
     "ABOVE_PAYMENT": "It is more than what is left of the payment.",
     # Codes.

@@ -4,6 +4,8 @@ A client that accepts `application/graphql-response+json` gets statuses that mea
 one that accepts `application/json` only gets 200 for every well-formed request.
 """
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +19,11 @@ from keystall.graphql.operation import Answer
 
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
+VARY = "accept, authorization"
+VARY_SHARED = f"{VARY}, accept-language, x-keystall-locale, x-keystall-currency"
+"""What an answer that caches may keep hangs on, beside the address."""
+_HASH = re.compile("[0-9a-f]{64}")
+_DOCUMENT_ID = re.compile(f"sha256:({_HASH.pattern})")
 
 
 class Malformed(Exception):
@@ -30,9 +37,11 @@ class Malformed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One GraphQL request."""
+    """One GraphQL request. `sha256` is of the document, where the client told it: alone, or beside
+    a document that has it. One of the two is there."""
 
-    document: str
+    document: str | None
+    sha256: str = ""
     variables: Mapping[str, Any] = field(default_factory=dict)
     operation_name: str | None = None
 
@@ -93,7 +102,10 @@ async def _body(request: Request, limit: int) -> bytes:
 
 def asked_by_get(parameters: QueryParams) -> Asked:
     """The request in an address. Raises Malformed."""
-    body: dict[str, Any] = {"query": parameters.get("query")}
+    body: dict[str, Any] = {
+        "query": parameters.get("query"),
+        "documentId": parameters.get("documentId"),
+    }
     for name in ("variables", "extensions"):
         if text := parameters.get(name):
             try:
@@ -105,18 +117,44 @@ def asked_by_get(parameters: QueryParams) -> Asked:
 
 
 def _asked(body: Mapping[str, Any]) -> Asked:
-    document = body.get("query")
-    if not isinstance(document, str) or not document:
-        raise Malformed(400, "`query` must be the text of a document.")
     variables = body.get("variables")
     operation_name = body.get("operationName")
     if not isinstance(variables, dict | None):
         raise Malformed(400, "`variables` must be an object.")
     if not isinstance(operation_name, str | None):
         raise Malformed(400, "`operationName` must be a text.")
-    if not isinstance(body.get("extensions"), dict | None):
+    extensions = body.get("extensions")
+    if not isinstance(extensions, dict | None):
         raise Malformed(400, "`extensions` must be an object.")
-    return Asked(document, variables or {}, operation_name)
+    document, sha256 = body.get("query"), _sha256(body.get("documentId"), extensions or {})
+    if not isinstance(document, str) or not document:
+        if not sha256 or document:
+            raise Malformed(400, "`query` must be the text of a document.")
+        document = None
+    elif sha256 and hashlib.sha256(document.encode(errors="surrogatepass")).hexdigest() != sha256:
+        raise Malformed(400, "The hash is not that of the document.")
+    return Asked(document, sha256, variables or {}, operation_name)
+
+
+def _sha256(document_id: object, extensions: Mapping[str, Any]) -> str:
+    """The hash of a document, in either way of telling it; empty where none is told.
+
+    `documentId` is of the GraphQL-over-HTTP draft's appendix on persisted documents, the extension
+    of Apollo's automatic persisted queries. Raises Malformed.
+    """
+    if document_id is not None:
+        found = _DOCUMENT_ID.fullmatch(document_id) if isinstance(document_id, str) else None
+        if found is None:
+            raise Malformed(400, "`documentId` must be `sha256:` and 64 small hex digits.")
+        return found[1]
+    persisted = extensions.get("persistedQuery")
+    if persisted is None:
+        return ""
+    told = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    found = _HASH.fullmatch(told) if isinstance(told, str) else None
+    if found is None or persisted.get("version") != 1:
+        raise Malformed(400, "`persistedQuery` takes `version` 1 and `sha256Hash` in hex digits.")
+    return found[0]
 
 
 def respond(answer: Answer, media_type: str, status: int | None = None) -> Response:
@@ -126,6 +164,6 @@ def respond(answer: Answer, media_type: str, status: int | None = None) -> Respo
     return Response(
         orjson.dumps(answer.as_json()),
         status,
-        {"cache-control": "no-store", "vary": "accept, authorization"},
+        {"cache-control": "no-store", "vary": VARY},
         media_type=f"{media_type}; charset=utf-8",
     )

@@ -51,6 +51,7 @@ MODELS = (
     "keystall.tenants.shops.models",
     "keystall.tenants.staff.models",
     "keystall.tenants.stock.models",
+    "keystall.tenants.trusted_documents.models",
     "keystall.tenants.webhooks.models",
 )
 

@@ -36,6 +36,7 @@ class ActivityKind(Enum):
     WEBHOOK = value("webhook", "A webhook.")
     PAYMENT_ACCOUNT = value("payment_account", "A way to be paid.")
     MAIL_TEXT = value("mail_text", "The words of a letter to buyers.")
+    TRUSTED_DOCUMENT = value("trusted_document", "A trusted document.")
     MEMBER = value("member", "Somebody who works for the shop.")
     INVITATION = value("invitation", "An invitation to work for the shop.")
 

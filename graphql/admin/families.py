@@ -61,6 +61,12 @@ WebhookErrorCode = error_codes(
     "DOCUMENT_NOT_ALLOWED", "KEYS_DESTROYED",
 )  # fmt: skip
 
+TrustedDocumentErrorCode = error_codes(
+    "TrustedDocumentErrorCode", "a trusted document",
+    "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "LIMIT_REACHED", "DOCUMENT_FAULTY",
+    "DOCUMENT_TOO_COSTLY",
+)  # fmt: skip
+
 
 StaffErrorCode = error_codes(
     "StaffErrorCode", "staff",
@@ -108,6 +114,14 @@ class CodeUserError(UserError):
 
     family = CodeErrorCode
     code: Enum = described("The reason for programs.", graphql_type=CodeErrorCode)
+
+
+@object_type
+class TrustedDocumentUserError(UserError):
+    """Why a request about a trusted document was refused."""
+
+    family = TrustedDocumentErrorCode
+    code: Enum = described("The reason for programs.", graphql_type=TrustedDocumentErrorCode)
 
 
 @object_type

@@ -13,6 +13,7 @@ from keystall.graphql.admin.jobs import job_of
 from keystall.graphql.admin.orders import Order, Refund, order, refund
 from keystall.graphql.admin.shop import Shop, shop
 from keystall.graphql.admin.staff import invitation_of, member_of
+from keystall.graphql.admin.trusted_documents import trusted_document_of
 from keystall.graphql.admin.webhooks import delivery_of, webhook_of
 from keystall.graphql.context import RequestContext
 from keystall.graphql.ids import decode
@@ -84,6 +85,7 @@ _NODES: dict[str, Callable[[RequestContext, UUID], Awaitable[Node | None]]] = {
     "ApiToken": api_token_of,
     "Webhook": webhook_of,
     "WebhookDelivery": delivery_of,
+    "TrustedDocument": trusted_document_of,
     "Member": member_of,
     "Invitation": invitation_of,
 }

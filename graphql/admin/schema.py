@@ -65,6 +65,11 @@ from keystall.graphql.admin.staff import (
     invitations,
     members,
 )
+from keystall.graphql.admin.trusted_documents import (
+    TrustedDocument,
+    TrustedDocumentMutation,
+    trusted_documents,
+)
 from keystall.graphql.admin.viewer import Viewer, viewer
 from keystall.graphql.admin.webhook_changes import WebhookMutation
 from keystall.graphql.admin.webhook_events import WebhookSample, samples
@@ -363,6 +368,14 @@ class Query:
         """Who did the latest thousand deeds, by name."""
         return await activity_actors(info.context)
 
+    @resolver
+    async def trusted_documents(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[TrustedDocument]:
+        """The documents that the shop vouches for, newest first. Those of its own pages are trusted
+        besides."""
+        return await trusted_documents(info.context, first, after)
+
     @list_resolver(assumed=20)
     async def mail_texts(self, info: Info) -> list[MailText]:
         """The words of all letters to buyers, in every language."""
@@ -421,6 +434,7 @@ class Mutation(
     InvitationMutation,
     MailTextMutation,
     WebhookMutation,
+    TrustedDocumentMutation,
 ):
     """What a merchant can do."""
 

@@ -75,6 +75,9 @@ class Shop(Node):
     mail_codes: bool = described(
         "Whether the mail that tells of a delivery holds the codes, and not only the order's link."
     )
+    trusted_only: bool = described(
+        "Whether the storefront's API answers trusted documents alone, and refuses all others."
+    )
     created_at: datetime = described("When it was opened.")
 
     @resolver
@@ -127,6 +130,7 @@ def shop(context: RequestContext, facts: ShopFacts) -> Shop:
         unpaid_per_address=facts.unpaid_per_address,
         hold_share=facts.hold_share,
         mail_codes=facts.mail_codes,
+        trusted_only=facts.trusted_only,
         created_at=facts.created_at,
     )
 
@@ -210,6 +214,10 @@ class ShopUpdateInput:
     mail_codes: bool | None = described(
         "Whether the mail that tells of a delivery holds the codes, up to 100 of them. Off, it has"
         " the order's link alone. Whoever reads such a mail, now or years later, has the codes.",
+        default=strawberry.UNSET,
+    )
+    trusted_only: bool | None = described(
+        "Whether the storefront's API answers trusted documents alone. The shop's own pages go on.",
         default=strawberry.UNSET,
     )
 

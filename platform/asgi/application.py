@@ -1,8 +1,9 @@
 """One process of the product: what it opens at its start, and which part answers which host."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import cache
 
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
@@ -31,6 +32,7 @@ from keystall.themes.engine import (
     locale_route,
     make_renderer,
     routes,
+    vouched,
 )
 from keystall.themes.mail.texts import ThemedMails
 from keystall.themes.operator.pages import PAGES as OPERATOR_PAGES
@@ -106,7 +108,7 @@ def application(installation: Installation, live: Live, front: Front | None = No
     shop = Starlette(
         routes=[
             *shared,
-            *graphql_http.shop_routes(installation),
+            *graphql_http.shop_routes(installation, _page_documents),
             *handlers.shop_routes(),
             *visits.shop_routes(),
             *sign_in.shop_routes(),
@@ -134,6 +136,12 @@ def application(installation: Installation, live: Live, front: Front | None = No
     for layer in reversed(middleware(settings)):
         layered = layer.cls(layered, *layer.args, **layer.kwargs)
     return layered
+
+
+@cache
+def _page_documents() -> Mapping[str, str]:
+    """What the storefront's pages ask of its API; others may ask it, too, by the hash."""
+    return vouched(page for page in STOREFRONT_PAGES if page.audience == "storefront")
 
 
 def _checks(installation: Installation) -> dict[str, Check]:

@@ -25,7 +25,7 @@ RECORDED: Mapping[str, Recorded] = {
         "slug", "name", "status", "status_reason", "locales", "default_locale", "currencies",
         "default_currency", "contact", "notice", "policies", "icp_number", "translations", "theme",
         "theme_settings", "logo_file_id", "hold_minutes", "unpaid_per_buyer", "unpaid_per_address",
-        "hold_share", "mail_codes", "checklist_dismissed_at",
+        "hold_share", "mail_codes", "trusted_only", "checklist_dismissed_at",
     )),
     "categories": Recorded("category", "id", "name", True, (
         "slug", "name", "translations", "position",
@@ -57,6 +57,7 @@ RECORDED: Mapping[str, Recorded] = {
         "url", "events", "document", "disabled_reason",
     )),
     "webhook_secrets": Recorded("webhook", "webhook_id", "", False, ("created_at", "expires_at")),
+    "trusted_documents": Recorded("trusted_document", "id", "name", True, ("name", "sha256")),
     "memberships": Recorded("member", "account_id", "", True, ("role",)),
     "invitations": Recorded("invitation", "id", "email", False, ("role", "expires_at")),
     "orders": Recorded("order", "id", "number", False, ("status",)),

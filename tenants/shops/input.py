@@ -60,6 +60,7 @@ class ShopChanges:
     unpaid_per_address: int | Keep = KEEP
     hold_share: int | Keep = KEEP
     mail_codes: bool | Keep = KEEP
+    trusted_only: bool | Keep = KEEP
 
 
 def shop_errors(shop: ShopInput) -> list[UserError]:

@@ -37,6 +37,7 @@ class ShopRow(Model):
     unpaid_per_address = fields.IntField(default=20)
     hold_share = fields.IntField(default=50)
     mail_codes = fields.BooleanField(default=False)
+    trusted_only = fields.BooleanField(default=False)
     created_at = fields.DatetimeField(default=clock.now)
     reviewed_at = fields.DatetimeField(null=True)
     checklist_dismissed_at = fields.DatetimeField(null=True)

@@ -37,6 +37,7 @@ class Shop:
     unpaid_per_address: int
     hold_share: int
     mail_codes: bool
+    trusted_only: bool
     created_at: datetime
     catalog_version: int = field(compare=False)
 

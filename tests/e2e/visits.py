@@ -417,6 +417,13 @@ CONSOLE = (
     _mine(
         "mail", "mails/ORDER_REFUNDED/zh-CN", "typed", act=_word("MailPreview", title="{amount}")
     ),
+    _new("documents", "documents"),
+    _mine(
+        "documents",
+        "documents",
+        "refused",
+        act=_press("DocumentRegister", document="{ shop { nothing } }"),
+    ),
     _mine("tokens", "tokens"),
     _mine("tokens", "tokens", "shown", act=_press("ApiTokenCreate", name="Sweep")),
     _new("tokens", "tokens"),

@@ -47,6 +47,7 @@ _BY_FIELD = {
     "failed": "FailedWork", "forbidden": "ForbiddenTerm", "listing": "Product",
     "webhook": "Webhook", "webhookDelivery": "WebhookDelivery",
     "member": "Member", "invitation": "Invitation", "passkey": "Passkey",
+    "trusted": "TrustedDocument",
 }  # fmt: skip
 _WORDS = {
     "number": "7Q4M-0XKD-J2",
@@ -60,7 +61,7 @@ _WORDS = {
     "themePreset": "harbor", "text": "A-NEW-CODE", "token": "token", "password": "plum tree 19",
     "current": "plum tree 19", "link": "link", "step": "step", "code": "000000", "credential": "{}",
     "language": "zh-CN", "url": "https://erp.example.com/hook",
-    "document": "query($id: ID!) { order(id: $id) { number } }",
+    "document": "query($id: ID!) { node(id: $id) { ... on Product { name } } }",
 }  # fmt: skip
 _numbers = itertools.count(1)
 

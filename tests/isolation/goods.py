@@ -55,6 +55,7 @@ from keystall.tenants.staff.invitations import (
 from keystall.tenants.stock.imports import codes_import
 from keystall.tenants.stock.insertion import Batch, begin_batch
 from keystall.tenants.stock.uploads import codes_upload
+from keystall.tenants.trusted_documents.service import trusted_document_register
 from keystall.tenants.webhooks.service import (
     Told,
     webhook_create,
@@ -150,6 +151,11 @@ async def a_full_shop(installation: Installation, canary: str) -> Goods:
         installation, goods.shop.id, "order_delivered", "zh-CN", {"note": f"{canary} note"}
     )
     await a_webhook(installation, goods)
+    kept = await trusted_document_register(
+        installation, goods.shop.id, f"query Canary {{ shop {{ name }} }} # {canary}",
+        name=f"{canary} document", cost=1,
+    )  # fmt: skip
+    goods.name("TrustedDocument", kept.id)
     await a_customer(installation, goods)
     await a_cart(installation, goods, quantity=10)  # more than there are
     await _end(installation, goods)

@@ -61,7 +61,8 @@ MANAGERS = frozenset({
     "descriptionPreview", "job", "jobCancel", "mailPreview", "mailTestSend", "mailText",
     "mailTextReset", "mailTextUpdate", "mailTexts", "orderBuyerErase", "orderCancel",
     "orderComplete", "orderRefund", "passwordConfirm", "productArchive", "productCreate",
-    "productUpdate", "refundAccept", "refundPaidBack", "refundRetry", "shopUpdate", "upload",
+    "productUpdate", "refundAccept", "refundPaidBack", "refundRetry", "shopUpdate",
+    "trustedDocumentDelete", "trustedDocumentRegister", "trustedDocuments", "upload",
     "variantSellingUpdate", "webhook", "webhookCreate", "webhookDelete", "webhookDeliveries",
     "webhookDelivery", "webhookDeliveryReplay", "webhookReplay", "webhookSamples",
     "webhookSecretRotate", "webhookTest", "webhookUpdate", "webhooks",
@@ -82,7 +83,7 @@ VISITED: dict[Role, frozenset[str]] = {
     "support": frozenset({"attention", "home", "membership", "order", "orders", "products"}),
 }
 VISITED["manager"] = VISITED["support"] | {
-    "activity", "categories", "category", "confirm", "job", "mail", "mails", "product",
+    "activity", "categories", "category", "confirm", "documents", "job", "mail", "mails", "product",
     "product_new", "settings", "stock",
 }  # fmt: skip
 VISITED["owner"] = VISITED["manager"] | {"payments", "staff", "tokens"}

@@ -248,7 +248,7 @@ OURS = {
     ("WebhookSecretRotatePayload", "secret"), ("WebhookSample", "document"),
     ("CustomerLinkFollowPayload", "sessionToken"),
     ("CustomerSessionCreatePayload", "sessionToken"),
-    ("MailHole", "name"), ("MailTextPart", "ours"),
+    ("MailHole", "name"), ("MailTextPart", "ours"), ("TrustedDocument", "documentId"),
     ("BadLine", "reason"), ("CodesImported", "problem"), ("Job", "result"),
     ("PaymentMethod", "name"),
     ("Refund", "reason"), ("Shop", "slug"), ("ThemeToken", "name"),

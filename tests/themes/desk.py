@@ -162,6 +162,7 @@ def shop(**changes: Any) -> dict[str, Any]:
         "unpaidPerAddress": 20,
         "holdShare": 50,
         "mailCodes": False,
+        "trustedOnly": False,
         "translations": [],
         "paymentMethods": [payment_method()],
         "createdAt": MOMENT,
@@ -769,6 +770,27 @@ _CONSOLE: Scenes = {
     "settings-pending": ("/galaxy/settings", {"shop": shop(status="PENDING")}),
     "settings-declined": (
         "/galaxy/settings?done=asked", {"shop": shop(status="DECLINED", statusReason=LONG)},
+    ),
+    "documents-none": (
+        "/galaxy/documents",
+        {"trustedDocuments": {"nodes": [], "pageInfo": END}},
+    ),
+    "documents": (
+        "/galaxy/documents?done=saved",
+        {
+            "shop": shop(trustedOnly=True),
+            "trustedDocuments": {
+                "nodes": [
+                    {"id": "d-1", "name": LONG, "documentId": "sha256:" + "ab12" * 16,
+                     "document": "query Header {\n  shop {\n    name\n  }\n}", "cost": 1,
+                     "createdAt": MOMENT},
+                    {"id": "d-2", "name": "", "documentId": "sha256:" + "cd34" * 16,
+                     "document": "{ " + "shop { name } " * 40 + "}", "cost": 940,
+                     "createdAt": MOMENT},
+                ],
+                "pageInfo": END,
+            },
+        },
     ),
     "tokens-none": ("/galaxy/tokens", {"apiTokens": []}),
     "tokens": (

@@ -310,6 +310,19 @@ PAGES: tuple[Page, ...] = (
         Form("ApiTokenCreate", fields=("name",), shows=True),
         Form("ApiTokenRevoke", fields=("id",), success=_HERE + "/tokens?done=revoked"),
     ),
+    _page(
+        "documents",
+        "/documents",
+        "settings",
+        Form("TrustedOnly", success=_HERE + "/documents?done=saved#main"),
+        Form("TrustedAll", success=_HERE + "/documents?done=saved#main"),
+        Form(
+            "DocumentRegister",
+            fields=("document", "name"),
+            success=_HERE + "/documents?done=created#main",
+        ),
+        Form("DocumentDelete", fields=("id",), success=_HERE + "/documents?done=deleted#main"),
+    ),
     _page("activity", "/activity", "activity"),
     _page(
         "staff",

@@ -3,6 +3,7 @@
 from keystall.themes.engine.assets import Assets, load_assets
 from keystall.themes.engine.check import check_pages
 from keystall.themes.engine.cookies import Cookies
+from keystall.themes.engine.documents import vouched
 from keystall.themes.engine.failures import KINDS as FAILURE_KINDS
 from keystall.themes.engine.failures import Failures, locale_of
 from keystall.themes.engine.headers import same_etag
@@ -42,4 +43,5 @@ __all__ = [
     "negotiate",
     "routes",
     "same_etag",
+    "vouched",
 ]

@@ -4,7 +4,8 @@ Shared fragments live in `themes/<surface>/fragments.graphql`; only those a docu
 added to it, so that a document stays valid and reads as a sample for frontend developers.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -83,6 +84,17 @@ def closure(node: Node, fragments: Mapping[str, FragmentDefinitionNode]) -> list
                 seen.append(name)
                 waiting.append(fragments[name])
     return seen
+
+
+def vouched(pages: Iterable[Page]) -> Mapping[str, str]:
+    """The documents of these pages by the SHA-256 of their texts: what a gateway may trust."""
+    found = {}
+    for page in pages:
+        document = load_document(page)
+        for name in document.operations:
+            text = document.text(name)
+            found[hashlib.sha256(text.encode()).hexdigest()] = text
+    return found
 
 
 class _SpreadNames(Visitor):

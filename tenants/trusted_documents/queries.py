@@ -1,0 +1,54 @@
+"""Reading a shop's trusted documents."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from keystall.platform.database import Reads
+
+COLUMNS = "id, sha256, name, document, cost, created_at"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedDocumentView:
+    """A trusted document, see `models`."""
+
+    id: UUID
+    sha256: str
+    name: str
+    document: str
+    cost: int
+    created_at: datetime
+
+
+async def trusted_text(db: Reads, shop: UUID, sha256: str) -> str | None:
+    """The document of this hash; None where the shop trusts none such."""
+    text: str | None = await db.value(
+        "select document from trusted_documents where shop_id = $1 and sha256 = $2", shop, sha256
+    )
+    return text
+
+
+async def trusted_documents(
+    db: Reads, shop: UUID, *, after: UUID | None, limit: int
+) -> list[TrustedDocumentView]:
+    """The shop's, newest first, `limit` at most, before the row `after`."""
+    rows = await db.rows(
+        f"select {COLUMNS} from trusted_documents"  # noqa: S608 constant
+        " where shop_id = $1 and ($2::uuid is null or id < $2) order by id desc limit $3",
+        shop, after, limit,
+    )  # fmt: skip
+    return [TrustedDocumentView(**row) for row in rows]
+
+
+async def trusted_documents_by_id(
+    db: Reads, shop: UUID, ids: Sequence[UUID]
+) -> Mapping[UUID, TrustedDocumentView]:
+    """Trusted documents of the shop by their rows."""
+    rows = await db.rows(
+        f"select {COLUMNS} from trusted_documents"  # noqa: S608 constant
+        " where shop_id = $1 and id = any ($2::uuid[])",
+        shop, list(ids),
+    )  # fmt: skip
+    return {row["id"]: TrustedDocumentView(**row) for row in rows}
