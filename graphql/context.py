@@ -32,9 +32,26 @@ class RequestReader(Reads, Protocol):
     """A reader that opens with its first statement, and again with the first after `close`, until
     `finish` ends it for good."""
 
+    def lone(self) -> Reads: ...
+
     async def close(self) -> None: ...
 
     async def finish(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a document asks for below one field: the `batches` that its loaded fields are read by.
+
+    `alone`: nothing else of the document reads, here or elsewhere.
+    """
+
+    batches: frozenset[Batch[Any, Any]] = frozenset()
+    alone: bool = False
+
+
+UNKNOWN = Needs()
+"""As little as that where no plan knows more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +173,14 @@ class RequestContext:
         """The same for several."""
         return await self._loader(batch).load(keys)
 
+    def known(self, batch: Batch[KeyT, Found], keys: Sequence[KeyT]) -> list[Found | None] | None:
+        """The same where all of it was read before; None where something was not."""
+        return self._loader(batch).known(keys)
+
+    def prime(self, batch: Batch[KeyT, Found], found: Mapping[KeyT, Found | None]) -> None:
+        """Takes what was read otherwise for what `batch` would read."""
+        self._loader(batch).prime(found)
+
     async def renew(self) -> None:
         """Reads afresh from here on: after a mutation the old snapshot is no longer true."""
         self._loaders.clear()
@@ -168,4 +193,11 @@ class RequestContext:
         return loader
 
 
-Info: TypeAlias = StrawberryInfo[RequestContext, None]
+class Info(StrawberryInfo[RequestContext, None]):
+    """What a resolver is told of the request, and of what is asked for."""
+
+    @property
+    def needs(self) -> Needs:
+        """What is asked for below this field, as far as it is known beforehand."""
+        found: Needs = getattr(self._raw_info, "needs", UNKNOWN)
+        return found

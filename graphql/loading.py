@@ -31,6 +31,18 @@ class Loader(Generic[KeyT, Found]):
                 await asyncio.shield(told)  # it is others' too
         return [known[key] for key in keys]
 
+    def known(self, keys: Sequence[KeyT]) -> list[Found | None] | None:
+        """What there is for each key, where all of it is known; None where something is not."""
+        known = self._known
+        try:
+            return [known[key] for key in keys]
+        except KeyError:
+            return None
+
+    def prime(self, found: Mapping[KeyT, Found | None]) -> None:
+        """Keeps what was read by other means."""
+        self._known.update(found)
+
     def _ask(self, keys: Sequence[KeyT]) -> None:
         if not keys:
             return

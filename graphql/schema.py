@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from keystall.graphql.context import Info
 from keystall.graphql.costs.arguments import require_lengths
 from keystall.graphql.documents import Documents
 from keystall.graphql.scalars import SCALARS
@@ -24,7 +25,7 @@ class KeystallSchema(strawberry.Schema):
             query,
             mutation,
             types=tuple(types),
-            config=StrawberryConfig(scalar_map=SCALARS, sort_schema=False),
+            config=StrawberryConfig(scalar_map=SCALARS, sort_schema=False, info_class=Info),
         )
         require_lengths(self._schema)
         self.suggestions = suggestions

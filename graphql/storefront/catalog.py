@@ -94,7 +94,9 @@ class Category(Node):
             currency=info.context.currency,
             category_id=self.view.id,
         )
-        return await products_connection(info.context, wanted, first, after, node=product)
+        return await products_connection(
+            info.context, wanted, first, after, node=product, needs=info.needs
+        )
 
 
 @public

@@ -28,6 +28,7 @@ from keystall.graphql.relay import (
     page_size,
 )
 from keystall.graphql.schema import KeystallSchema
+from keystall.graphql.shelf import keep_around, parts_for, reader_for
 from keystall.graphql.storefront.cart import Cart, cart_of
 from keystall.graphql.storefront.catalog import (
     Category,
@@ -49,6 +50,7 @@ from keystall.graphql.storefront.mutations import Mutation
 from keystall.graphql.storefront.order import Order, order_of, row_of_token
 from keystall.graphql.storefront.shop import Shop, shop
 from keystall.tenants.catalog import queries
+from keystall.tenants.catalog.around import product_on_sale
 from keystall.tenants.catalog.lists import ProductFilter
 
 
@@ -118,7 +120,9 @@ class Query:
             category_slug=category_slug,
             query=query,
         )
-        return await products_connection(info.context, wanted, first, after, node=product)
+        return await products_connection(
+            info.context, wanted, first, after, node=product, needs=info.needs
+        )
 
     @public
     @resolver
@@ -126,10 +130,13 @@ class Query:
         self, info: Info, slug: Annotated[str, about("The product's short name.")]
     ) -> Product | None:
         """One product by the short name in its address."""
-        found = await queries.product_by_slug(
-            info.context.reader, info.context.require_shop().id, slug
-        )
-        return product(info.context, found) if found else None
+        context, parts = info.context, parts_for(info.needs)
+        reader = reader_for(context, info.needs)
+        found = await product_on_sale(reader, context.require_shop().id, slug, parts=parts)
+        if found is None:
+            return None
+        keep_around(context, [found], parts)
+        return product(context, found[0])
 
     @resolver
     async def cart(

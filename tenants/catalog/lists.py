@@ -1,11 +1,12 @@
 """Lists of products, a page at a time by keyset: a page costs the same wherever it lies."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
 from keystall.platform.database import Reads
+from keystall.tenants.catalog.around import Around, Part, part_columns, take_around
 from keystall.tenants.catalog.input import ProductStatus
 from keystall.tenants.catalog.queries import PRODUCT_COLUMNS, ProductView
 from keystall.tenants.search.terms import query_terms
@@ -52,16 +53,24 @@ class ProductFilter:
 
 @dataclass(frozen=True, slots=True)
 class ListedProduct:
-    """A product and its place in the list."""
+    """A product, its place in the list, and what was asked for of its surroundings."""
 
     product: ProductView
     key: Key
+    around: Around
 
 
 async def product_list(
-    db: Reads, shop: UUID, wanted: ProductFilter, *, after: Key | None, limit: int
+    db: Reads,
+    shop: UUID,
+    wanted: ProductFilter,
+    *,
+    after: Key | None,
+    limit: int,
+    parts: Collection[Part] = (),
 ) -> list[ListedProduct]:
-    """Up to `limit` products after the place `after`.
+    """Up to `limit` products after the place `after`, with the `parts` of what is around them, by
+    one statement.
 
     Raises ValueError for a place in another kind of list.
     """
@@ -76,7 +85,8 @@ async def product_list(
     _narrow(statement, wanted, words)
     if after is not None:
         _go_on(statement, wanted.sort, after)
-    columns = PRODUCT_COLUMNS + (f", {by}::{kind} as sorted_by" if by else "")
+    columns = PRODUCT_COLUMNS + part_columns(parts)
+    columns += f", {by}::{kind} as sorted_by" if by else ""
     order = f"{by} {direction}, products.id {direction}" if by else f"products.id {direction}"
     rows = await db.rows(
         f"select {columns} from {tables} where {' and '.join(statement.conditions)}"  # noqa: S608
@@ -87,7 +97,8 @@ async def product_list(
     for row in rows:
         values = dict(row)
         key: Key = (values.pop("sorted_by"),) if by else ()
-        listed.append(ListedProduct(ProductView(**values), (*key, str(values["id"]))))
+        around = take_around(values, parts)
+        listed.append(ListedProduct(ProductView(**values), (*key, str(values["id"])), around))
     return listed
 
 

@@ -106,16 +106,6 @@ async def product_by_id(db: Reads, shop: UUID, product: UUID) -> ProductView | N
     return (await products_by_ids(db, shop, [product])).get(product)
 
 
-async def product_by_slug(db: Reads, shop: UUID, slug: str) -> ProductView | None:
-    """One product on sale, by the short name in its address."""
-    row = await db.row(
-        f"select {PRODUCT_COLUMNS} from products"  # noqa: S608 constant
-        " where shop_id = $1 and slug = $2 and status = 'active'",
-        shop, slug,
-    )  # fmt: skip
-    return None if row is None else ProductView(**row)
-
-
 async def variants_by_ids(db: Reads, shop: UUID, ids: Sequence[UUID]) -> dict[UUID, VariantView]:
     """Variants, archived ones included."""
     rows = await db.rows(

@@ -10,7 +10,7 @@ from keystall.graphql.arrival import Caller
 from keystall.graphql.context import RequestContext, RequestReader
 from keystall.graphql.executor import Surface, execute
 from keystall.platform import database
-from keystall.platform.database import Row
+from keystall.platform.database import Reads, Row
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.shop import Shop
@@ -38,6 +38,11 @@ class CountingReader:
     async def value(self, sql: str, *args: object) -> Any:
         self.statements.append(sql)
         return await self._reader.value(sql, *args)
+
+    def lone(self) -> Reads:
+        lone = CountingReader(self._reader.lone())  # type: ignore[arg-type]  # it is not closed
+        lone.statements = self.statements
+        return lone
 
     async def close(self) -> None:
         await self._reader.close()

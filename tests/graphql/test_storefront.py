@@ -66,7 +66,28 @@ async def test_a_list_costs_the_same_however_long(
         found = await ask("storefront", context, LIST, first=first)
         assert len(found["products"]["nodes"]) == first
         counts[first] = len(counting.statements)
-    assert counts[1] == counts[50] == 7
+    assert counts[1] == counts[50] == 1
+
+
+DETAIL = """query ($slug: String!) {
+  product(slug: $slug) {
+    name descriptionHtml availability category { name } images { url }
+    variants { name price { formatted } availability product { name } }
+  }
+}"""
+
+
+async def test_a_product_with_all_around_it_is_one_statement(
+    installation: Installation, shop: Shop
+) -> None:
+    made = await a_product(installation, shop)
+    for slug, there in ((made.slug, True), ("nothing", False)):
+        context = buyer(installation, shop)
+        counting = CountingReader(context.reader)
+        context.reader = counting
+        found = await ask("storefront", context, DETAIL, slug=slug)
+        assert (found["product"] is not None) == there
+        assert len(counting.statements) == 1
 
 
 async def test_a_product_shows_what_is_sold_and_how_much_is_left(

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from keystall.platform import database
 from keystall.platform.settings import Settings
 from keystall.tenants.installation import Installation
@@ -44,3 +46,37 @@ async def test_a_single_look_up_meets_no_shops_rows_whoever_had_its_connection_b
     single = database.single()
     found = [await single.value(count) for _ in range(settings.database_pool_size)]
     assert found == [0] * settings.database_pool_size
+
+
+async def test_a_lone_statement_meets_its_own_shops_rows_only(
+    installation: Installation, settings: Settings
+) -> None:
+    one, other = await a_shop(installation), await a_shop(installation)
+    forgetful = "select shop_id from payment_accounts where $1::uuid is not null"
+    # More often than a prepared statement keeps its first plan, and from every connection.
+    for _ in range(2 * settings.database_pool_size):
+        for shop in (one, other):
+            rows = await database.reader(shop.id).lone().rows(forgetful, shop.id)
+            assert [row["shop_id"] for row in rows] == [shop.id]
+    for _ in range(settings.database_pool_size):
+        assert await database.single().value("select count(*) from payment_accounts") == 0
+
+
+async def test_a_lone_statement_is_ordered_and_cut_as_it_says(installation: Installation) -> None:
+    shop = await a_shop(installation)
+    asked = "select n from generate_series(1, 100) n where $1::uuid is not null order by n desc"
+    lone = database.reader(shop.id).lone()
+    rows = await lone.rows(f"{asked} limit $2", shop.id, 3)
+    assert [row["n"] for row in rows] == [100, 99, 98]
+    assert await lone.value(asked, shop.id) == 100
+    assert await lone.row(f"{asked} limit 0", shop.id) is None
+
+
+async def test_a_lone_statement_names_its_own_shop(installation: Installation) -> None:
+    one, other = await a_shop(installation), await a_shop(installation)
+    lone = database.reader(one.id).lone()
+    for arguments in ((other.id,), (), (str(one.id),)):
+        with pytest.raises(ValueError, match="names its shop"):
+            await lone.rows("select 1", *arguments)
+    with pytest.raises(ValueError, match="names its shop"):
+        await database.reader(None).lone().rows("select 1", None)
