@@ -9,6 +9,7 @@ from keystall.platform import database
 from keystall.platform.database import Row
 from keystall.platform.ids import new_id
 from keystall.tenants.catalog import queries
+from keystall.tenants.catalog.around import Around, product_on_sale
 from keystall.tenants.catalog.categories import (
     category_create,
     category_delete,
@@ -106,7 +107,7 @@ async def test_a_product_is_written_whole_and_read_back_by_its_parts(
     )  # fmt: skip
 
     async with database.transaction(shop.id) as db:
-        assert await queries.product_by_slug(db, shop.id, "steam-card") == product
+        assert await product_on_sale(db, shop.id, "steam-card") == (product, Around())
         variants = (await queries.variants_by_products(db, shop.id, [product.id]))[product.id]
         prices = await queries.prices_by_variants(db, shop.id, [v.id for v in variants])
         images = (await queries.images_by_products(db, shop.id, [product.id]))[product.id]
@@ -300,7 +301,7 @@ async def test_no_read_crosses_from_shop_to_shop(installation: Installation) -> 
                         db, shop, ProductFilter(query="canary"), after=None, limit=9
                     ),
                     await queries.products_by_ids(db, shop, [product.id]),
-                    await queries.product_by_slug(db, shop, product.slug),
+                    await product_on_sale(db, shop, product.slug),
                     await queries.variants_by_ids(db, shop, [variant.id]),
                     await queries.variants_by_products(db, shop, [product.id]),
                     await queries.prices_by_variants(db, shop, [variant.id]),
@@ -398,7 +399,7 @@ async def test_only_what_is_on_sale_is_listed_for_buyers(installation: Installat
     await product_archive(installation, shop, product.id)
     assert await names(shop) == []
     async with database.transaction(shop.id) as db:
-        assert await queries.product_by_slug(db, shop.id, product.slug) is None
+        assert await product_on_sale(db, shop.id, product.slug) is None
     everything = ProductFilter(statuses=("draft", "active", "archived"))
     assert await names(shop, everything) == ["Draft", "Card"]
     await product_publish(installation, shop, product.id)
