@@ -79,10 +79,11 @@ def rows(house: House, found: Found) -> list[Row]:
     sold, floor = found.checkouts["checkout"], found.checkouts["checkout, floor"]
     timed = found.deliveries
     return [
-        read("shop home page", "home", "home, compiled", "≥ 0.6 cold", compiled),
-        read("shop home page", "home", "home, memory", "≥ 0.5 warm", memory),
-        read("product page", "product page", "product page, compiled", "≥ 0.6 cold", compiled),
-        read("product page", "product page", "product page, memory", "≥ 0.5 warm", memory),
+        read("shop home page, cold", "home, cold", "home, compiled", "≥ 0.6", compiled),
+        read("shop home page, warm", "home, warm", "home, memory", "≥ 0.5", memory),
+        read("product page, cold", "product page, cold", "product page, compiled", "≥ 0.6",
+             compiled),
+        read("product page, warm", "product page, warm", "product page, memory", "≥ 0.5", memory),
         read("GraphQL list, 20 × 8 fields", "list", "list, REST", "≥ 0.35", "REST over asyncpg"),
         read("GraphQL product", "product", "product, compiled", "≥ 0.35", "compiled, asyncpg"),
         Row("whole checkouts, 8 buyers", sold.rate, "/s", "≥ 0.35", floor.rate,

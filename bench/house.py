@@ -49,10 +49,12 @@ class House:
         self._home.open(fresh=False)
         self._supervisor = Supervisor()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+        self._cold_listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         port: int = self._listener.getsockname()[1]
         options = Options(home=folder, port=port)
         self._product = DemoInstallation(options, self._home, choose_ports(port, "127.0.0.1"))
         self.port, self.floors_port = port, free_port()
+        self.cold_port: int = self._cold_listener.getsockname()[1]
         self.sandbox_port = self._product.ports.far_side
         self.pids: dict[str, int] = {}
         self.seeded: dict[str, Any] = {}
@@ -88,6 +90,8 @@ class House:
         (web,) = self._web()
         self._supervisor.start_stage(web)
         wait_for("web", self.port, f"localhost:{self.port}", "/readyz")
+        self._supervisor.start_stage(self._cold_web())
+        wait_for("web-cold", self.cold_port, f"localhost:{self.port}", "/readyz")
         self._note_pids()
 
     def start_floors(self, answers: Path) -> None:
@@ -116,6 +120,7 @@ class House:
     def stop(self) -> None:
         self._supervisor.stop()
         self._listener.close()
+        self._cold_listener.close()
 
     def _engines(self) -> None:
         product = self._product
@@ -147,6 +152,13 @@ class House:
         programs = self._product.web(COMMANDS, self._listener.fileno())
         # All of the load comes from one address, which has one bucket.
         return [replace(one, environment={**one.environment, **_ROOM}) for one in programs]
+
+    def _cold_web(self) -> Program:
+        """A process that keeps no page, so that each is drawn from the database."""
+        (web,) = self._product.web(COMMANDS, self._cold_listener.fileno())
+        environment = {**web.environment, **_ROOM, "KEYSTALL_KEPT_MEGABYTES": "0"}
+        log = web.log.with_name("web-cold.log")
+        return replace(web, name="web-cold", log=log, environment=environment)
 
     def _time_starts(self) -> None:
         """Seconds from starting a web process to its being ready, the median of a few."""

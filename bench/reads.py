@@ -37,6 +37,9 @@ def targets(house: House) -> list[Target]:
     def ours(name: str, path: str, body: bytes = b"") -> Target:
         return Target(name, house.port, shop, path, body)
 
+    def cold(name: str, path: str) -> Target:
+        return Target(name, house.cold_port, shop, path)
+
     def beneath(name: str, path: str, body: bytes = b"") -> Target:
         return Target(name, house.floors_port, floor, path, body)
 
@@ -44,11 +47,13 @@ def targets(house: House) -> list[Target]:
     our_one = f"query D($s:String!){{product(slug:$s){{{OUR_FIELDS}}}}}"
     floor_one = f"query D($s:String!){{product(slug:$s){{{FLOOR_FIELDS}}}}}"
     return [
-        ours("home", HOME_PATH),
+        cold("home, cold", HOME_PATH),
         beneath("home, compiled", "/page/home"),
+        ours("home, warm", HOME_PATH),
         beneath("home, memory", "/memory/home"),
-        ours("product page", PRODUCT_PATH),
+        cold("product page, cold", PRODUCT_PATH),
         beneath("product page, compiled", "/page/product"),
+        ours("product page, warm", PRODUCT_PATH),
         beneath("product page, memory", "/memory/product"),
         ours("list", "/graphql/storefront", _asked(our_list, n=20)),
         beneath("list, REST", "/rest/products"),

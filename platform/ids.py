@@ -12,6 +12,11 @@ def new_id() -> UUID:
     return uuid7()
 
 
+def new_request_id() -> str:
+    """The same as hexadecimal text, for every request: made in a tenth of the time."""
+    return quick_uuid7().hex
+
+
 def new_row_id() -> UUID:
     """The same, for rows by the thousand: of the class in which the database answers ids, which is
     made in a third of the time."""

@@ -5,12 +5,15 @@ out the same way. Context is bound with `structlog.contextvars.bind_contextvars(
 """
 
 import io
+import json
 import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, TextIO
 
+import orjson
 import structlog
 from structlog.typing import Processor
 
@@ -30,10 +33,22 @@ def hide_secrets(
 ) -> Mapping[str, Any]:
     """Replace values whose name says that they are secret; a net below care, not instead of it."""
     for name in event:
-        lowered = name.lower()
-        if lowered in _SECRET_EXACTLY or any(part in lowered for part in _SECRET_NAMES):
+        if _is_secret(name):
             event[name] = HIDDEN
     return event
+
+
+@lru_cache(maxsize=1024)  # names stand in our code: they are few, and come in every line
+def _is_secret(name: str) -> bool:
+    lowered = name.lower()
+    return lowered in _SECRET_EXACTLY or any(part in lowered for part in _SECRET_NAMES)
+
+
+def _as_json(event: Any, default: Any) -> str:
+    try:
+        return orjson.dumps(event, default=default).decode()
+    except TypeError:  # what orjson does not know: keys that are no text, numbers without end
+        return json.dumps(event, default=default)
 
 
 def hide_details(
@@ -68,7 +83,7 @@ def configure_logs(settings: Settings) -> None:
         render = [
             structlog.processors.ExceptionRenderer(frames),
             hide_details,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(_as_json),
         ]
     else:
         render = [

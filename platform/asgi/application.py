@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import cache
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -132,8 +133,9 @@ def application(installation: Installation, live: Live, front: Front | None = No
         host = HTTPConnection(scope).url.hostname if scope["type"] == "http" else ""
         await (own if host == settings.public_host else shop)(scope, receive, send)
 
-    layered = front.layer(by_host) if front is not None else by_host
-    for layer in reversed(middleware(settings)):
+    layered: ASGIApp = by_host
+    layers = middleware(settings, *([Middleware(front.layer)] if front is not None else []))
+    for layer in reversed(layers):
         layered = layer.cls(layered, *layer.args, **layer.kwargs)
     return layered
 

@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -28,6 +28,7 @@ from keystall.graphql.context import RequestContext
 from keystall.graphql.public import private_parts
 from keystall.platform import database
 from keystall.platform.kept import Kept, Making
+from keystall.platform.web.stack import security_headers
 from keystall.tenants.catalog.standing import Standing, catalog_versions, standing
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.queries import shop_by_host
@@ -94,6 +95,7 @@ class Front:
     def __init__(self, installation: Installation) -> None:
         self.installation = installation
         self.kept = Kept(installation.settings.kept_megabytes * 2**20)
+        self._security = security_headers(installation.settings)
         prefix = "__Host-" if installation.settings.secure_cookies else ""
         self._currency_cookie = f"{prefix}currency"
 
@@ -173,6 +175,7 @@ class Front:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            self.kept.count()
             try:
                 await self.look()
             except Exception as error:
@@ -218,7 +221,7 @@ class Front:
         seen, shop = draft.standing, draft.shop
         if seen is None or response.status_code != 200:
             return
-        headers = list(response.raw_headers)
+        headers = self._security.added_to(response.raw_headers)
         names = {name for name, _ in headers}
         if b"set-cookie" in names:
             raise RuntimeError("a page that is the same for everyone sets no cookie")
@@ -238,8 +241,7 @@ class Front:
         making.keep(page, size, scope=shop.id, version=seen.version, until=seen.until)
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """What of a request decides over its page; `host` as it came, port and all."""
 
     host: bytes

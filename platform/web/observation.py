@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from keystall.platform.ids import new_id
+from keystall.platform.ids import new_request_id
 from keystall.platform.metrics import REQUEST_SECONDS
 
 _ACCEPTED_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
@@ -70,7 +70,7 @@ def _request_id(scope: Scope) -> str:
         if name == b"x-request-id" and _ACCEPTED_ID.fullmatch(value):
             given: str = value.decode()
             return given
-    return new_id().hex
+    return new_request_id()
 
 
 def _record(scope: Scope, status: int, seconds: float) -> None:

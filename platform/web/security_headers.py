@@ -3,9 +3,12 @@
 An answer that sets one of them itself (a page with its own content security policy) keeps it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+Header: TypeAlias = tuple[bytes, bytes]
 
 
 def content_security_policy(*, form_targets: Sequence[str] = (), scripts: str = "'self'",
@@ -29,11 +32,10 @@ def content_security_policy(*, form_targets: Sequence[str] = (), scripts: str = 
     )
 
 
-class SecurityHeadersMiddleware:
-    """Adds the headers to every answer. `https` also promises to stay on https."""
+class SecurityHeaders:
+    """What is added to every answer. `https` also promises to stay on https."""
 
-    def __init__(self, app: ASGIApp, *, https: bool, form_targets: Sequence[str] = ()) -> None:
-        self.app = app
+    def __init__(self, *, https: bool, form_targets: Sequence[str] = ()) -> None:
         headers = {
             "content-security-policy": content_security_policy(form_targets=form_targets),
             "x-content-type-options": "nosniff",
@@ -47,6 +49,21 @@ class SecurityHeadersMiddleware:
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
         self._names = {name for name, _ in self._headers}
 
+    def added_to(self, given: Iterable[Header]) -> list[Header]:
+        """The headers of an answer, its own first."""
+        given = list(given)
+        own = {name for name, _ in given if name in self._names}
+        missing = [h for h in self._headers if h[0] not in own] if own else self._headers
+        return [*given, *missing]
+
+
+class SecurityHeadersMiddleware:
+    """Adds the headers to every answer."""
+
+    def __init__(self, app: ASGIApp, headers: SecurityHeaders) -> None:
+        self.app = app
+        self._headers = headers
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -54,10 +71,7 @@ class SecurityHeadersMiddleware:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = message.get("headers", ())
-                own = {name for name, _ in given if name in self._names}
-                missing = [h for h in self._headers if h[0] not in own] if own else self._headers
-                message["headers"] = [*given, *missing]
+                message["headers"] = self._headers.added_to(message.get("headers", ()))
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

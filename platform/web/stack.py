@@ -6,7 +6,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from keystall.platform.settings import Settings
 from keystall.platform.web.csrf import CsrfMiddleware
 from keystall.platform.web.observation import ObservationMiddleware
-from keystall.platform.web.security_headers import SecurityHeadersMiddleware
+from keystall.platform.web.security_headers import SecurityHeaders, SecurityHeadersMiddleware
 
 BODY_LIMIT = 1024 * 1024
 """Bytes; a route for uploads raises it with a `RequestBodyLimitMiddleware` of its own."""
@@ -15,12 +15,19 @@ OPEN_PATHS = ("/callbacks/", "/graphql/storefront")
 """Meant for strangers: gateways' callbacks, and shops' API from any site, both without cookies."""
 
 
-def middleware(settings: Settings) -> list[Middleware]:
-    """What `Starlette(middleware=…)` takes."""
+def security_headers(settings: Settings) -> SecurityHeaders:
+    """Those of an installation."""
     targets = list(settings.payment_pages)
+    return SecurityHeaders(https=settings.secure_cookies, form_targets=targets)
+
+
+def middleware(settings: Settings, *front: Middleware) -> list[Middleware]:
+    """What `Starlette(middleware=…)` takes. `front` answers what it knows by itself, with complete
+    headers, and is observed as all else is; it changes nothing and reads no body."""
     return [
         Middleware(ObservationMiddleware),
-        Middleware(SecurityHeadersMiddleware, https=settings.secure_cookies, form_targets=targets),
+        *front,
+        Middleware(SecurityHeadersMiddleware, security_headers(settings)),
         Middleware(CsrfMiddleware, open_paths=OPEN_PATHS),
         Middleware(RequestBodyLimitMiddleware, max_body_size=BODY_LIMIT),
     ]

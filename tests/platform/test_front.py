@@ -8,6 +8,7 @@ from uuid import UUID
 
 import httpx2
 import pytest
+from prometheus_client import REGISTRY
 
 from keystall.graphql.executor import SCHEMAS
 from keystall.platform import database
@@ -118,6 +119,26 @@ async def test_a_warm_page_asks_the_database_nothing(
         ]
         assert "set-cookie" not in warm.headers
         assert warm.headers["x-request-id"] != cold.headers["x-request-id"]
+
+
+async def test_what_is_answered_from_memory_is_measured_and_logged_like_all_else(
+    installation: Installation, process: Process
+) -> None:
+    shop = await a_shop(installation)
+    await process.caught_up()
+    labels = {"method": "GET", "route": "/{l}/policies", "status": "200"}
+
+    def counted() -> tuple[float, float]:
+        process.kept.count()
+        requests = REGISTRY.get_sample_value("keystall_request_seconds_count", labels)
+        return requests or 0.0, REGISTRY.get_sample_value("keystall_kept_hits_total") or 0.0
+
+    before = counted()
+    for _ in range(3):
+        await process.get(shop, "/en/policies")
+    requests, hits = (after - was for after, was in zip(counted(), before, strict=True))
+    assert (requests, hits) == (3, 2)
+    assert (REGISTRY.get_sample_value("keystall_kept_bytes") or 0) > 2000
 
 
 async def test_a_reader_who_has_the_page_is_told_so(
