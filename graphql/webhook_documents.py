@@ -30,7 +30,17 @@ from keystall.tenants.webhooks.service import MAX_DOCUMENT, Told
 _LONGEST_REASON = 300
 
 
-def told_by(schema: KeystallSchema, context: RequestContext, document: str) -> Told:
+_judging: list[KeystallSchema] = []
+
+
+def judging(schema: KeystallSchema) -> KeystallSchema:
+    """`schema`, by which documents are judged from now on: the one with the mutations that ask for
+    it, which therefore cannot import it."""
+    _judging[:] = [schema]
+    return schema
+
+
+def told_by(context: RequestContext, document: str) -> Told:
     """The document and what it takes to render it.
 
     Refuses at `document` REQUIRED, TOO_LONG; DOCUMENT_INVALID with the reason, where it is not one
@@ -40,6 +50,7 @@ def told_by(schema: KeystallSchema, context: RequestContext, document: str) -> T
     """
     if not document.strip():
         raise refuse("REQUIRED", "document")
+    (schema,) = _judging
     if len(document) > MAX_DOCUMENT:
         raise refuse("TOO_LONG", "document", limit=MAX_DOCUMENT)
     try:

@@ -99,6 +99,7 @@ from keystall.graphql.permissions import guarded
 from keystall.graphql.products import products_connection
 from keystall.graphql.relay import After, Connection, First
 from keystall.graphql.schema import KeystallSchema
+from keystall.graphql.webhook_documents import judging
 from keystall.platform.markdown import render_markdown
 from keystall.tenants.catalog import input as asked
 from keystall.tenants.catalog.lists import ProductFilter
@@ -439,4 +440,4 @@ class Mutation(
     """What a merchant can do."""
 
 
-schema = guarded(recorded(KeystallSchema(Query, Mutation, suggestions=False), ADMIN))
+schema = judging(guarded(recorded(KeystallSchema(Query, Mutation, suggestions=False), ADMIN)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
@@ -14,7 +14,6 @@ from keystall.graphql.context import Info, Program, RequestContext
 from keystall.graphql.describing import about, described, input_type, object_type, resolver
 from keystall.graphql.ids import row_of
 from keystall.graphql.refusals import Payload, attempted
-from keystall.graphql.schema import KeystallSchema
 from keystall.graphql.webhook_documents import told_by
 from keystall.platform.throttle import allow
 from keystall.tenants.errors import Refused, UserError, refuse
@@ -123,7 +122,7 @@ class WebhookMutation:
     ) -> WebhookCreatePayload:
         """Has the shop's events told to an address. The document is validated, costed and kept."""
         made, errors = await attempted(
-            info.context, _create(info, input), WebhookUserError, under=("input",)
+            info.context, _create(info.context, input), WebhookUserError, under=("input",)
         )
         row, secret = made or (None, None)
         return WebhookCreatePayload(
@@ -142,7 +141,7 @@ class WebhookMutation:
         """Changes a webhook, or switches it off or on."""
         row = row_of("Webhook", id)
         _, errors = await attempted(
-            info.context, _update(info, row, input), WebhookUserError, under=("input",)
+            info.context, _update(info.context, row, input), WebhookUserError, under=("input",)
         )
         return WebhookUpdatePayload(
             webhook=None if errors else await webhook_of(info.context, row), user_errors=errors
@@ -183,7 +182,9 @@ class WebhookMutation:
         ] = None,
     ) -> WebhookTestPayload:
         """Sends a delivery marked as a test, about the newest thing of its kind, once."""
-        row, errors = await attempted(info.context, _test(info, id, event), WebhookUserError)
+        row, errors = await attempted(
+            info.context, _test(info.context, id, event), WebhookUserError
+        )
         return WebhookTestPayload(
             delivery=await delivery_of(info.context, row) if row else None, user_errors=errors
         )
@@ -226,25 +227,23 @@ class WebhookMutation:
         )
 
 
-async def _create(info: Info, asked: WebhookInput) -> tuple[UUID, str]:
-    context = info.context
+async def _create(context: RequestContext, asked: WebhookInput) -> tuple[UUID, str]:
     return await service.webhook_create(
         context.installation,
         context.require_shop().id,
         url=asked.url.strip(),
         events=_events(asked.events),
-        told=told_by(_schema(info), context, asked.document),
+        told=told_by(context, asked.document),
         token=_token(context),
     )
 
 
-async def _update(info: Info, row: UUID, asked: WebhookUpdateInput) -> None:
-    context = info.context
+async def _update(context: RequestContext, row: UUID, asked: WebhookUpdateInput) -> None:
     changes = WebhookChanges(
         token=_token(context),
         url=KEEP if asked.url is None else asked.url.strip(),
         events=KEEP if asked.events is None else _events(asked.events),
-        told=(KEEP if asked.document is None else told_by(_schema(info), context, asked.document)),
+        told=(KEEP if asked.document is None else told_by(context, asked.document)),
         enabled=KEEP if asked.enabled is None else asked.enabled,
     )
     try:
@@ -258,8 +257,7 @@ def _missing(error: UserError) -> UserError:
     return UserError(error.code) if error.code == "NOT_FOUND" else error
 
 
-async def _test(info: Info, id: str, event: WebhookEvent | None) -> UUID:
-    context = info.context
+async def _test(context: RequestContext, id: str, event: WebhookEvent | None) -> UUID:
     shop = context.require_shop().id
     if not await allow(context.installation.queue, f"webhook-test:{shop}", _TESTS, _WINDOW):
         raise refuse("THROTTLED")
@@ -274,9 +272,3 @@ def _events(asked: Sequence[WebhookEvent]) -> list[str]:
 
 def _token(context: RequestContext) -> UUID | None:
     return context.viewer.token_id if isinstance(context.viewer, Program) else None
-
-
-def _schema(info: Info) -> KeystallSchema:
-    schema: Any = info.schema
-    assert isinstance(schema, KeystallSchema)  # noqa: S101
-    return schema

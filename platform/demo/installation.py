@@ -109,6 +109,8 @@ class DemoInstallation:
             "KEYSTALL_SANDBOX_URL": f"http://pay.{SUFFIX}:{self.ports.far_side}",
             "KEYSTALL_SANDBOX_SECRET": kept.sandbox,
             "KEYSTALL_SANDBOX_CONNECT": f"127.0.0.1:{self.ports.far_side}",
+            # Merchants of a demo may have their own programs told, on this machine.
+            "KEYSTALL_WEBHOOK_INSIDE": f"hooks.{SUFFIX}",
             "KEYSTALL_LOG_FORMAT": "json",
             "PROMETHEUS_MULTIPROC_DIR": str(self.home / "metrics"),
         }

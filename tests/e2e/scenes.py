@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import asyncpg
 
 from keystall.graphql import ids
-from tests.e2e.town import CANCEL, PROBLEM, Placed, Town
+from tests.e2e.town import CANCEL, PROBLEM, Placed, Town, patiently
 
 FAILED_KIND = "mail.merchant_order"
 PASSWORD = "a lamp on the harbour wall"
@@ -114,6 +114,7 @@ async def set_scene(town: Town, speech: Speech, stripe_key: str) -> AsyncIterato
     operator = await town.sign_in(**town.told["operator"])
     await town.give_up(FAILED_KIND)
     names |= await _shops(town, speech, merchant, stripe_key)
+    names |= await _webhooks(town)
     names |= await _desk(town, names, operator)
     names |= await _staff(town, speech, merchant)
     support = await town.sign_in(f"support-{speech.l}@mail.example.com", PASSWORD)
@@ -125,6 +126,39 @@ async def set_scene(town: Town, speech: Speech, stripe_key: str) -> AsyncIterato
         names["importing"] = await town.stock(other["variant"], ["A-1", "B-2"], until=("RUNNING",))
         sessions = {"merchant": merchant, "operator": operator, "support": support}
         yield Scene(town, speech, names, carts, sessions | {"customer": customer})
+
+
+async def _webhooks(town: Town) -> dict[str, str]:
+    """A webhook whose receiver answers (with 404: the installation itself), and one where nothing
+    listens."""
+    names = {}
+    for name, port in (("answering", urlsplit(town.told["platform_url"]).port), ("silent", 1)):
+        input = {
+            "url": f"http://hooks.localhost:{port}/" + "a-long-way-down/" * 12,
+            "events": ["ORDER_PLACED", "ORDER_PAID", "ORDER_DELIVERED", "DISPUTE_OPENED"],
+            "document": _TOLD,
+        }
+        hook = (await town.admin(_HOOK, input=input))["webhookCreate"]["webhook"]["id"]
+        sent = (await town.admin(_TRY, id=hook))["webhookTest"]["delivery"]["id"]
+
+        async def over(sent: str = sent) -> bool:
+            found = await town.admin(_SENT, id=sent)
+            return bool(found["webhookDelivery"]["state"] == "FAILED")
+
+        await patiently(over, f"the webhook {name} to be tried")
+        names |= {f"{name}_hook": hook, f"{name}_sent": sent}
+    return names
+
+
+_TOLD = """query Told($id: ID!) {
+  order(id: $id) { number status total { amount currencyCode } lines { productName quantity } }
+}"""
+_HOOK = """
+  mutation($input: WebhookInput!) {
+    webhookCreate(input: $input) { webhook { id } userErrors { message } } }
+"""
+_TRY = "mutation($id: ID!) { webhookTest(id: $id) { delivery { id } userErrors { message } } }"
+_SENT = "query($id: ID!) { webhookDelivery(id: $id) { state } }"
 
 
 async def _goods(town: Town, speech: Speech) -> dict[str, Any]:

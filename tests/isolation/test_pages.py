@@ -35,6 +35,7 @@ from tests.isolation.goods import (
     a_member,
     a_sold_code,
     a_stripe_account,
+    a_webhook,
     buy,
     fingerprint,
     fresh_code,
@@ -184,6 +185,8 @@ async def test_the_rightful_owner_is_not_refused_by_any_form(
             elif form.mutation == "CodeReport":
                 await a_sold_code(shops.installation, given)
                 given.words["pending token"] = given.words["delivered token"]
+            if form.mutation.startswith("Webhook"):
+                await a_webhook(shops.installation, given)
             doing = visiting
             if form.mutation.startswith(("Member", "Invitation", "ShopLeave")):
                 member = await a_member(shops.installation, given)

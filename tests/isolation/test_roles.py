@@ -84,7 +84,7 @@ VISITED: dict[Role, frozenset[str]] = {
 }
 VISITED["manager"] = VISITED["support"] | {
     "activity", "categories", "category", "confirm", "documents", "job", "mail", "mails", "product",
-    "product_new", "settings", "stock",
+    "product_new", "settings", "stock", "webhook", "webhook_delivery", "webhook_new", "webhooks",
 }  # fmt: skip
 VISITED["owner"] = VISITED["manager"] | {"payments", "staff", "tokens"}
 

@@ -487,7 +487,69 @@ def waiting(due: dict[str, Any], returned: dict[str, Any]) -> Any:
     return refunds
 
 
+_EVENTS = ["ORDER_PLACED", "ORDER_PAID", "ORDER_DELIVERED", "DISPUTE_OPENED"]
+SAMPLES: list[dict[str, Any]] = [
+    {
+        "subject": "ORDER",
+        "events": _EVENTS,
+        "document": "query($id: ID!) { order(id: $id) { id } }",
+    },
+    {"subject": "VARIANT", "events": ["STOCK_LOW"], "document": "query { shop { name } }"},
+]
+
+
+def webhook(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "h-1",
+        "url": "https://erp.example.com/keystall?shop=galaxy",
+        "host": "erp.example.com",
+        "events": ["ORDER_PAID", "ORDER_DELIVERED"],
+        "document": SAMPLES[0]["document"],
+        "enabled": True,
+        "disabledAt": None,
+        "disabledReason": None,
+        "failingSince": None,
+        "secretEnding": "x9Zq",
+        "oldSecretUntil": None,
+        "tokenName": None,
+        "createdAt": MOMENT,
+        "updatedAt": MOMENT,
+        **changes,
+    }
+
+
+def delivery(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "d-1",
+        "event": "ORDER_PAID",
+        "subjectId": "o-1",
+        "happenedAt": MOMENT,
+        "state": "DELIVERED",
+        "attempts": 1,
+        "nextAt": None,
+        "finishedAt": MOMENT,
+        "problem": "",
+        "test": False,
+        "body": '{"type":"order.paid","data":{"order":{"number":"7Q4M-0XKD-J2"}}}',
+        "webhook": webhook(),
+        "tries": [_try()],
+        **changes,
+    }
+
+
+def _try(**changes: Any) -> dict[str, Any]:
+    return {
+        "at": MOMENT, "milliseconds": 1234, "status": 200, "response": "ok", "problem": "",
+        **changes,
+    }  # fmt: skip
+
+
+_PROBLEMS = ("timeout", "unreachable", "certificate", "address_refused", "broken_answer",
+             "secret_unreadable", "payload_too_large", "payload_unrendered FORBIDDEN, INTERNAL",
+             "disabled", "something else")  # fmt: skip
+
 SHOP: dict[str, Any] = {
+    "webhookSamples": SAMPLES,
     "mailTexts": [
         {"letter": letter, "locale": locale, "edited": letter == "ORDER_LINK"}
         for letter in ("ORDER_DELIVERED", "ORDER_LINK")
@@ -790,6 +852,71 @@ _CONSOLE: Scenes = {
                 ],
                 "pageInfo": END,
             },
+        },
+    ),
+    "webhooks-none": ("/galaxy/webhooks", {"webhooks": []}),
+    "webhooks": (
+        "/galaxy/webhooks?done=deleted",
+        {
+            "webhooks": [
+                webhook(),
+                webhook(host=f"{'long.' * 30}example.com", url=f"https://{'long.' * 40}example.com",
+                        failingSince=MOMENT, events=_EVENTS),
+                webhook(enabled=False, disabledReason="GONE", disabledAt=MOMENT),
+            ]
+        },
+    ),
+    "webhook-new": ("/galaxy/webhooks/new", {}),
+    "webhook-new-about": ("/galaxy/webhooks/new?about=VARIANT", {}),
+    "webhook": (
+        "/galaxy/webhooks/h-1?done=tested",
+        {
+            "webhook": webhook(oldSecretUntil=MOMENT, tokenName=LONG, failingSince=MOMENT),
+            "webhookDeliveries": _list(
+                delivery(), delivery(state="PENDING", attempts=3, nextAt=MOMENT, test=True),
+                delivery(state="FAILED", attempts=10), more=True,
+            ),
+        },
+    ),
+    "webhook-none": (
+        "/galaxy/webhooks/h-1", {"webhook": webhook(), "webhookDeliveries": _list()},
+    ),
+    "webhook-none-found": (
+        "/galaxy/webhooks/h-1?state=FAILED",
+        {
+            "webhook": webhook(enabled=False, disabledReason="FAILING", disabledAt=MOMENT),
+            "webhookDeliveries": _list(),
+        },
+    ),
+    "webhook-off": (
+        "/galaxy/webhooks/h-1?done=switched_off",
+        {
+            "webhook": webhook(enabled=False, disabledReason="MERCHANT", disabledAt=MOMENT),
+            "webhookDeliveries": _list(),
+        },
+    ),
+    "webhook-delivery": (
+        "/galaxy/webhooks/deliveries/d-1?done=replayed", {"webhookDelivery": delivery()},
+    ),
+    "webhook-delivery-failed": (
+        "/galaxy/webhooks/deliveries/d-1",
+        {
+            "webhookDelivery": delivery(
+                event="CODE_REPORT_OPENED", state="FAILED", problem="timeout", test=True, body=None,
+                tries=[
+                    _try(status=500, response=LONG * 40),
+                    *(_try(status=None, response="", problem=one) for one in _PROBLEMS),
+                ],
+            )
+        },
+    ),
+    "webhook-delivery-waiting": (
+        "/galaxy/webhooks/deliveries/d-1",
+        {
+            "webhookDelivery": delivery(
+                event="STOCK_LOW", state="PENDING", finishedAt=None, nextAt=MOMENT, attempts=0,
+                tries=[], body="no JSON",
+            )
         },
     ),
     "tokens-none": ("/galaxy/tokens", {"apiTokens": []}),

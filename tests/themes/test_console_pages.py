@@ -16,6 +16,7 @@ from keystall.themes.operator.pages import PAGES as OPERATOR
 from tests.themes.desk import (
     ADMIN,
     DESK,
+    END,
     HERE,
     PASSKEYS,
     RENDERER,
@@ -25,6 +26,7 @@ from tests.themes.desk import (
     application,
     guarded,
     variant,
+    webhook,
 )
 
 _CHINESE = re.compile(r"[一-鿿]")
@@ -564,6 +566,54 @@ def test_a_token_is_shown_once() -> None:
     assert "ks_secret" not in client(scene).get(HERE + "/tokens").text
 
 
+def test_a_webhooks_secret_is_shown_once_and_a_refused_document_is_kept() -> None:
+    made = {"webhook": {"id": "h-1", "url": "https://x"}, "secret": "whsec_c2Vj", "userErrors": []}
+    scene = Scene(SHOP, {"webhookCreate": made})
+    typed = {
+        "url": "https://x.example.com",
+        "events": ["ORDER_PAID"],
+        "document": "query { typed }",
+    }
+    answer = post(scene, HERE + "/webhooks/new", "WebhookCreate", **typed)
+    assert answer.text.count("whsec_c2Vj") == 1
+    assert answer.headers["cache-control"] == "no-store"
+    assert scene.calls == [("WebhookCreate", {"input": typed})]
+
+    error = {
+        "path": ["input", "document"],
+        "message": "It shows codes.",
+        "code": "DOCUMENT_SHOWS_CODES",
+    }
+    refused = {"webhook": None, "secret": None, "userErrors": [error]}
+    again = post(Scene(SHOP, {"webhookCreate": refused}), HERE + "/webhooks/new", "WebhookCreate",
+                 **typed)  # fmt: skip
+    assert again.status_code == 422
+    assert "It shows codes." in again.text
+    assert "{ typed }" in again.text
+    assert 'value="ORDER_PAID" checked' in again.text
+    assert 'value="ORDER_PLACED" checked' not in again.text
+
+
+def test_all_events_of_a_webhook_taken_away_says_none() -> None:
+    data = {**SHOP, "webhook": webhook(), "webhookDeliveries": {"nodes": [], "pageInfo": END}}
+    scene = Scene(data, {"webhookUpdate": {"webhook": None, "userErrors": []}})
+    post(scene, HERE + "/webhooks/h-1", "WebhookUpdate", url="https://x.example.com", document="q")
+    (call,) = scene.calls
+    assert call == (
+        "WebhookUpdate",
+        {"id": "h-1", "input": {"url": "https://x.example.com", "events": [], "document": "q"}},
+    )
+
+
+def test_a_delivery_is_shown_with_its_body_for_people_and_its_answers() -> None:
+    page = opened("webhook-delivery", "en")
+    assert "&#34;number&#34;: &#34;7Q4M-0XKD-J2&#34;" in page
+    assert "HTTP 200" in page
+    failed = opened("webhook-delivery-failed", "en")
+    assert "Nothing listens there" in failed
+    assert "FORBIDDEN, INTERNAL" in failed
+
+
 def test_saving_a_list_with_a_default_says_each_once_and_the_default_first() -> None:
     scene = Scene(SHOP, {"shopUpdate": {"shop": None, "userErrors": []}})
     numbers = {"unpaidPerBuyer": "3", "unpaidPerAddress": "20", "holdShare": "50"}
@@ -635,8 +685,8 @@ def test_the_bar_of_a_phone_has_five_words_and_the_rest_behind_the_last() -> Non
     words = re.compile(r"</svg>\s*([^<]+)<")
     assert words.findall(below) == ["Home", "Orders", "Products", "Settings"]
     rest = [
-        "More", "Categories", "Ways to pay", "API tokens", "Staff", "Activity", "Your role",
-        "My shops",
+        "More", "Categories", "Ways to pay", "API tokens", "Webhooks", "Staff", "Activity",
+        "Your role", "My shops",
     ]  # fmt: skip
     assert words.findall(sheet) == rest
 

@@ -31,6 +31,7 @@ _CATEGORY = ("name", "slug", "translations.*.locale", "translations.*.name")
 _LETTER = ("subject", "title", "lead", "action", "note")
 _STRIPE = ("stripe.secretKey", "stripe.webhookSecret")
 _BATCH = ("batch.supplier", "batch.note", "batch.cost", "batch.expiresAt")
+_HOOK = ("url", "events", "document")
 _HERE = "/console/{slug}"
 
 
@@ -322,6 +323,40 @@ PAGES: tuple[Page, ...] = (
             success=_HERE + "/documents?done=created#main",
         ),
         Form("DocumentDelete", fields=("id",), success=_HERE + "/documents?done=deleted#main"),
+    ),
+    _page("webhooks", "/webhooks", "webhooks"),
+    _page(
+        "webhook_new",
+        "/webhooks/new",
+        "webhooks",
+        Form("WebhookCreate", fields=_HOOK, shows=True),
+    ),
+    _page(
+        "webhook",
+        "/webhooks/{id}",
+        "webhooks",
+        Form("WebhookTest", success=_HERE + "/webhooks/{id}?done=tested#main"),
+        Form("WebhookReplay", fields=("since", "until", "failedOnly"), shows=True),
+        Form(
+            "WebhookUpdate",
+            fields=_HOOK,
+            blank=frozenset(_HOOK),
+            success=_HERE + "/webhooks/{id}?done=saved#main",
+        ),
+        Form("WebhookEnable", success=_HERE + "/webhooks/{id}?done=switched_on#main"),
+        Form("WebhookDisable", success=_HERE + "/webhooks/{id}?done=switched_off#main"),
+        Form("WebhookSecretRotate", shows=True),
+        Form("WebhookDelete", success=_HERE + "/webhooks?done=deleted#main"),
+        requires=("webhook",),
+    ),
+    _page(
+        "webhook_delivery",
+        "/webhooks/deliveries/{id}",
+        "webhooks",
+        Form(
+            "WebhookDeliveryReplay", success=_HERE + "/webhooks/deliveries/{id}?done=replayed#main"
+        ),
+        requires=("webhookDelivery",),
     ),
     _page("activity", "/activity", "activity"),
     _page(

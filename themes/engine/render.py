@@ -5,6 +5,7 @@ Texts and filters are bound to the language's environment, so that macros loaded
 """
 
 import hashlib
+import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -146,6 +147,7 @@ def _environment(root: Path, messages: Messages, assets: Assets) -> PlainEnviron
         "host": _host,
         "outlined": outlined,
         "breakable": breakable,
+        "indented": indented,
     }
     environment.globals |= {
         "t": messages.t,
@@ -166,6 +168,14 @@ def _markdown(text: str | None) -> Markup:
 
 def _host(address: str) -> str:
     return address.split("://", 1)[-1].rstrip("/")
+
+
+def indented(text: str) -> str:
+    """JSON as people read it; what is none, as it is."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+    except ValueError:
+        return text
 
 
 def hue(seed: str) -> int:
