@@ -51,8 +51,10 @@ _SAME_IN_CHINESE = frozenset(
     {
         "Apache",
         "Excel",
+        "https",
         "Keystall",
         "Markdown",
+        "Standard Webhooks",
         "Stripe",
         "Telegram",
         "Webhook",

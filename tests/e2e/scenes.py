@@ -83,7 +83,17 @@ class Scene:
         """What people typed, which pages repeat as it is in every language."""
         shops = self.town.told["shops"]
         return frozenset(
-            {"中文", "English", "zzzz", "Demo", "Sweep", "galaxy-help", PROBLEM, REASON}
+            {
+                "中文",
+                "English",
+                "zzzz",
+                "Demo",
+                "Sweep",
+                "galaxy-help",
+                "hooks.localhost",
+                PROBLEM,
+                REASON,
+            }
             | {"Chrome", "Linux", ENGLISH.shop, CHINESE.shop}
             | {shop[told] for shop in shops for told in ("name", "slug")}
         )
@@ -131,7 +141,7 @@ async def set_scene(town: Town, speech: Speech, stripe_key: str) -> AsyncIterato
 async def _webhooks(town: Town) -> dict[str, str]:
     """A webhook whose receiver answers (with 404: the installation itself), and one where nothing
     listens."""
-    names = {}
+    names: dict[str, str] = {}
     for name, port in (("answering", urlsplit(town.told["platform_url"]).port), ("silent", 1)):
         input = {
             "url": f"http://hooks.localhost:{port}/" + "a-long-way-down/" * 12,

@@ -434,7 +434,9 @@ CONSOLE = (
         "webhook_new",
         "webhooks/new?about=PRODUCT",
         "refused",
-        act=_press("WebhookCreate", url="http://printer.local/", document="query { zzzz }"),
+        act=_press(
+            "WebhookCreate", url="http://printer.local/", document="query { job(id: 1) { id } }"
+        ),
     ),
     _mine(
         "webhook_new",

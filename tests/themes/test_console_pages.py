@@ -601,7 +601,7 @@ def test_all_events_of_a_webhook_taken_away_says_none() -> None:
     (call,) = scene.calls
     assert call == (
         "WebhookUpdate",
-        {"id": "h-1", "input": {"url": "https://x.example.com", "events": [], "document": "q"}},
+        {"id": "h-1", "url": "https://x.example.com", "events": [], "document": "q"},
     )
 
 

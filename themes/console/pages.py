@@ -340,7 +340,7 @@ PAGES: tuple[Page, ...] = (
         Form(
             "WebhookUpdate",
             fields=_HOOK,
-            blank=frozenset(_HOOK),
+            blank=frozenset({"events"}),
             success=_HERE + "/webhooks/{id}?done=saved#main",
         ),
         Form("WebhookEnable", success=_HERE + "/webhooks/{id}?done=switched_on#main"),
