@@ -2,6 +2,7 @@
 # make test   every test on real engines
 # make check  every lint, type and contract
 # make bench  benchmarks
+# make conformance  programs of other people judge the API (needs node, and a minute or two)
 # Each sets itself up in .venv; nothing but make and Python 3.11, 3.12 or 3.13 is needed.
 # PYTHON=/path/to/python3.12 chooses one.
 
@@ -14,10 +15,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # One more than a small machine has cores: a test often waits for a demo, a browser or a clock.
 WORKERS ?= 3
 
-.PHONY: help demo test check bench environment environment-dev lock clean
+.PHONY: help demo test check bench conformance audit-http fuzz-api audit-relay diff-schemas \
+	schemas-released environment environment-dev lock clean
 
 help:
-	@sed -n '1,6s/^# //p' Makefile
+	@sed -n '1,7s/^# //p' Makefile
 
 demo: environment
 	@exec $(BIN)/python -m keystall demo $(ARGS)
@@ -37,6 +39,25 @@ check: environment-dev
 
 bench: environment
 	@$(BIN)/python -m bench $(ARGS)
+
+# Each is skipped, loudly, without node and npm; the second wants a package index instead.
+conformance: audit-http fuzz-api audit-relay diff-schemas
+
+audit-http: environment-dev
+	@$(BIN)/python -m tests.conformance http
+
+fuzz-api: environment-dev
+	@$(BIN)/python -m tests.conformance fuzz
+
+audit-relay: environment-dev
+	@$(BIN)/python -m tests.conformance relay
+
+diff-schemas: environment-dev
+	@$(BIN)/python -m tests.conformance diff
+
+# Part of making a release: from now on the schemas of now are those not to break.
+schemas-released: environment-dev
+	@$(BIN)/python -m tests.conformance baseline
 
 environment: $(VENV)/.ready
 environment-dev: $(VENV)/.ready-dev
@@ -62,6 +83,9 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 lock:
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header tests/conformance/requirements.in -o tests/conformance/requirements.txt
+	cd tests/conformance && npm install --package-lock-only --omit-lockfile-registry-resolved
 
 clean:
-	rm -rf $(VENV) dist build
+	rm -rf $(VENV) .venv-conformance tests/conformance/node_modules dist build

@@ -422,7 +422,10 @@ CONSOLE = (
         "documents",
         "documents",
         "refused",
-        act=_press("DocumentRegister", document="{ shop { nothing } }"),
+        act=_press(
+            "DocumentRegister",
+            document="{ products(first: 900) { nodes { images { url } } } }",
+        ),
     ),
     _mine("tokens", "tokens"),
     _mine("tokens", "tokens", "shown", act=_press("ApiTokenCreate", name="Sweep")),
