@@ -49,6 +49,13 @@ def test_production_refuses_a_secret_that_was_not_generated(secret: str) -> None
     assert secret not in reason
 
 
+def test_production_lets_webhooks_reach_nothing_inside() -> None:
+    assert reasons({"webhook_inside": "hooks.localhost"}) == [
+        "Value error, webhook_inside is for demos: in production webhooks go outside alone"
+    ]
+    assert reasons({"keep_deliveries_days": 0}) == ["Input should be greater than or equal to 1"]
+
+
 def test_a_placeholder_is_welcome_outside_production() -> None:
     settings = Settings(**PRODUCTION | {"environment": "test", "secret_key": "change-me"})
 

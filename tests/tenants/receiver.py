@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from standardwebhooks import Webhook
+
 HOST = "hooks.localhost"
 """The host that tests let webhooks reach on this machine."""
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nthere"
@@ -80,7 +82,9 @@ def answer(status: int, body: bytes = b"", **headers: str) -> bytes:
 
 
 def signatures(got: Got, secret: str) -> list[str]:
-    """What `secret` should have signed the request with, by the specification alone."""
+    """What `secret` should have signed the request with, by the specification alone; and the
+    library that receivers are told to use takes it."""
+    assert Webhook(secret).verify(got.body, dict(got.headers)) == got.json()
     key = base64.b64decode(secret.removeprefix("whsec_"))
     text = f"{got.headers['webhook-id']}.{got.headers['webhook-timestamp']}.".encode() + got.body
     return ["v1," + base64.b64encode(hmac.digest(key, text, hashlib.sha256)).decode()]

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from keystall.platform import clock, database
 from keystall.platform.ids import new_id
@@ -16,8 +17,12 @@ from keystall.tenants.catalog.input import ProductChanges
 from keystall.tenants.catalog.service import product_archive, product_update
 from keystall.tenants.errors import Refused
 from keystall.tenants.installation import Installation
+from keystall.tenants.key_locks import only_command
+from keystall.tenants.keys.destruction import destroy_shop_keys
+from keystall.tenants.keys.shop_rotation import Keeper, rotate_shop
 from keystall.tenants.mails.merchant_posts import merchant_webhook_disabled
 from keystall.tenants.mails.port import MerchantWebhookDisabled
+from keystall.tenants.retention.sweep import _sweep, days_kept
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.shops.tokens import api_token_create, api_token_revoke
 from keystall.tenants.webhooks.events import EVENTS
@@ -33,6 +38,7 @@ from keystall.tenants.webhooks.service import (
     webhook_test,
     webhook_update,
 )
+from keystall.tenants.webhooks.signing import new_signing_secret
 from tests.factories import a_product, a_shop
 from tests.tenants.hooks import (
     PRODUCT,
@@ -347,6 +353,72 @@ async def test_two_secrets_sign_for_a_day(wired: Wired) -> None:
     assert three.headers["webhook-signature"].split() == signatures(three, third)
     assert len({wired.secret, second, third}) == 3
     assert all(secret.startswith("whsec_") for secret in (wired.secret, second, third))
+
+
+async def test_what_was_altered_or_signed_by_another_is_refused_by_the_library(
+    wired: Wired,
+) -> None:
+    await wired.happen()
+    await wired.send()
+    (got,) = wired.receiver.got
+    hook, headers = Webhook(wired.secret), dict(got.headers)
+    assert hook.verify(got.body, headers) == got.json()
+    altered = got.body.replace(b"Moon", b"Mooo")
+    later = {**headers, "webhook-timestamp": str(int(headers["webhook-timestamp"]) + 1)}
+    other = {**headers, "webhook-id": str(new_id())}
+    for body, given, secret in (
+        (altered, headers, wired.secret),
+        (got.body, later, wired.secret),
+        (got.body, other, wired.secret),
+        (got.body, headers, new_signing_secret()),
+    ):
+        with pytest.raises(WebhookVerificationError, match="No matching signature"):
+            Webhook(secret).verify(body, given)
+
+
+async def test_a_rotation_of_the_shops_keys_leaves_signatures_as_they_were(
+    wired: Wired,
+) -> None:
+    settings = wired.installation.settings
+    async with only_command(settings.owner_database_url) as connection:
+        keeper = Keeper(connection, wired.installation.keys, wired.installation.files, print)
+        await rotate_shop(keeper, wired.shop.id, "shop")
+        left = await connection.fetch(
+            "select version from shop_keys where shop_id = $1", wired.shop.id
+        )
+        assert [row["version"] for row in left] == [2]
+        await wired.happen("After a rotation")
+        await wired.send()
+        (got,) = wired.receiver.got
+        assert got.headers["webhook-signature"].split() == signatures(got, wired.secret)
+
+        await destroy_shop_keys(keeper, wired.shop.id, "shop")
+    await webhook_test(wired.installation, wired.shop.id, wired.webhook)
+    await wired.send()
+    assert (await tries(wired.shop.id))[-1]["problem"] == "secret_unreadable"
+    assert len(wired.receiver.got) == 1
+
+
+async def test_old_deliveries_go_with_their_tries_and_what_waits_stays(
+    wired: Wired,
+) -> None:
+    for name in ("Old", "Young", "Waiting"):
+        await wired.happen(name)
+    old, young, waits = [row["id"] for row in await deliveries(wired.shop.id)]
+    await wired.send()
+    async with database.transaction(wired.shop.id) as tx:
+        await tx.execute(
+            "update webhook_deliveries set happened_at = now() - interval '15 days',"
+            " state = case id when $2 then 'pending' else state end where id = any ($1::uuid[])",
+            [old, waits], waits,
+        )  # fmt: skip
+    kept = days_kept(wired.installation.settings)["webhook_deliveries"]
+    assert kept == 14
+    assert await _sweep("webhook_deliveries", kept) == 1
+    assert [row["id"] for row in await deliveries(wired.shop.id)] == [young, waits]
+    assert {row["delivery_id"] for row in await tries(wired.shop.id)} == {young, waits}
+    shorter = wired.installation.settings.model_copy(update={"keep_buyers_days": 3})
+    assert days_kept(shorter)["webhook_deliveries"] == 3
 
 
 async def test_secrets_rest_sealed(wired: Wired, superuser_url: str) -> None:
