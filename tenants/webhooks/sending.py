@@ -117,30 +117,29 @@ async def _try(
             if await claim(tx, shop, item) is not None:
                 await _drop(tx, shop, found)
         return
-    body, tried = await _spoken(installation, desk, found)
+    tried = await _spoken(installation, desk, found)
     async with writing(installation, shop) as tx:
         if await claim(tx, shop, item) is not None:
-            await _record(tx, shop, found, body, tried)
+            await _record(tx, shop, found, tried)
 
 
-async def _spoken(
-    installation: Installation, desk: HookDesk, found: _Delivery
-) -> tuple[str, _Tried]:
-    """The body that was sent, or was to be, and how it went."""
+async def _spoken(installation: Installation, desk: HookDesk, found: _Delivery) -> _Tried:
+    """How it went. What was sent is kept first."""
     began = perf_counter()
 
     def tried(problem: str = "", **answer: Any) -> _Tried:
         return _Tried(round((perf_counter() - began) * 1000), problem=problem, **answer)
 
     if not found.secrets:
-        return found.body, tried("secret_unreadable")
+        return tried("secret_unreadable")
     try:
-        body = found.body or await desk.payloads.render(installation, found.asked)
+        rendered = found.body or await desk.payloads.render(installation, found.asked)
     except PayloadUnrendered as error:
-        return "", tried(f"payload_unrendered {error.args[0]}")
+        return tried(f"payload_unrendered {error.args[0]}")
+    if len(rendered.encode()) > MAX_BODY:
+        return tried("payload_too_large")
+    body = found.body or await _kept(found, rendered)
     sent = body.encode()
-    if len(sent) > MAX_BODY:
-        return "", tried("payload_too_large")
     began = perf_counter()
     headers = signed_headers(str(found.id), clock.now(), sent, found.secrets)
     headers = {**headers, "content-type": "application/json", "user-agent": _USER_AGENT}
@@ -149,17 +148,29 @@ async def _spoken(
             desk.http, found.url, headers=headers, body=sent, most=MAX_RESPONSE
         )
     except NotOutside:
-        return body, tried("address_refused")
+        return tried("address_refused")
     except (TimeoutError, httpx2.TimeoutException):
-        return body, tried("timeout")
+        return tried("timeout")
     except httpx2.ConnectError as error:
         certificate = "CERTIFICATE" in str(error).upper()
-        return body, tried("certificate" if certificate else "unreachable")
+        return tried("certificate" if certificate else "unreachable")
     except httpx2.HTTPError:
-        return body, tried("broken_answer")
+        return tried("broken_answer")
     # A text of the database holds no NUL.
     response = answer.body.decode("utf-8", "replace").replace("\x00", "\ufffd")
-    return body, tried(status=answer.status, headers=answer.headers, response=response)
+    return tried(status=answer.status, headers=answer.headers, response=response)
+
+
+async def _kept(found: _Delivery, rendered: str) -> str:
+    """The body that is sent now and ever after: kept before it is, so that a worker that dies while
+    sending leaves it to the next; where another has kept one meanwhile, that."""
+    async with database.transaction(found.asked.shop) as tx:
+        body: str | None = await tx.value(
+            "update webhook_deliveries set body = case body when '' then $3 else body end"
+            " where shop_id = $1 and id = $2 returning body",
+            found.asked.shop, found.id, rendered,
+        )  # fmt: skip
+    return body or rendered
 
 
 async def _delivery(
@@ -212,7 +223,7 @@ async def _drop(tx: Writing, shop: UUID, found: _Delivery) -> None:
     await _end(tx, shop, found, "failed", problem="disabled")
 
 
-async def _record(tx: Writing, shop: UUID, found: _Delivery, body: str, tried: _Tried) -> None:
+async def _record(tx: Writing, shop: UUID, found: _Delivery, tried: _Tried) -> None:
     """Writes down the try, and what follows from it."""
     now, attempts = clock.now(), found.attempts + 1
     await tx.execute(
@@ -222,8 +233,8 @@ async def _record(tx: Writing, shop: UUID, found: _Delivery, body: str, tried: _
         tried.milliseconds, tried.status, tried.response, tried.problem,
     )  # fmt: skip
     await tx.execute(
-        "update webhook_deliveries set body = $3, attempts = $4 where shop_id = $1 and id = $2",
-        shop, found.id, body, attempts,
+        "update webhook_deliveries set attempts = $3 where shop_id = $1 and id = $2",
+        shop, found.id, attempts,
     )  # fmt: skip
     follows: Verdict = verdict(tried.status, tried.headers, attempts=attempts, now=now)
     if found.asked.test and isinstance(follows, Again):

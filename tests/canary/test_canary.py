@@ -5,6 +5,7 @@ their answers, and nowhere else: not in the database, its WAL, Valkey's files, j
 stored files or metrics. Likewise keys that a merchant was given by others.
 """
 
+import asyncio
 import json
 import re
 import signal
@@ -28,12 +29,16 @@ from tests.canary.town import (
     kill_worker,
     mails_with,
     resting_places,
+    sooner,
+    until,
     until_applied,
     until_mailed,
 )
 from tests.canary.traces import traces
+from tests.canary.widest import widest
 from tests.demos import copy_home
 from tests.payments.emulator import emulated
+from tests.tenants.receiver import Got, receiving, verified
 
 
 @pytest.fixture(scope="module")
@@ -275,6 +280,80 @@ async def test_keys_that_a_merchant_was_given_show_once_at_most_and_rest_nowhere
     assert traces(keys, shown) == []
     assert traces(keys, await resting_places(town)) == []
     await merchant.http.aclose()
+    await client.http.aclose()
+
+
+async def test_no_webhook_is_told_a_code_and_its_secret_rests_nowhere(town: Town) -> None:
+    """Whatever a webhook may ask of whatever it may be told of; and its worker dies in between."""
+    client = Client(town)
+    subscribe = """
+        mutation($input: WebhookInput!) { webhookCreate(input: $input) {
+          webhook { id } secret userErrors { code message } } }
+        """
+    variant = await client.a_variant()
+    codes = town.new(3)
+    secrets = []
+    async with receiving() as receiver:
+
+        async def subscribed(document: str, *events: str) -> list[str]:
+            given = {"url": receiver.url, "events": events, "document": document}
+            answer = (await client.admin(subscribe, input=given))["data"]["webhookCreate"]
+            secrets.append(answer["secret"] or "")
+            return [error["code"] for error in answer["userErrors"]]
+
+        assert await subscribed(
+            "query($id: ID!) { order(id: $id) { lines { codes { masked } } } }", "ORDER_PAID"
+        ) == ["DOCUMENT_SHOWS_CODES"]  # fmt: skip
+        orders = ("ORDER_PLACED", "ORDER_PAID", "ORDER_DELIVERED")
+        assert await subscribed(widest("Order"), *orders) == []
+        stock = ("STOCK_LOW", "STOCK_SOLD_OUT", "STOCK_RESTOCKED")
+        assert await subscribed(widest("Variant"), *stock) == []
+        assert await subscribed(widest("CodeReport"), "CODE_REPORT_OPENED") == []
+
+        assert (await client.put_in_stock(variant, "\n".join(codes)))["userErrors"] == []
+        held = asyncio.Event()
+        receiver.during = held.wait  # type: ignore[assignment]
+        order = await client.order(variant, 3)
+        await until(lambda: len(receiver.got) >= 1)
+        kill_worker(town)
+        receiver.during = None
+        held.set()
+        await client.pay(order["redirectUrl"])
+        await client.until(order["order"]["token"], "DELIVERED")
+        report = """
+            query($token: String!) { order(token: $token) { lines { codes { id secret } } } }
+            """
+        bought = await client.buyer(report, token=order["order"]["token"])
+        reported = await client.buyer(
+            "mutation($token: String!, $code: ID!) { orderCodeReport(token: $token, codeId: $code,"
+            " reason: USED) { userErrors { code } } }",
+            token=order["order"]["token"],
+            code=bought["data"]["order"]["lines"][0]["codes"][0]["id"],
+        )
+        assert reported["data"]["orderCodeReport"]["userErrors"] == []
+        await sooner(town, "webhook.send")
+
+        def told() -> set[str]:
+            return {got.json()["type"] for got in receiver.got}
+
+        wanted = {"order.placed", "order.paid", "order.delivered", "stock.sold_out",
+                  "code_report.opened"}  # fmt: skip
+        await until(lambda: told() >= wanted)
+        # The one that was being told when the worker died comes again, as it was.
+        name = receiver.got[0].headers["webhook-id"]
+
+        def placed() -> list[Got]:
+            return [got for got in receiver.got if got.headers["webhook-id"] == name]
+
+        await until(lambda: len(placed()) == 2)
+        assert len({got.body for got in placed()}) == 1
+        for got in receiver.got:
+            assert any(verified(got, secret) for secret in secrets if secret)
+        bodies = {str(at): repr(got).encode() for at, got in enumerate(receiver.got)}
+    assert traces(town.canaries, bodies) == []
+    bare = [secret.removeprefix("whsec_").rstrip("=") for secret in secrets if secret]
+    assert len(bare) == 3
+    assert traces([*town.canaries, *bare], await resting_places(town)) == []
     await client.http.aclose()
 
 

@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
@@ -244,6 +245,27 @@ async def until_mailed(town: Town, code: str, times: int) -> None:
             return
         await asyncio.sleep(0.1)
     raise AssertionError("the code is not mailed")
+
+
+async def until(there: Callable[[], bool]) -> None:
+    """Until something is so."""
+    for _ in range(300):
+        if there():
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("it does not come")
+
+
+async def sooner(town: Town, kind: str) -> None:
+    """Has work of this kind that waits handed out now: what a dead worker held is left alone for a
+    while."""
+    connection = await asyncpg.connect(town.environment("KEYSTALL_OWNER_DATABASE_URL"))
+    try:
+        await connection.execute(
+            "update outbox set due_at = now() where kind = $1 and done_at is null", kind
+        )
+    finally:
+        await connection.close()
 
 
 def kill_worker(town: Town) -> None:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
 HOST = "hooks.localhost"
 """The host that tests let webhooks reach on this machine."""
@@ -88,3 +88,12 @@ def signatures(got: Got, secret: str) -> list[str]:
     key = base64.b64decode(secret.removeprefix("whsec_"))
     text = f"{got.headers['webhook-id']}.{got.headers['webhook-timestamp']}.".encode() + got.body
     return ["v1," + base64.b64encode(hmac.digest(key, text, hashlib.sha256)).decode()]
+
+
+def verified(got: Got, secret: str) -> bool:
+    """Whether a request was signed with the secret."""
+    try:
+        Webhook(secret).verify(got.body, dict(got.headers))
+    except WebhookVerificationError:
+        return False
+    return True

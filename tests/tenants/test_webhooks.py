@@ -270,6 +270,8 @@ async def test_a_worker_that_died_while_sending_is_made_up_for(wired: Wired) -> 
     with pytest.raises(asyncio.CancelledError):
         await task
     held.set()
+    async with database.transaction(wired.shop.id) as tx:
+        await tx.execute("update products set name = 'Another name'")  # what is told stays
     (delivery,) = await deliveries(wired.shop.id)
     assert (delivery["state"], delivery["attempts"]) == ("pending", 0)
     (again,) = await waiting(wired.shop.id)
@@ -281,6 +283,7 @@ async def test_a_worker_that_died_while_sending_is_made_up_for(wired: Wired) -> 
     assert await wired.send() == 1
     first, second = wired.receiver.got
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert first.body == second.body
     assert (await deliveries(wired.shop.id))[0]["state"] == "delivered"
 
 
