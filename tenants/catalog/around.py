@@ -5,8 +5,9 @@ Lists are read so where it is known beforehand what of it is wanted: one stateme
 list's length, instead of one for each kind of thing.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal
 from uuid import UUID
 
@@ -24,26 +25,26 @@ from keystall.tenants.catalog.queries import (
 
 Part = Literal["category", "images", "variants", "prices", "bands"]
 
-_VARIANTS = (
-    "from variants where variants.shop_id = $1 and variants.product_id = products.id"
-    " and variants.archived_at is null"
+_CATEGORY = (
+    "(select json_build_array(id, slug, name, translations, position) from categories"
+    " where categories.shop_id = $1 and categories.id = products.category_id) as around_category"
 )
-_SQL: Mapping[Part, str] = {
-    "category": "(select json_build_array(id, slug, name, translations, position) from categories"
-    " where categories.shop_id = $1 and categories.id = products.category_id)",
-    "images": "(select json_agg(json_build_array(files.id, width, height)"
+_IMAGES = (
+    "(select json_agg(json_build_array(files.id, width, height)"
     " order by product_images.position, product_images.id)"
     " from product_images join files on files.shop_id = $1 and files.id = file_id"
-    " where product_images.shop_id = $1 and product_images.product_id = products.id)",
-    "variants": "(select json_agg(json_build_array(id, name, translations, position, min_quantity,"
-    f" max_quantity) order by position, id) {_VARIANTS})",
-    "prices": "(select json_agg(json_build_array(variants.id, (select json_agg(json_build_array("  # noqa: S608
-    "currency, amount) order by currency) from prices where prices.shop_id = $1"
-    f" and variant_id = variants.id)) order by variants.position, variants.id) {_VARIANTS})",
-    "bands": "(select json_agg(json_build_array(id, (select count(*) from (select from codes"  # noqa: S608
-    " where codes.shop_id = $1 and codes.variant_id = variants.id and state = 'available'"
-    f" and sellable_until > now() limit {LOW + 1}) few)) order by position, id) {_VARIANTS})",
+    " where product_images.shop_id = $1 and product_images.product_id = products.id)"
+    " as around_images"
+)
+_OF_VARIANTS: Mapping[Part, str] = {
+    "variants": "name, translations, position, min_quantity, max_quantity",
+    "prices": "(select json_agg(json_build_array(currency, amount) order by currency) from prices"
+    " where prices.shop_id = $1 and prices.variant_id = variants.id)",
+    "bands": "(select count(*) from (select from codes where codes.shop_id = $1"  # noqa: S608
+    " and codes.variant_id = variants.id and state = 'available' and sellable_until > now()"
+    f" limit {LOW + 1}) few)",
 }
+"""What is told of each variant after its id, in this order."""
 
 
 @dataclass(slots=True)
@@ -78,34 +79,35 @@ async def product_on_sale(
 
 def part_columns(parts: Collection[Part]) -> str:
     """Columns to select beside those of `products`, `$1` being the shop."""
-    return "".join(f", {_SQL[part]} as {part}" for part in sorted(parts))
+    columns = [_CATEGORY] if "category" in parts else []
+    if "images" in parts:
+        columns.append(_IMAGES)
+    if told := [sql for part, sql in _OF_VARIANTS.items() if part in parts]:
+        columns.append(
+            f"(select json_agg(json_build_array(id, {', '.join(told)}) order by position, id)"  # noqa: S608
+            " from variants where variants.shop_id = $1 and variants.product_id = products.id"
+            " and variants.archived_at is null) as around_variants"
+        )
+    return "".join(f", {column}" for column in columns)
 
 
 def take_around(values: dict[str, Any], parts: Collection[Part]) -> Around:
     """What a row's `part_columns` tell, taken out of its values."""
     found = Around()
-    product: UUID = values["id"]
-    for part in parts:
-        told: Sequence[Any] | None = values.pop(part)
-        if told is None:
-            continue
-        if part == "category":
-            found.category = CategoryView(told_id(told[0]), *told[1:])
-        elif part == "images":
-            found.images = [ImageView(told_id(one), *size) for one, *size in told]
-        elif part == "variants":
-            found.variants = [_variant(product, *one) for one in told]
-        elif part == "prices":
-            found.prices = {
-                told_id(one): [PriceView(*price) for price in prices or ()] for one, prices in told
-            }
-        else:
-            found.bands = {told_id(one): band(free) for one, free in told}
+    if category := values.pop("around_category", None):
+        row, *texts = category
+        found.category = CategoryView(told_id(row), *texts)
+    for row, width, height in values.pop("around_images", None) or ():
+        found.images.append(ImageView(told_id(row), width, height))
+    for told in values.pop("around_variants", None) or ():
+        rest: Iterator[Any] = iter(told)
+        variant = told_id(next(rest))
+        if "variants" in parts:
+            name, words, position, least, most = islice(rest, 5)
+            view = VariantView(variant, values["id"], name, words, position, least, most, None)
+            found.variants.append(view)
+        if "prices" in parts:
+            found.prices[variant] = [PriceView(*price) for price in next(rest) or ()]
+        if "bands" in parts:
+            found.bands[variant] = band(next(rest))
     return found
-
-
-def _variant(  # one row of the statement above, in its order
-    product: UUID, row: str, name: str, translations: Any, position: int, *quantities: int
-) -> VariantView:
-    least, most = quantities
-    return VariantView(told_id(row), product, name, translations, position, least, most, None)

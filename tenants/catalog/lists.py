@@ -90,7 +90,7 @@ async def product_list(
     order = f"{by} {direction}, products.id {direction}" if by else f"products.id {direction}"
     rows = await db.rows(
         f"select {columns} from {tables} where {' and '.join(statement.conditions)}"  # noqa: S608
-        f" order by {order} limit {statement.parameter(limit)}",
+        f" order by {order} limit {limit:d}",
         *statement.arguments,
     )
     listed = []
