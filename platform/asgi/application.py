@@ -6,7 +6,6 @@ from datetime import timedelta
 from functools import cache
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -134,8 +133,8 @@ def application(installation: Installation, live: Live, front: Front | None = No
         await (own if host == settings.public_host else shop)(scope, receive, send)
 
     layered: ASGIApp = by_host
-    layers = middleware(settings, *([Middleware(front.layer)] if front is not None else []))
-    for layer in reversed(layers):
+    known = front.known if front is not None else None
+    for layer in reversed(middleware(settings, known)):
         layered = layer.cls(layered, *layer.args, **layer.kwargs)
     return layered
 

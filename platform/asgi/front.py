@@ -15,19 +15,20 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
 from graphql import GraphQLSchema, parse
 from starlette.requests import Request, cookie_parser
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from keystall.graphql.context import RequestContext
 from keystall.graphql.public import private_parts
 from keystall.platform import database
 from keystall.platform.kept import Kept, Making
+from keystall.platform.web.observation import Ready, loggable_path
 from keystall.platform.web.stack import security_headers
 from keystall.tenants.catalog.standing import Standing, catalog_versions, standing
 from keystall.tenants.installation import Installation
@@ -54,19 +55,16 @@ Show = Callable[[], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class KeptPage:
-    """A page ready to be sent, with the headers of its 304."""
+    """A page ready to be sent, and the 304 for who has it."""
 
-    shop: str
-    route: Any
-    headers: list[tuple[bytes, bytes]]
-    unmodified: list[tuple[bytes, bytes]]
+    ready: Ready
+    unmodified: Ready
     etag: str
-    body: bytes
 
     def response(self) -> Response:
         """The same for Starlette."""
-        response = Response(self.body)
-        response.raw_headers = list(self.headers)
+        response = Response(self.ready.body)
+        response.raw_headers = list(self.ready.headers)
         return response
 
 
@@ -110,25 +108,23 @@ class Front:
         if what in _TOPICS:
             self.kept.doubt(UUID(shop))
 
-    def layer(self, app: ASGIApp) -> ASGIApp:
-        """`app`, asked only for what is not known."""
-
-        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-            asking = scope["type"] == "http" and scope["method"] == "GET" and self.kept.up
-            found = self._known(scope) if asking else None
-            if found is None:
-                await app(scope, receive, send)
-                return
-            page, is_had = found
-            self.kept.hit()
-            scope["route"] = page.route
-            structlog.contextvars.bind_contextvars(shop=page.shop)
-            headers, body = (page.unmodified, b"") if is_had else (page.headers, page.body)
-            status = 304 if is_had else 200
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
-
-        return serve
+    def known(self, scope: Scope) -> Ready | None:
+        """What is answered at once, without any other layer."""
+        if scope["method"] != "GET" or not self.kept.up:
+            return None
+        asked = _Asked.of(scope)
+        if asked is None:
+            return None
+        shop: Shop | None = self.kept.find(asked.host)
+        if shop is None:
+            return None
+        page: KeptPage | None = self.kept.find(self._key(shop, asked))
+        if page is None:
+            return None
+        self.kept.hit()
+        if asked.if_none_match and same_etag(asked.if_none_match, page.etag):
+            return page.unmodified
+        return page.ready
 
     async def keep(self, request: Request, page: Page, show: Show) -> Response:
         """The page from memory, or drawn by `show` and kept; many who ask for the same at once have
@@ -147,7 +143,7 @@ class Front:
                 return found.response()
             draft = scope["state"][_DRAFT] = Draft(shop)
             response = await show()
-            self._keep(making, draft, scope.get("route"), response)
+            self._keep(making, draft, scope, response)
             return response
 
     @asynccontextmanager
@@ -182,14 +178,6 @@ class Front:
                 # The database may be away; the line still tells what changes.
                 _log.warning("versions are not looked at", error=type(error).__name__)
 
-    def _known(self, scope: Scope) -> tuple[KeptPage, bool] | None:
-        asked = _Asked.of(scope)
-        shop: Shop | None = self.kept.find(asked.host) if asked is not None else None
-        if asked is None or shop is None:
-            return None
-        page: KeptPage | None = self.kept.find(self._key(shop, asked))
-        return None if page is None else (page, same_etag(asked.if_none_match, page.etag))
-
     def _key(self, shop: Shop, asked: "_Asked") -> tuple[UUID, str, bytes, str]:
         """What an answer depends on: the shop, the address (page, language and variables), the
         currency."""
@@ -217,7 +205,7 @@ class Front:
                 )  # fmt: skip
             return shop
 
-    def _keep(self, making: Making, draft: Draft, route: Any, response: Response) -> None:
+    def _keep(self, making: Making, draft: Draft, scope: Scope, response: Response) -> None:
         seen, shop = draft.standing, draft.shop
         if seen is None or response.status_code != 200:
             return
@@ -229,15 +217,18 @@ class Front:
             # The frame is of one version and the goods of another: right enough to be shown once.
             self.kept.learn(shop.id, seen.version)
             return
-        page = KeptPage(
-            shop=str(shop.id),
-            route=route,
+        ready = Ready(
+            status=200,
             headers=headers,
-            unmodified=[pair for pair in headers if pair[0] not in _OF_BODY],
-            etag=response.headers["etag"],
             body=bytes(response.body),
+            route=getattr(scope.get("route"), "path", "other"),
+            path=loggable_path(scope["path"]),
+            facts={"shop": str(shop.id)},
         )
-        size = len(page.body) + sum(len(name) + len(value) for name, value in headers)
+        less = [pair for pair in headers if pair[0] not in _OF_BODY]
+        unmodified = ready._replace(status=304, headers=less, body=b"")
+        page = KeptPage(ready, unmodified, response.headers["etag"])
+        size = len(ready.body) + sum(len(name) + len(value) for name, value in headers)
         making.keep(page, size, scope=shop.id, version=seen.version, until=seen.until)
 
 

@@ -6,8 +6,9 @@ looks like a secret hidden (an order's address is its key), and never the query 
 """
 
 import re
+from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,17 +30,38 @@ def loggable_path(path: str) -> str:
     return "/".join("*" if _TOKEN.search(part) else part for part in path[:500].split("/"))
 
 
+class Ready(NamedTuple):
+    """An answer that is known without asking further: `headers` are complete but for the request's
+    id; `route` and `path` are what is measured and logged, and `facts` what stands beside them."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    route: str
+    path: str
+    facts: Mapping[str, str]
+
+
+Known: TypeAlias = Callable[[Scope], Ready | None]
+"""What answers a request by itself, before any other layer; None where it does not."""
+
+
 class ObservationMiddleware:
     """The outermost layer: what it does not see did not happen."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, known: Known | None = None) -> None:
         self.app = app
+        self._known = known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         began = perf_counter()
+        ready = self._known(scope) if self._known is not None else None
+        if ready is not None:
+            await _give(ready, scope, send, began)
+            return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         header = (b"x-request-id", request_id.encode())
@@ -62,7 +84,23 @@ class ObservationMiddleware:
             _log.exception("request failed", method=scope["method"])
             raise
         finally:
-            _record(scope, status, (first_byte or perf_counter()) - began)
+            route = getattr(scope.get("route"), "path", "other")
+            path = "" if scope["path"] in _QUIET else loggable_path(scope["path"])
+            _record(scope["method"], route, path, status, (first_byte or perf_counter()) - began)
+
+
+async def _give(ready: Ready, scope: Scope, send: Send, began: float) -> None:
+    """Sends what is known. No line but the one below is logged on the way, so the request's id
+    stands in this one alone and is bound to nothing."""
+    request_id = _request_id(scope)
+    headers = [*ready.headers, (b"x-request-id", request_id.encode())]
+    await send({"type": "http.response.start", "status": ready.status, "headers": headers})
+    seconds = perf_counter() - began
+    await send({"type": "http.response.body", "body": ready.body})
+    _record(
+        scope["method"], ready.route, ready.path, ready.status, seconds,
+        request_id=request_id, **ready.facts,
+    )  # fmt: skip
 
 
 def _request_id(scope: Scope) -> str:
@@ -73,20 +111,15 @@ def _request_id(scope: Scope) -> str:
     return new_request_id()
 
 
-def _record(scope: Scope, status: int, seconds: float) -> None:
-    route = getattr(scope.get("route"), "path", "other")
-    method = scope["method"] if scope["method"] in _METHODS else "other"
+def _record(method: str, route: str, path: str, status: int, seconds: float, **facts: str) -> None:
+    """Measures a request, and logs it unless its `path` is empty."""
+    if method not in _METHODS:
+        method = "other"
     key = (method, route, status)
     timer = _timers.get(key)
     if timer is None:
         timer = _timers[key] = REQUEST_SECONDS.labels(method, route, str(status))
     timer.observe(seconds)
-    if scope["path"] in _QUIET:
-        return
-    _log.info(
-        "request",
-        method=method,
-        path=loggable_path(scope["path"]),
-        status=status,
-        ms=round(seconds * 1000, 2),
-    )
+    if path:
+        ms = round(seconds * 1000, 2)
+        _log.info("request", method=method, path=path, status=status, ms=ms, **facts)

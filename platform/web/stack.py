@@ -5,7 +5,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from keystall.platform.settings import Settings
 from keystall.platform.web.csrf import CsrfMiddleware
-from keystall.platform.web.observation import ObservationMiddleware
+from keystall.platform.web.observation import Known, ObservationMiddleware
 from keystall.platform.web.security_headers import SecurityHeaders, SecurityHeadersMiddleware
 
 BODY_LIMIT = 1024 * 1024
@@ -21,12 +21,11 @@ def security_headers(settings: Settings) -> SecurityHeaders:
     return SecurityHeaders(https=settings.secure_cookies, form_targets=targets)
 
 
-def middleware(settings: Settings, *front: Middleware) -> list[Middleware]:
-    """What `Starlette(middleware=…)` takes. `front` answers what it knows by itself, with complete
-    headers, and is observed as all else is; it changes nothing and reads no body."""
+def middleware(settings: Settings, known: Known | None = None) -> list[Middleware]:
+    """What `Starlette(middleware=…)` takes. What is `known` is answered by the outermost layer: it
+    changes nothing and reads no body."""
     return [
-        Middleware(ObservationMiddleware),
-        *front,
+        Middleware(ObservationMiddleware, known=known),
         Middleware(SecurityHeadersMiddleware, security_headers(settings)),
         Middleware(CsrfMiddleware, open_paths=OPEN_PATHS),
         Middleware(RequestBodyLimitMiddleware, max_body_size=BODY_LIMIT),
