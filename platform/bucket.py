@@ -32,7 +32,8 @@ local now = time[1] * 1000 + time[2] / 1000
 local full = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
 local after = full + tonumber(ARGV[1])
 if after - now > tonumber(ARGV[2]) + 0.5 then return {0, math.ceil(full - now)} end
-redis.call('SET', KEYS[1], string.format('%.3f', after), 'PX', math.ceil(after - now))
+local keep = math.max(1, math.ceil(after - now))
+redis.call('SET', KEYS[1], string.format('%.3f', after), 'PX', keep)
 return {1, math.ceil(after - now)}
 """
 _SHA = hashlib.sha1(_TAKE.encode(), usedforsecurity=False).hexdigest()

@@ -34,6 +34,16 @@ async def test_points_come_back(redis_url: str) -> None:
         assert (await take(queue, key, 100, quick)).taken
 
 
+async def test_a_bucket_may_be_as_good_as_endless(redis_url: str) -> None:
+    """What is taken is less time than Redis can tell apart, or keep anything for."""
+    endless = Bucket(size=10**9, restore=10**9)
+    async with Queue(redis_url) as queue:
+        levels = [await take(queue, new_id().hex, 1, endless) for _ in range(3)]
+
+    assert [level.taken for level in levels] == [True] * 3
+    assert bucket._alone.lasts() is False
+
+
 async def test_processes_take_from_one_bucket(redis_url: str) -> None:
     key = new_id().hex
     async with Queue(redis_url) as one, Queue(redis_url) as two:
