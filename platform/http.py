@@ -11,6 +11,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -27,6 +28,7 @@ OUTSIDE_SECONDS = 15.0
 """As long as a request to a stranger may take in all."""
 _OUTSIDE_TIMEOUT = httpx2.Timeout(OUTSIDE_SECONDS, connect=5.0)
 _ADDRESSES_TRIED = 3
+_RESOLVING = ThreadPoolExecutor(8, thread_name_prefix="resolve")
 _LIMITS = httpx2.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=20)
 
 
@@ -145,9 +147,19 @@ class _Redirected(httpx2.AsyncHTTPTransport):
 
 
 async def resolved(host: str, port: int) -> Sequence[str]:
-    """Every address of a host, by the system's resolver; of a literal one its plain form."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    """Every address of a host, by the system's resolver; of a literal one its plain form.
+
+    In threads of its own: a stranger's name server may take its time, and nothing can be told to
+    stop waiting for it.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.run_in_executor(_RESOLVING, _addresses, host, port)
+    return list(dict.fromkeys(found))
+
+
+def _addresses(host: str, port: int) -> Sequence[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
 
 
 class _Outside(httpx2.AsyncHTTPTransport):

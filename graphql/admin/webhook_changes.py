@@ -228,12 +228,19 @@ class WebhookMutation:
 
 
 async def _create(context: RequestContext, asked: WebhookInput) -> tuple[UUID, str]:
+    url, events = asked.url.strip(), _events(asked.events)
+    try:
+        told = told_by(context, asked.document)
+    except Refused as refused:
+        # All that is wrong is told at once.
+        found = service.place_errors(context.installation, url, events)
+        raise Refused(*found, *refused.errors) from refused
     return await service.webhook_create(
         context.installation,
         context.require_shop().id,
-        url=asked.url.strip(),
-        events=_events(asked.events),
-        told=told_by(context, asked.document),
+        url=url,
+        events=events,
+        told=told,
         token=_token(context),
     )
 

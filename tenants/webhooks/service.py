@@ -235,6 +235,12 @@ async def _locked(tx: Writing, shop: UUID, webhook: UUID) -> Sequence[str]:
     return events
 
 
+def place_errors(installation: Installation, url: str, events: Sequence[str]) -> list[UserError]:
+    """What stands against telling these events to this address: see `webhook_create`."""
+    inside = installation.settings.webhook_inside
+    return [*url_errors(url, inside=inside), *_event_errors(events)]
+
+
 def _check(installation: Installation, changes: WebhookChanges) -> None:
     errors: list[UserError] = []
     if not isinstance(changes.url, Keep):

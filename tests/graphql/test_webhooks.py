@@ -205,6 +205,17 @@ async def test_events_of_different_kinds_are_refused_and_no_events(
         ]
 
 
+async def test_all_that_is_wrong_is_told_at_once(
+    installation: Installation, owner: Viewer, shop: Shop
+) -> None:
+    answer = await made(
+        merchant(installation, shop, owner), url="http://db.internal/", events=[], document="{"
+    )
+    assert [(error["path"][1], error["code"]) for error in answer["userErrors"]] == [
+        ("url", "WEBHOOK_ADDRESS"), ("events", "REQUIRED"), ("document", "DOCUMENT_INVALID"),
+    ]  # fmt: skip
+
+
 async def test_a_token_makes_one_that_ends_with_it(installation: Installation) -> None:
     owner = await a_viewer(installation)
     shop = await a_shop(installation, owner)
