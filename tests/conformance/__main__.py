@@ -8,7 +8,6 @@ Each is skipped, loudly, where what it takes is not installed and cannot be.
 """
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -20,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from keystall.platform.engines.ports import free_port
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -162,8 +163,8 @@ def _demo() -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="keystall-conformance-") as folder:
         home = Path(folder) / "home"
         log = Path(folder) / "demo.log"
-        port = os.environ.get("PORT", "8790")
-        command = [sys.executable, "-m", "keystall", "demo", "--home", str(home), "--port", port]
+        command = [sys.executable, "-m", "keystall", "demo", "--home", str(home)]
+        command += ["--port", str(free_port())]
         with log.open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=output)
         told = home / "demo.json"

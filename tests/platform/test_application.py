@@ -18,6 +18,8 @@ from keystall.tenants.identity.service import Visitor, sign_in
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.operating import shop_resume, shop_suspend
 from keystall.tenants.shops.shop import Shop
+from keystall.themes.engine import vouched
+from keystall.themes.storefront.pages import PAGES as STOREFRONT_PAGES
 from tests.factories import PASSWORD, a_product, a_shop, a_viewer, the_variant
 
 PLATFORM = "http://localhost:8000"
@@ -28,6 +30,21 @@ async def web(installation: Installation) -> AsyncIterator[httpx2.AsyncClient]:
     transport = httpx2.ASGITransport(application(installation, Live(installation.queue)))
     async with httpx2.AsyncClient(transport=transport) as client:
         yield client
+
+
+async def test_the_api_knows_the_documents_of_the_shops_pages(
+    installation: Installation, web: httpx2.AsyncClient
+) -> None:
+    shop = await a_shop(installation, name="Known Cards")
+    known = vouched(page for page in STOREFRONT_PAGES if page.name == "home")
+    answers = [
+        await web.get(
+            address(shop) + "/graphql/storefront", params={"documentId": f"sha256:{digest}"}
+        )
+        for digest in known
+    ]
+    assert [answer.json()["data"]["shop"]["name"] for answer in answers] == ["Known Cards"]
+    assert answers[0].headers["cache-control"] == "public, no-cache"
 
 
 @pytest.fixture
