@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 from starlette.requests import Request
@@ -11,14 +12,15 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from keystall.graphql import trusted, wire
 from keystall.graphql.arrival import Caller
-from keystall.graphql.catalogue import only_catalogue
 from keystall.graphql.context import Program, RequestContext
 from keystall.graphql.costs.metering import Meter
 from keystall.graphql.errors import ApiError, ErrorCode, bad_input, unavailable
 from keystall.graphql.executor import SCHEMAS, Surface, execute
 from keystall.graphql.graphiql import page as graphiql
+from keystall.graphql.keeping import Keeps
 from keystall.graphql.limits import MAX_BODY
 from keystall.graphql.operation import ANY, READING, Answer, NotAllowed, refused
+from keystall.graphql.public import is_public
 from keystall.graphql.trusted import Known
 from keystall.platform.bucket import Bucket
 from keystall.platform.database import AWAY
@@ -69,15 +71,22 @@ def caller_of(request: Request) -> Caller:
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """The endpoint of one audience. `known`: the documents of a shop's own pages; None where no
-    documents are trusted."""
+    documents are trusted. `keeps` has answers to documents asked for by their hash."""
 
     installation: Installation
     surface: Surface
     admit: Admit
     known: Known | None
+    keeps: Keeps | None = None
 
     async def answer(self, request: Request) -> Response:
         """The answer to whatever was sent."""
+        by_hash = request.method == "GET" and "query" not in request.query_params
+        if self.keeps is None or not by_hash:
+            return await self._made(request)
+        return await self.keeps.keep(request, partial(self._made, request))
+
+    async def _made(self, request: Request) -> Response:
         response = await self._answer(request)
         if self.surface == "storefront":
             response.headers.update(_CORS)
@@ -141,6 +150,8 @@ class Endpoint:
             response = wire.respond(answer, media_type, _STATUS.get(error.code))
         else:
             if self._is_for_everyone(request, asked, found.text, answer):
+                if found.by_hash and self.keeps is not None:
+                    await self.keeps.seen(request, context)
                 response = _shared(request, wire.respond(answer, media_type))
             else:
                 told = meter.told()
@@ -162,7 +173,8 @@ class Endpoint:
             return False
         if "authorization" in request.headers or answer.errors or not answer.ran:
             return False
-        return only_catalogue(SCHEMAS[self.surface].documents.read(text), asked.operation_name)
+        schema = SCHEMAS[self.surface]
+        return is_public(schema, schema.documents.read(text), asked.operation_name)
 
     def _meter(self, context: RequestContext) -> Meter:
         """The bucket of a token, a person or customer, or else an address, at the shop."""

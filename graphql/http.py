@@ -13,19 +13,21 @@ from starlette.routing import Route
 from keystall.graphql import arrival
 from keystall.graphql.arrival import Caller
 from keystall.graphql.context import RequestContext
-from keystall.graphql.endpoint import Admit, Endpoint, UnknownHost
+from keystall.graphql.endpoint import Endpoint, UnknownHost
 from keystall.graphql.errors import unauthenticated
-from keystall.graphql.executor import Surface
 from keystall.graphql.graphiql import page as graphiql
+from keystall.graphql.keeping import Keeps
 from keystall.graphql.limits import MAX_BODY
 from keystall.graphql.trusted import Known
 from keystall.tenants.installation import Installation
 
 
-def shop_routes(installation: Installation, known: Known = dict) -> list[Route]:
+def shop_routes(
+    installation: Installation, known: Known = dict, keeps: Keeps | None = None
+) -> list[Route]:
     """Routes of every shop's host. `known`: the documents of a shop's own pages."""
     return [
-        _endpoint(installation, "storefront", _buyer, known),
+        _endpoint(Endpoint(installation, "storefront", _buyer, known, keeps)),
         Route("/graphql/assets/{name}", graphiql.asset),
     ]
 
@@ -33,16 +35,14 @@ def shop_routes(installation: Installation, known: Known = dict) -> list[Route]:
 def installation_routes(installation: Installation) -> list[Route]:
     """Routes of the installation's own host."""
     return [
-        _endpoint(installation, "admin", _program),
-        _endpoint(installation, "operator", _operator),
+        _endpoint(Endpoint(installation, "admin", _program, None)),
+        _endpoint(Endpoint(installation, "operator", _operator, None)),
         Route("/graphql/assets/{name}", graphiql.asset),
     ]
 
 
-def _endpoint(
-    installation: Installation, surface: Surface, admit: Admit, known: Known | None = None
-) -> Route:
-    endpoint = Endpoint(installation, surface, admit, known)
+def _endpoint(endpoint: Endpoint) -> Route:
+    surface = endpoint.surface
     # Wider than our own limit, which refuses in the API's words; the server's is narrower.
     room = Middleware(RequestBodyLimitMiddleware, max_body_size=2 * MAX_BODY[surface])
     methods = ["GET", "POST", "OPTIONS"]

@@ -5,11 +5,14 @@ every field is, asked by nobody in particular, has one answer for everyone. What
 private: a new type or field is never kept because somebody forgot it.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from graphql import (
     DocumentNode,
     FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
@@ -20,6 +23,34 @@ from graphql import (
 )
 
 from keystall.graphql.describing import PUBLIC
+from keystall.graphql.documents import Document
+from keystall.graphql.schema import KeystallSchema
+
+
+@lru_cache(maxsize=1024)
+def is_public(schema: KeystallSchema, document: Document, operation_name: str | None) -> bool:
+    """Whether an operation of a valid document asks for nothing but what anyone may see. Conditions
+    count as met."""
+    operation = document.operation(operation_name)
+    fragments = {
+        node.name.value: node
+        for node in document.ast.definitions
+        if isinstance(node, FragmentDefinitionNode)
+    }
+    used: dict[str, FragmentDefinitionNode] = {}
+    waiting: list[OperationDefinitionNode | FragmentDefinitionNode] = [operation]
+    while waiting:
+        for name in _spread(waiting.pop()) - used.keys():
+            used[name] = fragments[name]
+            waiting.append(fragments[name])
+    alone = DocumentNode(definitions=(operation, *used.values()))
+    return not private_parts(schema._schema, alone)
+
+
+def public_roots(schema: GraphQLSchema) -> set[str]:
+    """The fields that a public query begins with."""
+    assert schema.query_type is not None  # noqa: S101 - each of ours has one
+    return {name for name, field in schema.query_type.fields.items() if _field_is_public(field)}
 
 
 def private_parts(schema: GraphQLSchema, document: DocumentNode) -> list[str]:
@@ -29,6 +60,21 @@ def private_parts(schema: GraphQLSchema, document: DocumentNode) -> list[str]:
     private = _Private(info)
     visit(document, TypeInfoVisitor(info, private))
     return private.found
+
+
+def _spread(node: OperationDefinitionNode | FragmentDefinitionNode) -> set[str]:
+    spreads = _Spreads()
+    visit(node, spreads)
+    return spreads.names
+
+
+class _Spreads(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_fragment_spread(self, node: FragmentSpreadNode, *_: Any) -> None:
+        self.names.add(node.name.value)
 
 
 class _Private(Visitor):

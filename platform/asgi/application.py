@@ -108,7 +108,7 @@ def application(installation: Installation, live: Live, front: Front | None = No
     shop = Starlette(
         routes=[
             *shared,
-            *graphql_http.shop_routes(installation, _page_documents),
+            *graphql_http.shop_routes(installation, _page_documents, front),
             *handlers.shop_routes(),
             *visits.shop_routes(),
             *sign_in.shop_routes(),

@@ -1,18 +1,19 @@
-"""Pages that are the same for everyone, from the memory of this process.
+"""Pages and answers that are the same for everyone, from the memory of this process.
 
 A page of a shop that was drawn once is given again to whoever asks for the same address in the same
-currency, before any route is looked for and without a statement to the database, until the version
-of what the public sees of the shop moves (`tenants/catalog/standing.py`) or its time is over. News
-of a version come over the line to Redis, told by whoever changed something; should a message get
-lost, the versions of all shops that were given from memory are read again twice a second, by one
-statement. While the line is down nothing is kept and every page is drawn from the database.
+currency, and so is the API's answer to a public document asked for by its hash: before any route is
+looked for and without a statement to the database, until the version of what the public sees of the
+shop moves (`tenants/catalog/standing.py`) or its time is over. News of a version come over the line
+to Redis, told by whoever changed something; should a message get lost, the versions of all shops
+that were given from memory are read again twice a second, by one statement. While the line is down
+nothing is kept and every page is drawn from the database.
 
 A page is kept as of the version that its own snapshot of the database had, and only if the shop
 that it was drawn for was read at the very same one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -26,6 +27,7 @@ from starlette.types import Scope
 
 from keystall.graphql.context import RequestContext
 from keystall.graphql.public import private_parts
+from keystall.graphql.wire import VARY_SHARED
 from keystall.platform import database
 from keystall.platform.kept import Kept, Making
 from keystall.platform.web.observation import Ready, loggable_path
@@ -45,6 +47,11 @@ LONGEST_ADDRESS = 1024
 
 _TOPICS = frozenset({"catalog", "shop"})
 """What is announced when something that visitors see of a shop has changed."""
+
+_API = "/graphql/storefront"
+_VARYING = frozenset(name.encode() for name in VARY_SHARED.split(", "))
+_OF_ASKER = frozenset({b"ratelimit", b"ratelimit-policy", b"retry-after"})
+"""Headers that tell one asker how much they may still ask: what is known costs nobody anything."""
 
 _DRAFT = "keystall.draft"
 _OF_BODY = frozenset({b"content-length", b"content-type"})
@@ -70,14 +77,15 @@ class KeptPage:
 
 @dataclass(slots=True)
 class Draft:
-    """A page that may be kept, while it is drawn: for which shop, and as of when it was read."""
+    """An answer that may be kept, while it is made: for which shop, and as of when it was read."""
 
     shop: Shop
     standing: Standing | None = field(default=None)
 
     async def seen(self, context: RequestContext) -> None:
-        """Notes as of when the page's data is true: asked of the snapshot that they were read of,
-        while it is still open."""
+        """Notes as of when the answer is true: asked of the snapshot that it was read of, while
+        that is still open."""
+        self.shop = context.require_shop()
         self.standing = await standing(context.reader, self.shop.id)
 
 
@@ -126,9 +134,15 @@ class Front:
             return page.unmodified
         return page.ready
 
-    async def keep(self, request: Request, page: Page, show: Show) -> Response:
-        """The page from memory, or drawn by `show` and kept; many who ask for the same at once have
-        it drawn once."""
+    async def seen(self, request: Request, context: RequestContext) -> None:
+        """Notes that an answer is for everyone, and as of when it is true."""
+        draft = draft_of(request)
+        if draft is not None:
+            await draft.seen(context)
+
+    async def keep(self, request: Request, show: Show) -> Response:
+        """The answer from memory, or made by `show`, and kept if it was `seen`; many who ask for
+        the same at once have it made once."""
         scope = request.scope
         asked = _Asked.of(scope)
         if not self.kept.up or asked is None:
@@ -178,14 +192,14 @@ class Front:
                 # The database may be away; the line still tells what changes.
                 _log.warning("versions are not looked at", error=type(error).__name__)
 
-    def _key(self, shop: Shop, asked: "_Asked") -> tuple[UUID, str, bytes, str]:
-        """What an answer depends on: the shop, the address (page, language and variables), the
-        currency."""
+    def _key(self, shop: Shop, asked: "_Asked") -> Hashable:
+        """What an answer depends on: the shop, the address (page or document, language, variables),
+        the currency; of the API's answers, the headers that they vary by."""
         currency = ""
         if len(shop.currencies) > 1:
             chosen = cookie_parser(asked.cookie).get(self._currency_cookie, "")
             currency = chosen if chosen in shop.currencies else shop.default_currency
-        return shop.id, asked.path, asked.query, currency
+        return shop.id, asked.path, asked.query, currency, asked.varying
 
     async def _shop(self, host: bytes, name: str) -> Shop | None:
         """The shop that answers at a host, from memory where it is known."""
@@ -209,7 +223,8 @@ class Front:
         seen, shop = draft.standing, draft.shop
         if seen is None or response.status_code != 200:
             return
-        headers = self._security.added_to(response.raw_headers)
+        given = [pair for pair in response.raw_headers if pair[0] not in _OF_ASKER]
+        headers = self._security.added_to(given)
         names = {name for name, _ in headers}
         if b"set-cookie" in names:
             raise RuntimeError("a page that is the same for everyone sets no cookie")
@@ -240,12 +255,17 @@ class _Asked(NamedTuple):
     query: bytes
     cookie: str
     if_none_match: str
+    varying: tuple[tuple[bytes, bytes], ...]
 
     @classmethod
     def of(cls, scope: Scope) -> "_Asked | None":
-        """None for a part of a page, and for addresses without end."""
+        """None for a part of a page, for who signs in, and for addresses without end."""
         host = b""
         cookie = if_none_match = ""
+        path, query = scope["path"], scope["query_string"]
+        length = len(path) + len(query)
+        is_api = path == _API
+        varying: tuple[tuple[bytes, bytes], ...] = ()
         for name, value in scope["headers"]:
             if name == b"host":
                 host = host or value  # the first one decides elsewhere, too
@@ -257,10 +277,14 @@ class _Asked(NamedTuple):
                 if_none_match = value.decode("latin-1")
             elif name == b"hx-request":
                 return None
-        path, query = scope["path"], scope["query_string"]
-        if len(path) + len(query) > LONGEST_ADDRESS or not host:
+            elif is_api and name in _VARYING:
+                if name == b"authorization":
+                    return None
+                varying += ((name, value),)
+                length += len(value)
+        if length > LONGEST_ADDRESS or not host:
             return None
-        return cls(host, path, query, cookie, if_none_match)
+        return cls(host, path, query, cookie, if_none_match, varying)
 
 
 def require_public(pages: Iterable[Page], schema: GraphQLSchema) -> None:

@@ -63,6 +63,7 @@ async def trusted_document_register(
 
 async def trusted_document_delete(installation: Installation, shop: UUID, row: UUID) -> None:
     """Drops a document: from now on nobody is answered by its hash. Refuses NOT_FOUND."""
-    async with writing(installation, shop):
+    async with writing(installation, shop) as tx:
         if not await TrustedDocumentRow.filter(shop_id=shop, id=row).delete():
             raise refuse("NOT_FOUND", "id")
+        tx.announce("shop")

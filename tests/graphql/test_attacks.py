@@ -154,7 +154,8 @@ def _tells(resolved: list[str], name: str) -> Callable[..., None]:
 async def test_the_spies_see_what_does_run(endpoint: Endpoint) -> None:
     """Or nothing below would prove anything."""
     words = WORDS[endpoint.surface]
-    await endpoint.post(f"{{ {words.object} {{ {words.leaf} }} }}")
+    # By a name that no other test gives it: a plan made elsewhere would know no spy.
+    await endpoint.post(f"{{ spied: {words.object} {{ {words.leaf} }} }}")
     # What a spy answers is a surprise to the plan, so that the stock executor asks it, too.
     assert set(endpoint.resolved) == {words.object}
 

@@ -4,7 +4,7 @@ import pytest
 from graphql import parse, validate
 
 from keystall.graphql.executor import SCHEMAS
-from keystall.graphql.public import private_parts
+from keystall.graphql.public import is_public, private_parts
 
 STOREFRONT = SCHEMAS["storefront"]._schema
 
@@ -29,6 +29,21 @@ def test_a_document_is_public_where_every_field_says_so(document: str, private: 
     parsed = parse(document)
     assert validate(STOREFRONT, parsed) == []
     assert private_parts(STOREFRONT, parsed) == private
+
+
+def test_of_a_document_with_several_operations_the_one_that_is_asked_for_counts() -> None:
+    text = """
+      query Shelf { ...Name }
+      fragment Name on Query { shop { ...Its } }
+      fragment Its on Shop { name }
+      query Mine { ...Name customer { email } }
+      mutation Start { cartCreate(input: {}) { cart { id } } }
+    """
+    schema = SCHEMAS["storefront"]
+    document = schema.documents.read(text)
+    assert document.faults == ()
+    public = {name: is_public(schema, document, name) for name in ("Shelf", "Mine", "Start")}
+    assert public == {"Shelf": True, "Mine": False, "Start": False}
 
 
 @pytest.mark.parametrize("surface", ["admin", "operator"])

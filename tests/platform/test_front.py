@@ -25,9 +25,14 @@ from keystall.tenants.shops.operating import shop_suspend
 from keystall.tenants.shops.queries import shop_by_host
 from keystall.tenants.shops.service import shop_update
 from keystall.tenants.shops.shop import Shop
-from keystall.themes.engine import Cache, Page
+from keystall.tenants.trusted_documents.service import (
+    trusted_document_delete,
+    trusted_document_register,
+)
+from keystall.themes.engine import Cache, Page, vouched
 from keystall.themes.storefront.pages import PAGES
 from keystall.workers.settling import settle
+from tests.customers import signed_in
 from tests.factories import a_product, a_shop, a_variant_input, a_viewer, some_codes, the_variant
 
 
@@ -327,6 +332,65 @@ async def test_many_visitors_of_a_cold_page_have_it_drawn_once(
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
     assert len(statements) == alone
+
+
+async def ask_by_hash(process: Process, shop: Shop, sha256: str, **headers: str) -> httpx2.Response:
+    return await process.get(shop, f"/graphql/storefront?documentId=sha256:{sha256}", **headers)
+
+
+async def test_an_answer_to_a_document_asked_for_by_its_hash_comes_from_memory(
+    installation: Installation, process: Process, statements: list[str]
+) -> None:
+    shop = await a_shop(installation)
+    await a_product(installation, shop, "Steam Card")
+    text = "query Names { products(first: 2) { nodes { name } } }"
+    registered = await trusted_document_register(installation, shop.id, text, name="", cost=4)
+    await process.caught_up()
+    own = next(key for key, one in vouched(PAGES).items() if one.startswith("query Policies"))
+    for sha256 in (own, registered.sha256):
+        cold = await ask_by_hash(process, shop, sha256)
+        assert cold.status_code == 200
+        assert cold.headers["ratelimit"]
+        statements.clear()
+        warm = await ask_by_hash(process, shop, sha256)
+        assert statements == []
+        assert warm.content == cold.content
+        assert (warm.headers["etag"], warm.headers["vary"]) == (
+            cold.headers["etag"], cold.headers["vary"],
+        )  # fmt: skip
+        assert "ratelimit" not in warm.headers, "it cost nobody anything"
+        held = await ask_by_hash(process, shop, sha256, **{"if-none-match": warm.headers["etag"]})
+        assert (held.status_code, held.content, statements) == (304, b"", [])
+    assert "Steam Card" in warm.text
+    await trusted_document_delete(installation, shop.id, registered.id)
+    await process.caught_up()
+    gone = await ask_by_hash(process, shop, registered.sha256)
+    assert gone.json()["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+
+
+async def test_arbitrary_documents_and_those_who_sign_in_are_answered_from_the_database(
+    installation: Installation, process: Process, statements: list[str]
+) -> None:
+    shop = await a_shop(installation)
+    await process.caught_up()
+    own = next(key for key, one in vouched(PAGES).items() if one.startswith("query Policies"))
+    cart = next(key for key, one in vouched(PAGES).items() if one.startswith("query Cart"))
+    await ask_by_hash(process, shop, own)
+    _, secret = await signed_in(installation, shop, "reader@keystall.test")
+    asked: list[tuple[str, dict[str, str]]] = [
+        ("query={shop{name}}", {}),
+        (f"documentId=sha256:{cart}", {}),
+        (f"documentId=sha256:{own}", {"authorization": f"Bearer {secret}"}),
+    ]
+    for query, headers in asked:
+        for _ in range(2):
+            statements.clear()
+            answer = await process.get(shop, f"/graphql/storefront?{query}", **headers)
+            assert answer.status_code == 200
+            assert statements != [], query
+    chinese = await ask_by_hash(process, shop, own, **{"x-keystall-locale": "zh-CN"})
+    assert chinese.status_code == 200
+    assert len({key[-1] for key in process.kept._once if isinstance(key, tuple)}) == 2
 
 
 async def test_two_shops_never_share_a_page(installation: Installation, process: Process) -> None:

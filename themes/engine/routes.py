@@ -99,7 +99,7 @@ class _Endpoint:
         if self.shared.keep is None or request.method != "GET":
             return unmodified(request, await self._answer(request))
         show = partial(self._answer, request)
-        return unmodified(request, await self.shared.keep(request, self.page, show))
+        return unmodified(request, await self.shared.keep(request, show))
 
     async def _answer(self, request: Request) -> Response:
         visit = await self.shared.make_visit(request, self.page)

@@ -90,7 +90,7 @@ class Keep(Protocol):
     """Keeps pages that are the same for everyone: answers one from memory, or has it drawn."""
 
     async def __call__(
-        self, request: Request, page: Page, show: Callable[[], Awaitable[Response]]
+        self, request: Request, show: Callable[[], Awaitable[Response]]
     ) -> Response: ...
 
 
