@@ -1,13 +1,22 @@
 """The list of products, which buyers and merchants read by the same cursors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
+from uuid import UUID
 
 from keystall.graphql.context import UNKNOWN, Needs, RequestContext
 from keystall.graphql.errors import bad_input
 from keystall.graphql.relay import Connection, connection, decode_any, page_size
 from keystall.graphql.shelf import keep_around, parts_for, reader_for
-from keystall.tenants.catalog.lists import ProductFilter, product_list
+from keystall.tenants.catalog.around import Part
+from keystall.tenants.catalog.lists import (
+    ListedProduct,
+    ProductFilter,
+    product_list,
+    products_of_categories,
+)
 from keystall.tenants.catalog.queries import ProductView
 
 Product = TypeVar("Product")
@@ -26,23 +35,78 @@ async def products_connection(
 
     `needs` are those of the field that answers the list. Raises ApiError for a page that cannot be.
     """
-    size, parts = page_size(first), parts_for(needs)
-    try:
+    page = _Page(wanted, page_size(first), after, parts_for(needs))
+    with page.right_place():
         rows = await product_list(
             reader_for(context, needs),
             context.require_shop().id,
             wanted,
             after=decode_any(after),
-            limit=size + 1,
-            parts=parts,
+            limit=page.size + 1,
+            parts=page.parts,
         )
-    except ValueError:
-        raise bad_input("`after` is no cursor of this list.") from None
-    keep_around(context, [(row.product, row.around) for row in rows], parts)
-    return connection(
-        rows,
-        size,
-        after=after,
-        node=lambda row: node(context, row.product),
-        key=lambda row: row.key,
-    )
+    return page.connection(context, rows, node)
+
+
+async def category_products_connection(
+    context: RequestContext,
+    category: UUID,
+    wanted: ProductFilter,
+    first: int | None,
+    after: str | None,
+    *,
+    node: Callable[[RequestContext, ProductView], Product],
+    needs: Needs,
+) -> Connection[Product]:
+    """The same of one category: those of all categories that are asked for at one moment are read
+    by one statement."""
+    page = _Page(wanted, page_size(first), after, parts_for(needs))
+    with page.right_place():
+        rows = await context.load(page, category)
+    return page.connection(context, rows or [], node)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page of products; called, what categories have on it, for `context.load`."""
+
+    wanted: ProductFilter
+    size: int
+    after: str | None
+    parts: frozenset[Part]
+
+    async def __call__(
+        self, context: RequestContext, categories: Sequence[UUID]
+    ) -> Mapping[UUID, list[ListedProduct]]:
+        return await products_of_categories(
+            context.reader,
+            context.require_shop().id,
+            self.wanted,
+            categories,
+            after=decode_any(self.after),
+            limit=self.size + 1,
+            parts=self.parts,
+        )
+
+    @contextmanager
+    def right_place(self) -> Iterator[None]:
+        """A cursor of another list is the client's mistake."""
+        try:
+            yield
+        except ValueError:
+            raise bad_input("`after` is no cursor of this list.") from None
+
+    def connection(
+        self,
+        context: RequestContext,
+        rows: Sequence[ListedProduct],
+        node: Callable[[RequestContext, ProductView], Product],
+    ) -> Connection[Product]:
+        keep_around(context, [(row.product, row.around) for row in rows], self.parts)
+        return connection(
+            rows,
+            self.size,
+            after=self.after,
+            node=lambda row: node(context, row.product),
+            key=lambda row: row.key,
+        )

@@ -1,6 +1,7 @@
 """Batches of codes: where a set of codes came from, and taking one back."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Annotated
@@ -24,7 +25,7 @@ from keystall.graphql.nouns import Node
 from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.relay import Connection, connection, decode_row, page_size
 from keystall.graphql.scalars import Money, money
-from keystall.tenants.stock.batches import BatchView, batch_undo, batches_by_id, batches_page
+from keystall.tenants.stock.batches import BatchView, batch_undo, batches_by_id, batches_pages
 from keystall.tenants.stock.imports import BatchInput as BatchFacts
 
 
@@ -110,14 +111,31 @@ async def batch_of(context: RequestContext, row: UUID) -> Batch | None:
     return batch(context, found) if found else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page of batches by variant, for `context.load`."""
+
+    after: UUID | None
+    limit: int
+
+    async def __call__(
+        self, context: RequestContext, variants: Sequence[UUID]
+    ) -> Mapping[UUID, list[BatchView]]:
+        return await batches_pages(
+            context.reader,
+            context.require_shop().id,
+            variants,
+            after=self.after,
+            limit=self.limit,
+        )
+
+
 async def batches_connection(
     context: RequestContext, variant: UUID, first: int | None, *, after: str | None
 ) -> Connection[Batch]:
     """A page of a variant's batches."""
     size = page_size(first)
-    rows = await batches_page(
-        context.reader, context.require_shop().id, variant, after=decode_row(after), limit=size + 1
-    )
+    rows = await context.load(_Page(decode_row(after), size + 1), variant) or []
     return connection(
         rows,
         size,

@@ -1,6 +1,7 @@
 """Codes in stock, as lists show them: masked."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from uuid import UUID
@@ -11,7 +12,8 @@ from keystall.graphql.ids import encode
 from keystall.graphql.nouns import Node
 from keystall.graphql.relay import Connection, connection, decode_row, page_size
 from keystall.graphql.scalars import Money, money
-from keystall.tenants.stock.listing import StockedCode, codes_by_id, codes_page
+from keystall.tenants.stock import listing
+from keystall.tenants.stock.listing import StockedCode, codes_by_id, codes_pages
 
 
 @enum_type
@@ -46,6 +48,28 @@ async def codes(context: RequestContext, ids: Sequence[UUID]) -> Mapping[UUID, S
     return await codes_by_id(context.reader, context.installation, context.require_shop().id, ids)
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page of codes by variant, for `context.load`."""
+
+    state: listing.CodeState | None
+    after: UUID | None
+    limit: int
+
+    async def __call__(
+        self, context: RequestContext, variants: Sequence[UUID]
+    ) -> Mapping[UUID, list[StockedCode]]:
+        return await codes_pages(
+            context.reader,
+            context.installation,
+            context.require_shop().id,
+            variants,
+            state=self.state,
+            after=self.after,
+            limit=self.limit,
+        )
+
+
 async def codes_connection(
     context: RequestContext,
     variant: UUID,
@@ -56,15 +80,8 @@ async def codes_connection(
 ) -> Connection[Code]:
     """A page of a variant's codes."""
     size = page_size(first)
-    rows = await codes_page(
-        context.reader,
-        context.installation,
-        context.require_shop().id,
-        variant,
-        state=state.value if state else None,
-        after=decode_row(after),
-        limit=size + 1,
-    )
+    page = _Page(state.value if state else None, decode_row(after), size + 1)
+    rows = await context.load(page, variant) or []
     return connection(
         rows,
         size,

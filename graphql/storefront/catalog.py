@@ -24,7 +24,7 @@ from keystall.graphql.describing import (
 )
 from keystall.graphql.ids import encode
 from keystall.graphql.nouns import Availability, BuyerField, Image, Node, buyer_field, image
-from keystall.graphql.products import products_connection
+from keystall.graphql.products import category_products_connection
 from keystall.graphql.relay import (
     After,
     Connection,
@@ -90,12 +90,10 @@ class Category(Node):
     ) -> Connection["Product"]:
         """The products on this shelf."""
         wanted = ProductFilter(
-            sort=(sort or ProductSort.FEATURED).value,
-            currency=info.context.currency,
-            category_id=self.view.id,
+            sort=(sort or ProductSort.FEATURED).value, currency=info.context.currency
         )
-        return await products_connection(
-            info.context, wanted, first, after, node=product, needs=info.needs
+        return await category_products_connection(
+            info.context, self.view.id, wanted, first, after, node=product, needs=info.needs
         )
 
 

@@ -1,8 +1,9 @@
 """Lists of products, a page at a time by keyset: a page costs the same wherever it lies."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from keystall.platform.database import Reads
@@ -74,10 +75,68 @@ async def product_list(
 
     Raises ValueError for a place in another kind of list.
     """
+    if (listing := _listing(shop, wanted, after=after, limit=limit, parts=parts)) is None:
+        return []
+    rows = await db.rows(listing.sql, *listing.arguments)
+    return [listing.listed(dict(row)) for row in rows]
+
+
+async def products_of_categories(
+    db: Reads,
+    shop: UUID,
+    wanted: ProductFilter,
+    categories: Sequence[UUID],
+    *,
+    after: Key | None,
+    limit: int,
+    parts: Collection[Part] = (),
+) -> dict[UUID, list[ListedProduct]]:
+    """The same of each of the categories, by one statement for all; one without any is missing."""
+    statement = _Statement(shop)
+    statement.conditions.append("products.category_id = wanted.category_id")
+    listing = _listing(shop, wanted, after=after, limit=limit, parts=parts, statement=statement)
+    if listing is None:
+        return {}
+    rows = await db.rows(
+        f"select page.* from unnest({statement.parameter(list(categories))}::uuid[])"  # noqa: S608
+        f" as wanted (category_id) cross join lateral ({listing.sql}) page",
+        *listing.arguments,
+    )
+    pages: defaultdict[UUID, list[ListedProduct]] = defaultdict(list)
+    for row in rows:
+        pages[row["category_id"]].append(listing.listed(dict(row)))
+    return dict(pages)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """A statement that lists products, and how its rows are read."""
+
+    sql: str
+    arguments: Sequence[object]
+    parts: Collection[Part]
+    sorted_by: bool
+
+    def listed(self, values: dict[str, Any]) -> ListedProduct:
+        key: Key = (values.pop("sorted_by"),) if self.sorted_by else ()
+        around = take_around(values, self.parts)
+        return ListedProduct(ProductView(**values), (*key, str(values["id"])), around)
+
+
+def _listing(
+    shop: UUID,
+    wanted: ProductFilter,
+    *,
+    after: Key | None,
+    limit: int,
+    parts: Collection[Part],
+    statement: "_Statement | None" = None,
+) -> _Listing | None:
+    """None where nothing can be found. Raises ValueError for a place in another kind of list."""
     words = query_terms(wanted.query) if wanted.query is not None else None
     if words == []:
-        return []
-    statement = _Statement(shop)
+        return None
+    statement = statement or _Statement(shop)
     by, kind, direction = _ORDERS[wanted.sort]
     tables = "products"
     if wanted.sort in ("price_asc", "price_desc"):
@@ -88,18 +147,11 @@ async def product_list(
     columns = PRODUCT_COLUMNS + part_columns(parts)
     columns += f", {by}::{kind} as sorted_by" if by else ""
     order = f"{by} {direction}, products.id {direction}" if by else f"products.id {direction}"
-    rows = await db.rows(
+    sql = (
         f"select {columns} from {tables} where {' and '.join(statement.conditions)}"  # noqa: S608
-        f" order by {order} limit {limit:d}",
-        *statement.arguments,
+        f" order by {order} limit {limit:d}"
     )
-    listed = []
-    for row in rows:
-        values = dict(row)
-        key: Key = (values.pop("sorted_by"),) if by else ()
-        around = take_around(values, parts)
-        listed.append(ListedProduct(ProductView(**values), (*key, str(values["id"])), around))
-    return listed
+    return _Listing(sql, statement.arguments, parts, by is not None)
 
 
 class _Statement:

@@ -1,5 +1,6 @@
 """Batches: which set of codes came when, from whom, and taking one back whole."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,16 +39,22 @@ _SELECT = """
   where batches.shop_id = $1"""
 
 
-async def batches_page(
-    db: Reads, shop: UUID, variant_id: UUID, *, after: UUID | None = None, limit: int
-) -> list[BatchView]:
-    """Up to `limit` batches of a variant, newest first, those after the batch `after`."""
+async def batches_pages(
+    db: Reads, shop: UUID, variants: Sequence[UUID], *, after: UUID | None = None, limit: int
+) -> dict[UUID, list[BatchView]]:
+    """Of each variant up to `limit` batches, newest first, those after the batch `after`; a variant
+    without any is missing."""
     rows = await db.rows(
-        f"{_SELECT} and variant_id = $2 and ($3::uuid is null or batches.id < $3)"
-        " order by batches.id desc limit $4",
-        shop, variant_id, after, limit,
+        "select page.* from unnest($2::uuid[]) as wanted (variant_id) cross join lateral ("  # noqa: S608
+        f"{_SELECT} and batches.variant_id = wanted.variant_id"
+        " and ($3::uuid is null or batches.id < $3) order by batches.id desc limit $4) page"
+        " order by page.variant_id, page.id desc",
+        shop, list(variants), after, limit,
     )  # fmt: skip
-    return [BatchView(**row) for row in rows]
+    pages: defaultdict[UUID, list[BatchView]] = defaultdict(list)
+    for row in rows:
+        pages[row["variant_id"]].append(BatchView(**row))
+    return dict(pages)
 
 
 async def batches_by_id(db: Reads, shop: UUID, ids: Sequence[UUID]) -> dict[UUID, BatchView]:

@@ -1,5 +1,6 @@
 """Stock as its merchant sees it: counted, listed, thinned out."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -59,27 +60,33 @@ class StockCount:
     expired: int = 0
 
 
-async def codes_page(
+async def codes_pages(
     db: Reads,
     installation: Installation,
     shop: UUID,
-    variant_id: UUID,
+    variants: Sequence[UUID],
     *,
     state: CodeState | None = None,
     after: UUID | None = None,
     limit: int,
-) -> list[StockedCode]:
-    """Up to `limit` codes of a variant, newest first, those after the code `after`, masked."""
+) -> dict[UUID, list[StockedCode]]:
+    """Of each variant up to `limit` codes, newest first, those after the code `after`, masked; a
+    variant without any is missing."""
     rows = await db.rows(
         f"""
-        select {_COLUMNS} from {_FROM}
-        where codes.shop_id = $1 and codes.variant_id = $2 and {_IN_STATE}
-          and ($4::uuid is null or codes.id < $4)
-        order by codes.id desc limit $5
+        select page.* from unnest($2::uuid[]) as wanted (variant_id) cross join lateral (
+          select {_COLUMNS} from {_FROM}
+          where codes.shop_id = $1 and codes.variant_id = wanted.variant_id and {_IN_STATE}
+            and ($4::uuid is null or codes.id < $4)
+          order by codes.id desc limit $5) page
+        order by page.variant_id, page.id desc
         """,  # noqa: S608  (a constant)
-        shop, variant_id, state, after, limit,
+        shop, list(variants), state, after, limit,
     )  # fmt: skip
-    return await _masked(db, installation, shop, rows)
+    pages: defaultdict[UUID, list[StockedCode]] = defaultdict(list)
+    for code in await _masked(db, installation, shop, rows):
+        pages[code.variant_id].append(code)
+    return dict(pages)
 
 
 async def codes_by_id(

@@ -18,7 +18,7 @@ from keystall.tenants.errors import Refused, UserError
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock import import_work
 from keystall.tenants.stock.allocation import Wanted, free, reserve, sell
-from keystall.tenants.stock.batches import BatchView, batch_undo, batches_page
+from keystall.tenants.stock.batches import BatchView, batch_undo, batches_pages
 from keystall.tenants.stock.exports import codes_export, csv_line
 from keystall.tenants.stock.imports import BatchInput, codes_import
 from keystall.tenants.stock.listing import StockCount, stock_counts
@@ -72,7 +72,8 @@ async def counts(shelf: Shelf) -> StockCount:
 
 async def batches(shelf: Shelf) -> list[BatchView]:
     async with database.transaction(shelf.shop) as tx:
-        return await batches_page(tx, shelf.shop, shelf.variant, limit=10)
+        pages = await batches_pages(tx, shelf.shop, [shelf.variant], limit=10)
+        return pages.get(shelf.variant, [])
 
 
 async def undo(shelf: Shelf, batch: UUID) -> int:

@@ -26,7 +26,7 @@ from keystall.tenants.catalog.input import (
     ProductTranslation,
     VariantInput,
 )
-from keystall.tenants.catalog.lists import ProductFilter, product_list
+from keystall.tenants.catalog.lists import Key, ProductFilter, product_list, products_of_categories
 from keystall.tenants.catalog.service import (
     product_archive,
     product_create,
@@ -503,6 +503,35 @@ async def test_a_list_narrows_to_a_category(installation: Installation) -> None:
     assert await names(shop, ProductFilter(category_slug="nowhere")) == []
     async with database.transaction(shop.id) as db:
         assert await queries.product_counts(db, shop.id, [shelf.id]) == {shelf.id: 1}
+
+
+async def test_categories_list_their_products_together_and_each_by_itself(
+    installation: Installation,
+) -> None:
+    shop = await a_shop(installation)
+    shelves = [
+        (await category_create(installation, shop, CategoryInput(name))).id
+        for name in ("Games", "Music", "Nothing")
+    ]
+    for name, shelf in (("Chess", 0), ("Jazz", 1), ("Go", 0), ("Poker", 0)):
+        await a_product(installation, shop, name, category_id=shelves[shelf])
+
+    async def listed(after: Key | None = None) -> dict[UUID, list[tuple[str, Key]]]:
+        async with database.transaction(shop.id) as db:
+            pages = await products_of_categories(
+                db, shop.id, ProductFilter(), shelves, after=after, limit=2
+            )
+        return {at: [(one.product.name, one.key) for one in page] for at, page in pages.items()}
+
+    first = await listed()
+    assert {at: [name for name, _ in page] for at, page in first.items()} == {
+        shelves[0]: ["Chess", "Go"],
+        shelves[1]: ["Jazz"],
+    }
+    second = await listed(after=first[shelves[0]][1][1])
+    assert {at: [name for name, _ in page] for at, page in second.items()} == {
+        shelves[0]: ["Poker"]
+    }
 
 
 async def test_categories_are_kept_in_the_merchants_order(installation: Installation) -> None:

@@ -35,7 +35,7 @@ from keystall.tenants.keys.standing import standing
 from keystall.tenants.orders.tokens import order_of_token, order_token
 from keystall.tenants.shops.service import shop_reopen
 from keystall.tenants.stock.allocation import Wanted, reserve, sell
-from keystall.tenants.stock.listing import codes_page
+from keystall.tenants.stock.listing import codes_pages
 from keystall.tenants.stock.previews import codes_preview
 from keystall.tenants.stock.sealing import KeysDestroyed, key_place, shop_cipher
 from keystall.tenants.stock.uploads import codes_content
@@ -278,7 +278,8 @@ async def test_destroying_one_shops_keys_makes_exactly_that_shop_unreadable(
 
     async with database.transaction(gone.shop) as tx:
         masked = await codes_of_order(tx, installation, gone.shop, orders[gone.shop])
-        listed = await codes_page(tx, installation, gone.shop, gone.variant, limit=10)
+        pages = await codes_pages(tx, installation, gone.shop, [gone.variant], limit=10)
+        listed = pages[gone.variant]
         assert await tx.value("select status_reason from shops") == REASON
         assert await tx.value("select status from orders where id = $1", unpaid) == "expired"
     assert [code.masked for code in masked] == [None, None]

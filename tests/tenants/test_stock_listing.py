@@ -17,7 +17,7 @@ from keystall.tenants.stock.listing import (
     StockedCode,
     codes_by_id,
     codes_delete,
-    codes_page,
+    codes_pages,
     stock_counts,
 )
 from tests.tenants.shelves import Shelf, a_shelf, an_order_line
@@ -32,10 +32,11 @@ async def page(
     shelf: Shelf, *, state: CodeState | None = None, after: UUID | None = None, limit: int = 10
 ) -> list[StockedCode]:
     async with database.transaction(shelf.shop) as tx:
-        return await codes_page(
-            tx, shelf.installation, shelf.shop, shelf.variant,
+        pages = await codes_pages(
+            tx, shelf.installation, shelf.shop, [shelf.variant],
             state=state, after=after, limit=limit,
         )  # fmt: skip
+        return pages.get(shelf.variant, [])
 
 
 async def hold(shelf: Shelf, quantity: int, *, sold: bool = False) -> None:
