@@ -26,6 +26,14 @@ from keystall.tenants.identity.service import Viewer as Person
 
 Id = Annotated[strawberry.ID, about("The opaque id.")]
 Ids = Annotated[list[strawberry.ID], about("The opaque ids.")]
+AgainKey = Annotated[
+    str | None,
+    about(
+        "A text of your own, new for each decision, 8 to 64 characters. Asked again with the same"
+        " key and input, it is done once and answered the same; without a key it may be refused,"
+        " as done already."
+    ),
+]
 
 
 @interface_type

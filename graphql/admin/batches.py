@@ -21,7 +21,7 @@ from keystall.graphql.describing import (
     value,
 )
 from keystall.graphql.ids import encode, row_of
-from keystall.graphql.nouns import Node
+from keystall.graphql.nouns import AgainKey, Node
 from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.relay import Connection, connection, decode_row, page_size
 from keystall.graphql.scalars import Money, money
@@ -89,12 +89,18 @@ class BatchMutation:
 
     @resolver
     async def batch_undo(
-        self, info: Info, id: Annotated[strawberry.ID, about("The batch.")]
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, about("The batch.")],
+        idempotency_key: AgainKey = None,
     ) -> BatchUndoPayload:
         """Takes a batch's codes out of stock, all of them or none: none where one of them is sold
         or held for an order."""
         context, row = info.context, row_of("Batch", id)
-        call = batch_undo(context.installation, context.require_shop().id, row, actor=context.actor)
+        call = batch_undo(
+            context.installation, context.require_shop().id, row,
+            actor=context.actor, idempotency_key=idempotency_key,
+        )  # fmt: skip
         removed, errors = await attempted(context, call, CodeUserError)
         found = None if removed is None else await batch_of(context, row)
         return BatchUndoPayload(batch=found, removed=removed, user_errors=errors)

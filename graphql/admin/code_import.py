@@ -11,6 +11,7 @@ from keystall.graphql.admin.jobs import Job, job_of
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, input_type, object_type, resolver
 from keystall.graphql.ids import row_of
+from keystall.graphql.nouns import AgainKey
 from keystall.graphql.refusals import Payload, attempted
 from keystall.tenants.errors import refuse
 from keystall.tenants.stock.imports import BatchInput as BatchFacts
@@ -111,12 +112,17 @@ class CodeMutation:
 
     @resolver
     async def codes_delete(
-        self, info: Info, ids: Annotated[list[strawberry.ID], about("The codes, 100 at most.")]
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], about("The codes, 100 at most.")],
+        idempotency_key: AgainKey = None,
     ) -> CodesDeletePayload:
         """Deletes codes that are not sold or held, all or none."""
         context = info.context
         rows = [row_of("Code", text) for text in ids]
-        call = codes_delete(context.installation, context.require_shop().id, rows)
+        call = codes_delete(
+            context.installation, context.require_shop().id, rows, idempotency_key=idempotency_key
+        )
         gone, errors = await attempted(context, call, CodeUserError)
         return CodesDeletePayload(
             deleted_ids=None if gone is None else list(ids), user_errors=errors

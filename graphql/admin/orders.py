@@ -21,6 +21,7 @@ from keystall.graphql.describing import (
 )
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import (
+    AgainKey,
     Node,
     OrderBuyerField,
     OrderEvent,
@@ -181,13 +182,17 @@ class OrderMutation:
 
     @resolver
     async def order_cancel(
-        self, info: Info, id: Annotated[strawberry.ID, about("The order.")]
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, about("The order.")],
+        idempotency_key: AgainKey = None,
     ) -> OrderCancelPayload:
         """Cancels an order that is not paid, and frees its goods."""
         context, row = info.context, row_of("Order", id)
         call = cancel_order(
-            context.installation, context.require_shop().id, row, actor=context.actor
-        )
+            context.installation, context.require_shop().id, row,
+            actor=context.actor, idempotency_key=idempotency_key,
+        )  # fmt: skip
         now, errors = await order_after(context, row, call)
         return OrderCancelPayload(order=now, user_errors=errors)
 

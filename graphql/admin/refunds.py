@@ -13,6 +13,7 @@ from keystall.graphql.admin.products import MoneyInput
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, object_type, resolver
 from keystall.graphql.ids import row_of
+from keystall.graphql.nouns import AgainKey
 from keystall.graphql.refusals import Payload, attempted
 from keystall.platform.money import InvalidAmount, UnknownCurrency, parse_amount
 from keystall.tenants.errors import refuse
@@ -125,12 +126,14 @@ class RefundMutation:
         return RefundPaidBackPayload(refund=made, user_errors=errors)
 
     @resolver
-    async def refund_retry(self, info: Info, id: RefundId) -> RefundRetryPayload:
+    async def refund_retry(
+        self, info: Info, id: RefundId, idempotency_key: AgainKey = None
+    ) -> RefundRetryPayload:
         """Asks the provider again to send a due refund."""
         context = info.context
         call = refund_retry(
             context.installation, context.require_shop().id, row_of("Refund", id),
-            actor=context.actor,
+            actor=context.actor, idempotency_key=idempotency_key,
         )  # fmt: skip
         made, errors = await _refund_after(context, call)
         return RefundRetryPayload(refund=made, user_errors=errors)

@@ -19,6 +19,7 @@ from keystall.graphql.describing import (
     value,
 )
 from keystall.graphql.ids import row_of
+from keystall.graphql.nouns import AgainKey
 from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.scalars import URL
 from keystall.graphql.storefront.cart import Cart, CartUserError, cart_of
@@ -269,11 +270,14 @@ class Mutation(RecoveryMutation, CodeReportMutation, CustomerMutation):
 
     @resolver
     async def order_cancel(
-        self, info: Info, token: Annotated[str, about("The order's token.")]
+        self,
+        info: Info,
+        token: Annotated[str, about("The order's token.")],
+        idempotency_key: AgainKey = None,
     ) -> OrderCancelPayload:
         """Cancels an order that is not paid, and frees its goods."""
         row = row_of_token(info.context, token)
-        call = _cancel(info.context, row)
+        call = _cancel(info.context, row, idempotency_key)
         _, errors = await attempted(info.context, call, OrderUserError)
         order = await order_of(info.context, row) if row and not errors else None
         return OrderCancelPayload(order=order, user_errors=errors)
@@ -357,10 +361,10 @@ def _placed(error: UserError, places: dict[str, str]) -> UserError:
     return UserError(error.code, (*above, places[key], "value"), error.params)
 
 
-async def _cancel(context: RequestContext, row: UUID | None) -> None:
+async def _cancel(context: RequestContext, row: UUID | None, key: str | None) -> None:
     if row is None:
         raise refuse("NOT_FOUND", "token")
-    await cancel_order(context.installation, context.require_shop().id, row)
+    await cancel_order(context.installation, context.require_shop().id, row, idempotency_key=key)
 
 
 async def _find_payment(context: RequestContext, row: UUID | None) -> Finding:

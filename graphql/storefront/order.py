@@ -55,6 +55,7 @@ OrderErrorCode = error_codes(
     "THROTTLED",
     "DUPLICATE",
     "TOO_LONG",
+    "IDEMPOTENCY_MISMATCH",
 )
 
 

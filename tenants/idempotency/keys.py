@@ -21,17 +21,39 @@ async def claim_key(
     other input (IDEMPOTENCY_MISMATCH) and one that is no key.
     """
     check_key(key)
-    claimed = await tx.execute(
-        "insert into idempotency_keys (shop_id, operation, key, fingerprint, object_id)"
-        " values ($1, $2, $3, $4, $5) on conflict do nothing",
-        shop, operation, key, print_, object_id,
-    )  # fmt: skip
-    if claimed:
+    if await _claimed(tx, shop, operation, key, print_, object_id):
         return object_id
     earlier = await claimed_key(tx, shop, operation, key, print_=print_)
     if earlier is None:
         raise refuse("IDEMPOTENCY_MISMATCH", "idempotency_key")
     return earlier
+
+
+async def done_before(
+    tx: Transaction, shop: UUID, operation: str, key: str | None, *, print_: bytes, object_id: UUID
+) -> bool:
+    """Whether what is asked of `object_id`, which is there already, was done under the key; never
+    without one. Waits and refuses as `claim_key` does."""
+    if key is None:
+        return False
+    check_key(key)
+    if await _claimed(tx, shop, operation, key, print_, object_id):
+        return False
+    await claimed_key(tx, shop, operation, key, print_=print_)
+    return True
+
+
+async def _claimed(
+    tx: Transaction, shop: UUID, operation: str, key: str, print_: bytes, object_id: UUID
+) -> bool:
+    """Whether the key is new, and taken from now on."""
+    return bool(
+        await tx.execute(
+            "insert into idempotency_keys (shop_id, operation, key, fingerprint, object_id)"
+            " values ($1, $2, $3, $4, $5) on conflict do nothing",
+            shop, operation, key, print_, object_id,
+        )
+    )  # fmt: skip
 
 
 async def claimed_key(

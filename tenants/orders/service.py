@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from keystall.tenants.errors import refuse
+from keystall.tenants.idempotency.keys import done_before, fingerprint
 from keystall.tenants.installation import Installation
 from keystall.tenants.orders.buyers import ERASED
 from keystall.tenants.orders.events import record
@@ -27,10 +28,22 @@ async def expire_order(installation: Installation, shop: UUID, item: UUID) -> No
 
 
 async def cancel_order(
-    installation: Installation, shop: UUID, order: UUID, *, actor: str = "buyer"
+    installation: Installation,
+    shop: UUID,
+    order: UUID,
+    *,
+    actor: str = "buyer",
+    idempotency_key: str | None = None,
 ) -> None:
-    """Cancels an unpaid order for its buyer, or its merchant. Refuses one that is past it."""
+    """Cancels an unpaid order for its buyer, or its merchant. Refuses one that is past it
+    (CONFLICT), unless it was canceled under the same key."""
+    # Buyers and merchants have keys of their own: neither may use up the other's.
+    operation = "order.cancel_by_buyer" if actor == "buyer" else "order.cancel"
     async with writing(installation, shop) as tx:
+        if await done_before(
+            tx, shop, operation, idempotency_key, print_=fingerprint(order), object_id=order
+        ):
+            return
         if not await end_hold(tx, shop, order, status="canceled", actor=actor):
             raise refuse("CONFLICT", "token" if actor == "buyer" else "id")
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from keystall.platform.database import Row
 from keystall.platform.ids import new_id
 from keystall.tenants.errors import refuse
-from keystall.tenants.idempotency.keys import claim_key, fingerprint
+from keystall.tenants.idempotency.keys import claim_key, done_before, fingerprint
 from keystall.tenants.installation import Installation
 from keystall.tenants.ledger import postings
 from keystall.tenants.ledger.service import post as post_ledger
@@ -53,13 +53,24 @@ async def refund_paid_back(
     return await _decide(installation, shop, refund, decision, act=_paid_back, then="succeeded")
 
 
-async def refund_retry(installation: Installation, shop: UUID, refund: UUID, *, actor: str) -> UUID:
-    """Has the provider asked again to send a due refund; answers its id.
+async def refund_retry(
+    installation: Installation,
+    shop: UUID,
+    refund: UUID,
+    *,
+    actor: str,
+    idempotency_key: str | None = None,
+) -> UUID:
+    """Has the provider asked again to send a due refund; answers its id. The same key asks once.
 
     Refuses (CONFLICT) what the provider made and could not send: asked again under the same
     reference it would answer the same.
     """
     async with writing(installation, shop) as tx:
+        if await done_before(
+            tx, shop, "refund.retry", idempotency_key, print_=fingerprint(refund), object_id=refund
+        ):
+            return refund
         due = await _lock(tx, shop, refund, then="requested", note="", actor=actor)
         if due.refund["provider_reference"]:
             raise refuse("CONFLICT", "id")

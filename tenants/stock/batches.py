@@ -8,6 +8,7 @@ from uuid import UUID
 
 from keystall.platform.database import Reads
 from keystall.tenants.errors import refuse
+from keystall.tenants.idempotency.keys import done_before, fingerprint
 from keystall.tenants.installation import Installation
 from keystall.tenants.writing import writing
 
@@ -63,13 +64,28 @@ async def batches_by_id(db: Reads, shop: UUID, ids: Sequence[UUID]) -> dict[UUID
     return {row["id"]: BatchView(**row) for row in rows}
 
 
-async def batch_undo(installation: Installation, shop: UUID, batch: UUID, *, actor: str) -> int:
-    """Takes a batch's codes out of stock, all of them or none; answers how many they were.
+async def batch_undo(
+    installation: Installation,
+    shop: UUID,
+    batch: UUID,
+    *,
+    actor: str,
+    idempotency_key: str | None = None,
+) -> int:
+    """Takes a batch's codes out of stock, all of them or none; answers how many they were, also
+    where that was done under the same key.
 
     Refuses NOT_FOUND, BATCH_UNDONE, CONFLICT (its import goes on), BATCH_SOLD (one of its codes is
     sold or held for an order).
     """
     async with writing(installation, shop) as tx:
+        if await done_before(
+            tx, shop, "batch.undo", idempotency_key, print_=fingerprint(batch), object_id=batch
+        ):
+            removed: int = await tx.value(
+                "select undone_codes from batches where shop_id = $1 and id = $2", shop, batch
+            )
+            return removed
         found = await tx.row(
             "select variant_id, undone_at from batches where shop_id = $1 and id = $2 for update",
             shop, batch,
@@ -97,9 +113,9 @@ async def batch_undo(installation: Installation, shop: UUID, batch: UUID, *, act
         if await tx.value(_TAKEN, *which):
             raise refuse("BATCH_SOLD", "id")
         await tx.execute(
-            "update batches set undone_at = now(), undone_by = $3"
-            " where shop_id = $1 and id = $2",
-            shop, batch, actor,
+            "update batches set undone_at = now(), undone_by = $3,"
+            " undone_codes = $4 where shop_id = $1 and id = $2",
+            shop, batch, actor, gone,
         )  # fmt: skip
         await tx.execute(
             "delete from import_rejects where shop_id = $1 and job_id = $2", shop, batch

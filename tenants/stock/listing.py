@@ -9,6 +9,7 @@ from uuid import UUID
 
 from keystall.platform.database import Reads, Row
 from keystall.tenants.errors import Refused, UserError, refuse
+from keystall.tenants.idempotency.keys import done_before, fingerprint
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.masking import mask
 from keystall.tenants.stock.sealing import KeysDestroyed, ShopCipher, shop_cipher
@@ -125,15 +126,25 @@ async def stock_counts(
 
 
 async def codes_delete(
-    installation: Installation, shop: UUID, ids: Sequence[UUID]
+    installation: Installation,
+    shop: UUID,
+    ids: Sequence[UUID],
+    *,
+    idempotency_key: str | None = None,
 ) -> Sequence[UUID]:
-    """Deletes codes that are neither sold nor held, all or none; answers their ids.
+    """Deletes codes that are neither sold nor held, all or none; answers their ids, also where they
+    were deleted under the same key.
 
     Refuses TOO_MANY (100), and at each code's place NOT_FOUND, CODE_SOLD, CODE_RESERVED.
     """
     if len(ids) > MAX_DELETED:
         raise refuse("TOO_MANY", "ids", limit=MAX_DELETED)
     async with writing(installation, shop) as tx:
+        if await done_before(
+            tx, shop, "codes.delete", idempotency_key, print_=fingerprint(*ids),
+            object_id=ids[0] if ids else shop,
+        ):  # fmt: skip
+            return ids
         rows = await tx.rows(
             "select id, state from codes where shop_id = $1 and id = any($2::uuid[])"
             " order by id for update",

@@ -19,6 +19,7 @@ class Batch(Model):
     expires_at = fields.DatetimeField(null=True)
     undone_at = fields.DatetimeField(null=True)
     undone_by = fields.TextField(null=True)
+    undone_codes = fields.IntField(null=True)
 
     class Meta:
         table = "batches"

@@ -134,7 +134,7 @@ PAGES: tuple[Page, ...] = (
         ),
         Form(
             "BatchUndo",
-            fields=("batchId",),
+            fields=("batchId", "idempotencyKey"),
             success=_HERE + "/stock/{variantId}?done=undone#batches",
         ),
         Form(
@@ -144,7 +144,7 @@ PAGES: tuple[Page, ...] = (
         ),
         Form(
             "CodesDelete",
-            fields=("ids",),
+            fields=("ids", "idempotencyKey"),
             success=_HERE + "/stock/{variantId}?done=deleted",
         ),
         requires=("variant",),
@@ -167,7 +167,7 @@ PAGES: tuple[Page, ...] = (
         "/jobs/{id}",
         "stock",
         Form("JobCancel"),
-        Form("BatchUndo", fields=("batchId",), success="{here}"),
+        Form("BatchUndo", fields=("batchId", "idempotencyKey"), success="{here}"),
         requires=("job",),
         topics=(_HERE + "/jobs/{id}/events",),
     ),
@@ -204,7 +204,11 @@ PAGES: tuple[Page, ...] = (
             fields=("reportId", "idempotencyKey", "answer"),
             success=_HERE + "/orders/{id}?done=answered",
         ),
-        Form("OrderCancel", success=_HERE + "/orders/{id}?done=canceled"),
+        Form(
+            "OrderCancel",
+            fields=("idempotencyKey",),
+            success=_HERE + "/orders/{id}?done=canceled",
+        ),
         Form(
             "RefundAccept",
             fields=("refundId", "reason", "idempotencyKey"),
@@ -215,7 +219,11 @@ PAGES: tuple[Page, ...] = (
             fields=("refundId", "reason", "idempotencyKey"),
             success=_HERE + "/orders/{id}?done=paid_back",
         ),
-        Form("RefundRetry", fields=("refundId",), success=_HERE + "/orders/{id}?done=retried"),
+        Form(
+            "RefundRetry",
+            fields=("refundId", "idempotencyKey"),
+            success=_HERE + "/orders/{id}?done=retried",
+        ),
         requires=("order",),
     ),
     _page(

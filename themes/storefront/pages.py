@@ -80,7 +80,7 @@ PAGES: tuple[Page, ...] = (
         topics=("/order/{token}/events",),
         requires=("order",),
         forms=(
-            Form("Cancel"),
+            Form("Cancel", fields=("idempotencyKey",)),
             Form("PaymentCheck", shows=True),
             Form("CodeReport", fields=("codeId", "reason", "note")),
         ),
