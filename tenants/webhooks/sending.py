@@ -5,16 +5,16 @@ one posted, in the transaction that claims the work: a worker that dies in betwe
 the receiver, who knows the id, may hear twice.
 
 Receivers may be slow, and workers have payments to apply: so few are spoken to at once, and of one
-shop fewer. What finds no place is put back for a while.
+shop fewer. What finds no place is put back and given an appointment, as far apart as tries of that
+shop take: ten thousand deliveries to a receiver that never answers do not come again and again.
 """
 
-import random
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -39,17 +39,27 @@ MAX_BODY = 256 * 1024
 MAX_RESPONSE = 16 * 1024
 MAX_AT_ONCE = 8
 MAX_OF_SHOP = 3
+LONGEST_WAIT = timedelta(hours=1)
+_SHORTEST_WAIT = 2.0
+_GUESS = 1.0
+"""Seconds that a try takes, as long as nothing is known of a shop's receivers."""
 _USER_AGENT = "Keystall-Webhooks/1.0"
 _MAIL = "mail.merchant_webhook_disabled"
 
 
 @dataclass(slots=True)
 class HookDesk:
-    """What renders and sends in one worker, and whom it speaks to just now."""
+    """What renders and sends in one worker, and whom it speaks to just now.
+
+    `takes` is how long a try lately took, in seconds, and `booked` the last appointment given
+    (`monotonic`), by shop.
+    """
 
     http: httpx2.AsyncClient
     payloads: Payloads
     speaking: Counter[UUID] = field(default_factory=Counter)
+    takes: dict[UUID, float] = field(default_factory=dict)
+    booked: dict[UUID, float] = field(default_factory=dict)
 
     @asynccontextmanager
     async def place(self, shop: UUID) -> AsyncIterator[bool]:
@@ -58,10 +68,26 @@ class HookDesk:
             yield False
             return
         self.speaking[shop] += 1
+        began = monotonic()
         try:
             yield True
         finally:
             self.speaking[shop] -= 1
+            took = monotonic() - began
+            self.takes[shop] = 0.7 * self.takes.get(shop, took) + 0.3 * took
+            if self.speaking[shop] == 0 and self.booked.get(shop, 0.0) < monotonic():
+                for held in (self.speaking, self.takes, self.booked):
+                    held.pop(shop, None)
+
+    def appointment(self, shop: UUID) -> timedelta:
+        """After how long a delivery that found no place comes again: one after the other, as fast
+        as the shop's places are likely to be free; LONGEST_WAIT at most."""
+        now = monotonic()
+        pace = self.takes.get(shop, _GUESS) / MAX_OF_SHOP
+        at = max(now + _SHORTEST_WAIT, self.booked.get(shop, 0.0) + pace)
+        wait = min(at - now, LONGEST_WAIT.total_seconds())
+        self.booked[shop] = now + wait
+        return timedelta(seconds=wait)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +120,7 @@ async def send_delivery(installation: Installation, desk: HookDesk, shop: UUID, 
     async with desk.place(shop) as free:
         if not free:
             async with database.transaction(shop) as tx:
-                wait = timedelta(seconds=random.uniform(2, 10))  # noqa: S311  (no secret)
-                await postpone(tx, shop, item, wait)
+                await postpone(tx, shop, item, desk.appointment(shop))
             return
         async with database.transaction(shop) as tx:
             subject = await peek(tx, shop, item)

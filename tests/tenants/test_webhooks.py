@@ -25,9 +25,15 @@ from keystall.tenants.mails.port import MerchantWebhookDisabled
 from keystall.tenants.retention.sweep import _sweep, days_kept
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.shops.tokens import api_token_create, api_token_revoke
+from keystall.tenants.webhooks import sending as sending_module
 from keystall.tenants.webhooks.events import EVENTS
 from keystall.tenants.webhooks.schedule import LASTING
-from keystall.tenants.webhooks.sending import MAX_AT_ONCE, MAX_OF_SHOP, MAX_RESPONSE
+from keystall.tenants.webhooks.sending import (
+    LONGEST_WAIT,
+    MAX_AT_ONCE,
+    MAX_OF_SHOP,
+    MAX_RESPONSE,
+)
 from keystall.tenants.webhooks.service import (
     MAX_WEBHOOKS,
     WebhookChanges,
@@ -546,6 +552,30 @@ async def test_few_are_spoken_to_at_once_and_of_one_shop_fewer(wired: Wired) -> 
     await wired.soon()
     await wired.send()
     assert len(wired.receiver.got) == MAX_OF_SHOP
+
+
+async def test_what_finds_no_place_comes_again_as_fast_as_its_receiver_takes_it(
+    wired: Wired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, shop, now = wired.sender.desk, new_id(), 1000.0
+    monkeypatch.setattr(sending_module, "monotonic", lambda: now)
+    desk.takes[shop] = 15.0  # it never answers
+
+    waits = [desk.appointment(shop).total_seconds() for _ in range(2000)]
+    assert waits[:3] == [2.0, 7.0, 12.0]
+    assert max(waits) == LONGEST_WAIT.total_seconds()
+    # Another shop's come at once all the same, and a receiver that is quick is told quickly.
+    other = new_id()
+    desk.takes[other] = 0.03
+    quick = [desk.appointment(other).total_seconds() for _ in range(101)]
+    assert quick[0] == 2.0
+    assert quick[100] == pytest.approx(3.0)
+    # What was learnt goes when nobody waits any more.
+    now = 10_000.0
+    async with desk.place(shop) as free:
+        assert free
+    assert shop not in desk.takes
+    assert shop not in desk.booked
 
 
 async def test_a_deleted_webhook_takes_its_secrets_and_its_log_along(wired: Wired) -> None:
