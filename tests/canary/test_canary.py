@@ -38,7 +38,7 @@ from tests.canary.traces import traces
 from tests.canary.widest import widest
 from tests.demos import copy_home
 from tests.payments.emulator import emulated
-from tests.tenants.receiver import Got, receiving, verified
+from tests.webhooks.receiver import Got, receiving, verified
 
 
 @pytest.fixture(scope="module")

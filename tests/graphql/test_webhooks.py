@@ -20,7 +20,7 @@ from keystall.tenants.staff.roles import WEBHOOK, Permission
 from keystall.tenants.webhooks.service import webhook_test
 from tests.factories import a_product, a_shop, a_viewer
 from tests.graphql.asking import CountingReader, ask, merchant
-from tests.tenants.hooks import a_webhook, sending, the_webhook
+from tests.webhooks.hooks import a_webhook, sending, the_webhook
 
 CREATE = """
   mutation($input: WebhookInput!) {

@@ -10,11 +10,14 @@ from keystall.graphql.payloads import AdminPayloads
 from keystall.platform import database
 from keystall.platform.http import outside_client
 from keystall.tenants.installation import Installation
+from keystall.tenants.mails.merchant_posts import merchant_webhook_disabled
+from keystall.tenants.mails.port import MerchantWebhookDisabled
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.staff.roles import Permission
 from keystall.tenants.webhooks.sending import HookDesk, send_delivery
 from keystall.tenants.webhooks.service import SEND, Told, webhook_create
-from tests.tenants.receiver import HOST
+from tests.factories import a_product
+from tests.webhooks.receiver import HOST, Receiver
 
 ORDER = "query($id: ID!) { order(id: $id) { number status lines { productName quantity } } }"
 PRODUCT = "query($id: ID!) { product(id: $id) { name status } }"
@@ -94,3 +97,44 @@ async def the_webhook(shop: UUID) -> Any:
 async def _rows(shop: UUID, sql: str, *args: object) -> Sequence[Any]:
     async with database.transaction(shop) as tx:
         return await tx.rows(sql, shop, *args)
+
+
+@dataclass
+class Wired:
+    """A shop whose products are told to a receiver."""
+
+    installation: Installation
+    shop: Shop
+    receiver: Receiver
+    sender: Sender
+    webhook: UUID
+    secret: str
+
+    async def send(self) -> int:
+        return await self.sender.send_due(self.shop.id)
+
+    async def happen(self, name: str = "Moon card") -> None:
+        """One event."""
+        await a_product(self.installation, self.shop, name)
+
+    async def soon(self) -> None:
+        """Makes what waits due now."""
+        async with database.transaction(self.shop.id) as tx:
+            await tx.execute("update outbox set due_at = now() where done_at is null")
+
+    async def mailed(self) -> list[MerchantWebhookDisabled]:
+        """The letters about it that were posted."""
+        async with database.transaction(self.shop.id) as tx:
+            rows = await tx.rows(
+                "select subject_id from outbox where kind = 'mail.merchant_webhook_disabled'"
+            )
+            posts = [
+                post
+                for row in rows
+                for post in await merchant_webhook_disabled(
+                    tx, self.installation, self.shop.id, row["subject_id"]
+                )
+            ]
+        letters = [post.letter for post in posts]
+        assert all(isinstance(letter, MerchantWebhookDisabled) for letter in letters)
+        return letters  # type: ignore[return-value]
