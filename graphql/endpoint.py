@@ -127,42 +127,46 @@ class Endpoint:
     async def _run(
         self, request: Request, asked: wire.Asked, context: RequestContext, media_type: str
     ) -> Response:
-        meter = context.meter = self._meter(context)
+        meter = context.meter = self._meter(context, len(asked.document or ""))
+        text, status = "", None
         try:
-            found = await self._document(asked, context)
-            meter.length = 0 if found.by_hash else len(found.text)
+            text = await self._document(asked, context)
             answer = await execute(
                 self.surface,
-                found.text,
+                text,
                 asked.operation_name,
                 asked.variables,
                 context,
                 allowed=READING if request.method in _ASKS else ANY,
             )
-            if meter.level is None:
-                await meter.take_refused()
         except NotAllowed:
             answer = refused(bad_input("Send mutations by POST."), context.request_id)
-            response = wire.respond(answer, media_type, 405)
-            response.headers["allow"] = "POST"
+            status = 405
         except ApiError as error:
-            answer = refused(error, context.request_id)
-            response = wire.respond(answer, media_type, _STATUS.get(error.code))
+            answer, status = refused(error, context.request_id), _STATUS.get(error.code)
+        if meter.level is None:
+            try:
+                await meter.take_refused()
+            except ApiError as error:
+                answer = refused(error, context.request_id)
+        if meter.throttled:
+            status = 429
+        if self._is_for_everyone(request, asked, text, answer):
+            if asked.document is None and self.keeps is not None:
+                await self.keeps.seen(request, context)
+            response = _shared(request, wire.respond(answer, media_type))
         else:
-            if self._is_for_everyone(request, asked, found.text, answer):
-                if found.by_hash and self.keeps is not None:
-                    await self.keeps.seen(request, context)
-                response = _shared(request, wire.respond(answer, media_type))
-            else:
-                told = meter.told()
-                answer = replace(answer, extensions={"cost": told}) if told else answer
-                response = wire.respond(answer, media_type, 429 if meter.throttled else None)
+            told = meter.told()
+            answer = replace(answer, extensions={"cost": told}) if told else answer
+            response = wire.respond(answer, media_type, status)
+        if status == 405:
+            response.headers["allow"] = "POST"
         response.headers.update(meter.headers())
         return response
 
-    async def _document(self, asked: wire.Asked, context: RequestContext) -> trusted.Found:
+    async def _document(self, asked: wire.Asked, context: RequestContext) -> str:
         if self.known is None:
-            return trusted.given(asked)
+            return trusted.text_of(asked)
         return await trusted.document_of(asked, context, self.known)
 
     def _is_for_everyone(
@@ -176,7 +180,7 @@ class Endpoint:
         schema = SCHEMAS[self.surface]
         return is_public(schema, schema.documents.read(text), asked.operation_name)
 
-    def _meter(self, context: RequestContext) -> Meter:
+    def _meter(self, context: RequestContext, length: int) -> Meter:
         """The bucket of a token, a person or customer, or else an address, at the shop."""
         settings = self.installation.settings
         match context.viewer:
@@ -190,7 +194,7 @@ class Endpoint:
                 who = f"account:{person.account_id}"
         shop = context.shop.id if context.shop else "none"
         bucket = Bucket(settings.api_bucket, settings.api_restore)
-        return Meter(self.installation.queue, f"{self.surface}:{shop}:{who}", bucket)
+        return Meter(self.installation.queue, f"{self.surface}:{shop}:{who}", bucket, length)
 
     def _preflight(self) -> Response:
         if self.surface == "storefront":

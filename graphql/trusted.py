@@ -5,7 +5,6 @@ shop's own pages, and those that its merchant registered; nothing is registered 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from keystall.graphql.context import RequestContext
 from keystall.graphql.errors import ApiError, ErrorCode
@@ -17,34 +16,26 @@ Known = Callable[[], Mapping[str, str]]
 """The documents of a shop's own pages, by their hashes. Asked for when they are first needed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A document to run. `by_hash`: its text did not have to be sent."""
-
-    text: str
-    by_hash: bool
-
-
-async def document_of(asked: Asked, context: RequestContext, known: Known) -> Found:
+async def document_of(asked: Asked, context: RequestContext, known: Known) -> str:
     """What is asked of a shop's API. Raises ApiError: PERSISTED_QUERY_NOT_FOUND for a hash that
     nobody vouches for, FORBIDDEN for a text that none does, where the shop answers no others."""
     if asked.document is None:
         text = await _vouched(asked.sha256, context, known)
         if text is None:
             raise not_found()
-        return Found(text, by_hash=True)
+        return text
     if context.require_shop().trusted_only:
         digest = asked.sha256 or sha256_of(asked.document)
         if await _vouched(digest, context, known) is None:
             raise ApiError(ErrorCode.FORBIDDEN, "This shop answers trusted documents only.")
-    return Found(asked.document, by_hash=False)
+    return asked.document
 
 
-def given(asked: Asked) -> Found:
+def text_of(asked: Asked) -> str:
     """What is asked of an API that trusts no documents. Raises ApiError for a hash alone."""
     if asked.document is None:
         raise not_found()
-    return Found(asked.document, by_hash=False)
+    return asked.document
 
 
 def not_found() -> ApiError:

@@ -17,7 +17,7 @@ from keystall.graphql.nouns import Node
 from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.relay import After, Connection, First, connection, decode_row, page_size
 from keystall.graphql.storefront.schema import schema as storefront
-from keystall.tenants.errors import refuse
+from keystall.tenants.errors import Refused, refuse
 from keystall.tenants.trusted_documents import queries
 from keystall.tenants.trusted_documents.queries import TrustedDocumentView
 from keystall.tenants.trusted_documents.service import (
@@ -25,6 +25,9 @@ from keystall.tenants.trusted_documents.service import (
     trusted_document_delete,
     trusted_document_register,
 )
+
+_LONGEST_REASON = 300
+"""Characters; faults repeat the names that a document uses, however long."""
 
 
 @object_type
@@ -100,10 +103,10 @@ async def _register(context: RequestContext, document: str, name: str) -> Truste
     try:
         read = storefront.documents.read(document)
     except GraphQLError as error:
-        raise refuse("DOCUMENT_FAULTY", "document", reason=error.message) from None
+        raise _faulty(error.message) from None
     if read.faults or not read.operations:
         reason = read.faults[0].message if read.faults else "The document has no operation."
-        raise refuse("DOCUMENT_FAULTY", "document", reason=reason)
+        raise _faulty(reason)
     cost = max(one.of({}) for one in read.costs)
     if cost > MAX_COST:
         raise refuse("DOCUMENT_TOO_COSTLY", "document", cost=cost, limit=MAX_COST)
@@ -115,6 +118,10 @@ async def _register(context: RequestContext, document: str, name: str) -> Truste
         name=name.strip() or (first.name.value[:100] if first.name else ""),
         cost=cost,
     )
+
+
+def _faulty(reason: str) -> Refused:
+    return refuse("DOCUMENT_FAULTY", "document", reason=reason[:_LONGEST_REASON])
 
 
 def trusted_document(view: TrustedDocumentView) -> TrustedDocument:

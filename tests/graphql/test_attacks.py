@@ -1,6 +1,6 @@
 """Requests that are made to hurt: each is refused before anything runs, on all three endpoints."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -127,10 +127,13 @@ def endpoint(
     request: pytest.FixtureRequest,
     clients: dict[Surface, tuple[httpx2.AsyncClient, dict[str, str]]],
     monkeypatch: pytest.MonkeyPatch,
-) -> Endpoint:
+) -> Iterator[Endpoint]:
     surface: Surface = request.param
     client, headers = clients[surface]
     watched = Endpoint(client, surface, headers)
+    # Plans keep the resolvers of when they were made: none from before, and none of these after.
+    kept = SCHEMAS[surface].documents.read
+    kept.cache_clear()
     built = SCHEMAS[surface]._schema
     for root in (built.query_type, built.mutation_type):
         assert root is not None
@@ -144,7 +147,8 @@ def endpoint(
         return counting
 
     monkeypatch.setattr(database, "reader", reader)
-    return watched
+    yield watched
+    kept.cache_clear()
 
 
 def _tells(resolved: list[str], name: str) -> Callable[..., None]:

@@ -105,6 +105,25 @@ async def test_requests_that_say_nothing_right_cost_too(narrow: Installation, sh
     assert refused.status_code == 429
 
 
+async def test_whatever_is_refused_was_work(narrow: Installation, shop: Shop) -> None:
+    long = " " * 200
+    unknown = {"documentId": f"sha256:{'0' * 64}"}
+    async with asking(narrow, shop) as client:
+        left = []
+        for answer in (
+            await client.post("/graphql/storefront", json=unknown),
+            await client.get(
+                "/graphql/storefront",
+                params={"query": "mutation { cartCreate(input: {}) { cart { id } } }" + long},
+            ),
+            await ask(client, "{ nothing }" + long),
+            await ask(client, SHOP + long),
+        ):
+            left.append(int(answer.headers["ratelimit"].partition("r=")[2].partition(";")[0]))
+    # 10 for an unknown hash; 10 and a point for each 20 characters; a point for each 100 that run.
+    assert left == [990, 968, 948, 945]
+
+
 async def test_too_costly_is_told_with_the_cost(narrow: Installation, shop: Shop) -> None:
     async with asking(narrow, shop) as client:
         answer = await ask(

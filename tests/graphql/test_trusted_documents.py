@@ -213,6 +213,13 @@ async def test_lines_end_as_programs_write_them(installation: Installation, shop
     assert kept["trustedDocument"]["documentId"] == "sha256:" + sha256("{\n  shop { name }\n}")
 
 
+async def test_a_fault_is_told_at_no_great_length(installation: Installation, shop: Shop) -> None:
+    told = await change(installation, shop, REGISTER, document="{ " + "n" * 30_000 + " }")
+    (error,) = told["userErrors"]
+    assert error["code"] == "DOCUMENT_FAULTY"
+    assert len(error["message"]) < 400
+
+
 async def test_a_shop_has_so_many(
     installation: Installation, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
