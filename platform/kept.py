@@ -123,9 +123,14 @@ class Kept:
 
     @asynccontextmanager
     async def making(self, key: Hashable, scope: Hashable = None) -> AsyncIterator[Making]:
-        """Inside, make the answer of `key` and `keep` it; or take what is `found`, where somebody
-        else was making it already. Where that came to nothing each makes their own. `scope` None:
-        not known yet."""
+        """Inside, make the answer of `key` and `keep` it; or take what is `found`, where it is kept
+        or somebody else was making it already. Where that came to nothing each makes their own.
+        `scope` None: not known yet."""
+        known = self.find(key) if self.up else None
+        if known is not None:
+            self.hit()
+            yield Making(self, key, scope, known)
+            return
         other = self._awaited.get(key)
         if other is not None:
             await other.over.wait()

@@ -114,6 +114,8 @@ class Visits:
         )
         draft = draft_of(request)
         if draft is not None:
+            # Kept for everyone: nothing may hang on what this one browser speaks.
+            caller = replace(caller, accept_language="")
             context: RequestContext | None = arrival.at_shop(self.installation, draft.shop, caller)
         else:
             host = request.url.hostname or ""

@@ -393,6 +393,18 @@ async def test_arbitrary_documents_and_those_who_sign_in_are_answered_from_the_d
     assert len({key[-1] for key in process.kept._once if isinstance(key, tuple)}) == 2
 
 
+async def test_a_page_is_not_drawn_again_where_only_the_shop_was_forgotten(
+    installation: Installation, process: Process, statements: list[str]
+) -> None:
+    shop = await a_shop(installation)
+    await process.caught_up()
+    await process.get(shop)
+    process.kept._drop(f"{shop.slug}.localhost:8000".encode())
+    statements.clear()
+    assert (await process.get(shop)).status_code == 200
+    assert [sql for sql in statements if "host_shop" not in sql] == []
+
+
 async def test_two_shops_never_share_a_page(installation: Installation, process: Process) -> None:
     lulu = await a_shop(installation, name="Lulu Cards")
     momo = await a_shop(installation, name="Momo Keys")
