@@ -317,6 +317,44 @@ async def test_without_the_line_every_page_is_drawn_from_the_database(
     assert statements == []
 
 
+async def test_a_line_that_is_cut_drops_everything_and_what_is_kept_after_it_is_new(
+    installation: Installation,
+) -> None:
+    before = await _listening(installation)
+    async with a_process(installation) as process:
+        (line,) = await _listening(installation) - before
+        shop = await a_shop(installation, name="Lulu Cards")
+        await process.caught_up()
+        await process.get(shop)
+        assert process.kept.bytes > 0
+        await installation.queue.redis.client_kill_filter(_id=line)
+
+        async def down() -> bool:
+            return not process.kept.up
+
+        await until(down)
+        assert process.kept.bytes == 0
+        # Nobody is there to hear of it.
+        await shop_update(installation, shop.id, ShopChanges(name="Momo Keys"))
+        assert "Momo Keys" in (await process.get(shop)).text
+
+        async def up() -> bool:
+            return bool(process.kept.up)
+
+        await until(up)
+        for _ in ("drawn", "from memory"):
+            assert "Momo Keys" in (await process.get(shop)).text
+        assert process.kept.bytes > 0
+
+
+async def _listening(installation: Installation) -> set[str]:
+    """Connections to Redis that listen, of this worker's own numbered database."""
+    redis = installation.queue.redis
+    number = str(redis.connection_pool.connection_kwargs.get("db", 0))
+    clients = await redis.client_list(_type="pubsub")
+    return {client["id"] for client in clients if client["db"] == number}
+
+
 async def test_many_visitors_of_a_cold_page_have_it_drawn_once(
     installation: Installation, process: Process, statements: list[str]
 ) -> None:
