@@ -78,7 +78,6 @@ class Kept:
         self._bytes = self._often_bytes = self._hits = 0
         self._versions: dict[Hashable, int] = {}
         self._keys: dict[Hashable, set[Hashable]] = {}
-        self._given: set[Hashable] = set()
         self._makings: set[Making] = set()
         self._awaited: dict[Hashable, Making] = {}
 
@@ -112,7 +111,6 @@ class Kept:
             self._often.move_to_end(key)
         else:
             self._promote(key, entry)
-        self._given.add(entry.scope)
         return entry.value
 
     def count(self) -> None:
@@ -194,10 +192,13 @@ class Kept:
         for scope in list(self._keys):
             self._drop_scope(scope)
 
-    def given(self) -> list[Any]:
-        """Scopes of what was given out since this was last asked, as far as anything is kept."""
-        given, self._given = self._given, set()
-        return [scope for scope in given if scope in self._versions]
+    def scopes(self) -> list[Any]:
+        """Everything of which something is kept; what is over goes first."""
+        now = clock.now()
+        for entries in (self._once, self._often):
+            self._drop_all([key for key, entry in entries.items() if entry.until <= now])
+        KEPT_BYTES.set(self._bytes)
+        return list(self._keys)
 
     def _promote(self, key: Hashable, entry: _Entry) -> None:
         del self._once[key]

@@ -5,7 +5,7 @@ currency, and so is the API's answer to a public document asked for by its hash:
 looked for and without a statement to the database, until the version of what the public sees of the
 shop moves (`tenants/catalog/standing.py`) or its time is over. News of a version come over the line
 to Redis, told by whoever changed something; should a message get lost, the versions of all shops
-that were given from memory are read again twice a second, by one statement. While the line is down
+of which something is kept are read again twice a second, by one statement. While the line is down
 nothing is kept and every page is drawn from the database.
 
 A page is kept as of the version that its own snapshot of the database had, and only if the shop
@@ -171,8 +171,8 @@ class Front:
             await asyncio.gather(task, return_exceptions=True)
 
     async def look(self) -> None:
-        """Reads the versions of the shops that were given from memory since the last look."""
-        shops: list[UUID] = self.kept.given()
+        """Reads the versions of all shops of which something is kept."""
+        shops: list[UUID] = self.kept.scopes()
         if not shops:
             return
         versions = await catalog_versions(database.single(), shops)

@@ -148,14 +148,16 @@ async def test_what_would_push_out_much_else_is_not_kept() -> None:
     assert await put(kept, "b", size=20_000)
 
 
-async def test_what_was_given_is_told_once() -> None:
+async def test_of_what_something_is_kept_is_told_and_what_is_over_goes() -> None:
     kept = open_kept()
-    await put(kept, "a")
-    await put(kept, "b", scope=MOMO)
-    assert kept.given() == []
-    kept.find("a")
-    assert kept.given() == [LULU]
-    assert kept.given() == []
-    kept.find("b")
-    kept.doubt(MOMO)
-    assert kept.given() == []
+    with time_machine.travel("2026-11-23T12:00:00+00:00", tick=False) as moment:
+        await put(kept, "a", seconds=5)
+        await put(kept, "b", seconds=60)
+        await put(kept, "c", scope=MOMO, seconds=5)
+        kept.find("c")
+        assert kept.scopes() == [LULU, MOMO]
+        moment.shift(5)
+        assert kept.scopes() == [LULU]
+        assert kept.bytes == OVERHEAD + 100
+    kept.doubt(LULU)
+    assert kept.scopes() == []
