@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import uvloop
 from rich.console import Console
 
+from bench import peer
 from bench.checkouts import Buyer, FloorBuyer, OurBuyer, Shop, checkouts
 from bench.delivery import PACE, Deliveries, deliveries
 from bench.house import House, HouseError
 from bench.load import CONNECTIONS, Load, loader
 from bench.meter import Meter
 from bench.processes import machine, peak_megabytes, proportional_megabytes
-from bench.reads import keep_answers, measure_reads, medians
+from bench.reads import PRODUCT, keep_answers, measure_reads, medians, targets
 from bench.report import Row, as_json, show, show_cpu
 from keystall.platform.demo.home import HomeError
 from keystall.platform.engines.errors import EngineError
@@ -47,12 +48,15 @@ async def measure(house: House, asked: argparse.Namespace) -> Found:
     console.print(f"Paid to delivered, {asked.orders} orders")
     delivered = await deliveries(shop, asked.orders, asked.pace)
     console.print(f"Reads, {asked.rounds} rounds of {asked.seconds:g} s each")
-    reads = await measure_reads(house, meter, rounds=asked.rounds, seconds=asked.seconds)
+    wanted = targets(house) + (peer.targets(house, PRODUCT) if asked.peer else [])
+    reads = await measure_reads(wanted, meter, rounds=asked.rounds, seconds=asked.seconds)
     console.print("Checkouts")
     buyers: dict[str, Callable[[], Buyer]] = {
         "checkout": lambda: OurBuyer(shop),
         "checkout, floor": lambda: FloorBuyer(house),
     }
+    if asked.peer:
+        buyers["checkout, vendure"] = lambda: peer.VendureBuyer(house)
     runs: dict[str, list[Load]] = {name: [] for name in buyers}
     for number in range(asked.rounds + 1):
         for name, buyer in buyers.items():
@@ -98,6 +102,23 @@ def rows(house: House, found: Found) -> list[Row]:
     ]  # fmt: skip
 
 
+def peer_rows(found: Found) -> list[Row]:
+    """Ours beside the peer's."""
+
+    def beside(work: str, ours: Load, theirs: Load, target: str, name: str) -> Row:
+        return Row(work, ours.rate, "/s", target, theirs.rate, name, ours.bad + theirs.bad)
+
+    reads, sold = found.reads, found.checkouts
+    index = "vendure, list by its search index"
+    return [
+        beside("GraphQL list", reads["list"], reads["vendure, list"], "≥ 100", "Vendure's list"),
+        beside("GraphQL list", reads["list"], reads[index], "≥ 10", "Vendure's search index"),
+        beside("GraphQL product", reads["product"], reads["vendure, product"], "≥ 20", "Vendure"),
+        beside("whole checkouts, 8 buyers", sold["checkout"], sold["checkout, vendure"], "≥ 20",
+               "Vendure, no worker or mail awaited"),
+    ]  # fmt: skip
+
+
 def details(found: Found) -> dict[str, Any]:
     loads = found.reads | found.checkouts
     return {
@@ -118,11 +139,14 @@ def bench(folder: Path, asked: argparse.Namespace) -> bool:
         house.start()
         keep_answers(house, folder / "answers")
         house.start_floors(folder / "answers")
+        if asked.peer:
+            console.print("Starting Vendure; filling it takes minutes, the first time")
+            peer.start(house)
         found = uvloop.run(_in_time(house, asked))
         ended = house.died()
     finally:
         house.stop()
-    table = rows(house, found)
+    table = rows(house, found) + (peer_rows(found) if asked.peer else [])
     console.print(f"\n{machine()}; {CONNECTIONS} connections by {loader()}; medians\n")
     show(table, console)
     console.print()
@@ -147,11 +171,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=6.0, help="of load a round and target")
     parser.add_argument("--pace", type=float, default=PACE, help="orders paid a second")
     parser.add_argument("--orders", type=int, default=500, help="timed from payment to delivery")
+    parser.add_argument("--no-peer", dest="peer", action="store_false", help="without Vendure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything found there")
     parser.add_argument("--home", type=Path, help="keep the filled shop there for the next run")
     asked = parser.parse_args()
     if asked.quick:
         asked.rounds, asked.seconds, asked.orders = 1, 2.0, 60
+    if asked.peer and (lacking := peer.missing()):
+        console.print(f"Without Vendure beside us: there is no {lacking} here", style="yellow")
+        asked.peer = False
     return asked
 
 

@@ -11,6 +11,7 @@ import socket
 import statistics
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from keystall.platform.engines.supervisor import Program, Supervisor, spawn, sto
 
 READY_SECONDS = 30.0
 SEED_SECONDS = 300.0
+PEER_SECONDS = 60.0
 STARTS = 3
 HERE = Path(__file__).parent
 PYTHON = (sys.executable, "-m")
@@ -53,7 +55,7 @@ class House:
         port: int = self._listener.getsockname()[1]
         options = Options(home=folder, port=port)
         self._product = DemoInstallation(options, self._home, choose_ports(port, "127.0.0.1"))
-        self.port, self.floors_port = port, free_port()
+        self.port, self.floors_port, self.peer_port = port, free_port(), free_port()
         self.cold_port: int = self._cold_listener.getsockname()[1]
         self.sandbox_port = self._product.ports.far_side
         self.pids: dict[str, int] = {}
@@ -77,6 +79,26 @@ class House:
     def database_url(self) -> str:
         """The product's database, as its superuser."""
         return self._product.postgres.url(DATABASE)
+
+    @property
+    def folder(self) -> Path:
+        """Where all of it lives."""
+        return self._product.home
+
+    def url_of(self, database: str) -> str:
+        """A database beside the product's, as the superuser."""
+        return self._product.postgres.url(database)
+
+    def make_database(self, name: str) -> None:
+        """An empty one."""
+        asyncio.run(_make_database(self.url_of("postgres"), name))
+
+    def start_peer(self, command: tuple[str, ...], environment: Mapping[str, str]) -> None:
+        """A peer's server, on `peer_port`; `command` with its script's whole path."""
+        log = self.folder / "logs" / "peer.log"
+        self._supervisor.start_stage(Program("peer", command, log, dict(environment)))
+        wait_for("peer", self.peer_port, "localhost", "/health", seconds=PEER_SECONDS)
+        self._note_pids()
 
     def start(self) -> None:
         """Everything but the floors, whose answers from memory are taken from the product."""
@@ -180,9 +202,13 @@ class House:
 
 
 async def _make_floors(superuser: str, address: str) -> None:
-    await _execute(superuser, "drop database if exists floors with (force)")
-    await _execute(superuser, "create database floors")
+    await _make_database(superuser, "floors")
     await _execute(address, (HERE / "floors" / "schema.sql").read_text())
+
+
+async def _make_database(superuser: str, name: str) -> None:
+    await _execute(superuser, f"drop database if exists {name} with (force)")
+    await _execute(superuser, f"create database {name}")
 
 
 async def _execute(address: str, sql: str) -> None:
@@ -204,9 +230,9 @@ def fetch(port: int, host: str, path: str) -> tuple[int, bytes]:
         connection.close()
 
 
-def wait_for(name: str, port: int, host: str, path: str) -> None:
+def wait_for(name: str, port: int, host: str, path: str, *, seconds: float = READY_SECONDS) -> None:
     """Return when it answers 200. Raises `HouseError`."""
-    deadline = time.monotonic() + READY_SECONDS
+    deadline = time.monotonic() + seconds
     said = "nothing"
     while time.monotonic() < deadline:
         try:
@@ -217,4 +243,4 @@ def wait_for(name: str, port: int, host: str, path: str) -> None:
         except (OSError, http.client.HTTPException) as error:
             said = type(error).__name__
         time.sleep(0.01)
-    raise HouseError(f"{name} did not get ready in {READY_SECONDS:.0f} s ({path}: {said})")
+    raise HouseError(f"{name} did not get ready in {seconds:.0f} s ({path}: {said})")

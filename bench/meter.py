@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from bench.house import House
 from bench.processes import cpu_seconds
 
-PROCESSES = ("web-1", "web-cold", "worker", "sandbox", "postgres", "valkey", "floors")
+PROCESSES = ("web-1", "web-cold", "worker", "sandbox", "postgres", "valkey", "floors", "peer")
 
 
 class Meter:

@@ -2,7 +2,7 @@
 
 import re
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -63,10 +63,9 @@ def targets(house: House) -> list[Target]:
 
 
 async def measure_reads(
-    house: House, meter: Meter, *, rounds: int, seconds: float
+    wanted: Sequence[Target], meter: Meter, *, rounds: int, seconds: float
 ) -> dict[str, Load]:
     """The median of each target, by name."""
-    wanted = targets(house)
     runs: dict[str, list[Load]] = {target.name: [] for target in wanted}
     for target in wanted:
         await load(target, WARM_SECONDS)

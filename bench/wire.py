@@ -47,9 +47,10 @@ class Connection:
         return data
 
     async def send(
-        self, method: str, path: str, body: bytes = b"", content_type: str = ""
+        self, method: str, path: str, body: bytes = b"", content_type: str = "", more: str = ""
     ) -> Answer:
-        reader = await self._send(method, path, body, content_type)
+        """`more`: a header of this request only, such as "Authorization: Bearer x"."""
+        reader = await self._send(method, path, body, content_type, more)
         status, headers = await _head(reader)
         if "content-length" in headers:
             text = await reader.readexactly(int(headers["content-length"]))
@@ -84,10 +85,12 @@ class Connection:
         return self._reader, self._writer
 
     async def _send(
-        self, method: str, path: str, body: bytes, content_type: str
+        self, method: str, path: str, body: bytes, content_type: str, more: str = ""
     ) -> asyncio.StreamReader:
         reader, writer = await self.open()
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self._host}", *self._more]
+        if more:
+            lines.append(more)
         if method != "GET":
             lines += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
         writer.write("\r\n".join([*lines, "", ""]).encode() + body)
