@@ -31,7 +31,8 @@ from keystall.tenants.retention.sweep import LONGEST, SWEEP, sweep_kept
 from keystall.tenants.schema import connect
 from keystall.tenants.stock.import_work import import_codes
 from keystall.tenants.stock.rejects import forget_rejects
-from keystall.tenants.webhooks.sending import HookDesk, send_delivery
+from keystall.tenants.webhooks.desk import HookDesk
+from keystall.tenants.webhooks.sending import send_delivery
 from keystall.tenants.webhooks.service import SEND
 from keystall.themes.mail.texts import ThemedMails
 from keystall.workers.counting import count_failed_work

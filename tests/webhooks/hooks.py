@@ -14,7 +14,8 @@ from keystall.tenants.mails.merchant_posts import merchant_webhook_disabled
 from keystall.tenants.mails.port import MerchantWebhookDisabled
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.staff.roles import Permission
-from keystall.tenants.webhooks.sending import HookDesk, send_delivery
+from keystall.tenants.webhooks.desk import HookDesk
+from keystall.tenants.webhooks.sending import send_delivery
 from keystall.tenants.webhooks.service import SEND, Told, webhook_create
 from tests.factories import a_product
 from tests.webhooks.receiver import HOST, Receiver

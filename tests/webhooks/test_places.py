@@ -6,17 +6,9 @@ import pytest
 
 from keystall.platform import clock
 from keystall.platform.ids import new_id
-from keystall.tenants.webhooks import sending as sending_module
-from keystall.tenants.webhooks.sending import (
-    LONGEST_WAIT,
-    MAX_AT_ONCE,
-    MAX_OF_SHOP,
-)
-from tests.webhooks.hooks import (
-    Wired,
-    deliveries,
-    waiting,
-)
+from keystall.tenants.webhooks import desk as desks
+from keystall.tenants.webhooks.desk import LONGEST_WAIT, MAX_AT_ONCE, MAX_OF_SHOP
+from tests.webhooks.hooks import Wired, deliveries, waiting
 
 
 async def test_few_are_spoken_to_at_once_and_of_one_shop_fewer(wired: Wired) -> None:
@@ -51,7 +43,7 @@ async def test_what_finds_no_place_comes_again_as_fast_as_its_receiver_takes_it(
     wired: Wired, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk, shop, now = wired.sender.desk, new_id(), 1000.0
-    monkeypatch.setattr(sending_module, "monotonic", lambda: now)
+    monkeypatch.setattr(desks, "monotonic", lambda: now)
     desk.takes[shop] = 15.0  # it never answers
 
     waits = [desk.appointment(shop).total_seconds() for _ in range(2000)]
