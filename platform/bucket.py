@@ -2,7 +2,8 @@
 
 A bucket holds `size` points and gets `restore` of them back a second. What is taken is counted as
 the moment at which the bucket will be full again (GCRA, as ATM networks count cells; ITU-T I.371):
-one number, one script, one round trip, by Redis's own clock.
+one number, one script, one round trip, by Redis's own clock. Who asks again within a second has a
+second's worth taken ahead, and the next requests need no round trip.
 
 Redis away never stops anyone nor opens the gate: this process then counts by itself, and asks Redis
 again after a few seconds, so that a line that hangs does not hold up every request.
@@ -14,7 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from redis.exceptions import NoScriptError, RedisError
@@ -24,17 +25,22 @@ from keystall.platform.queue import Queue
 _PREFIX = "keystall:bucket:"
 _MOST_KEYS = 10_000
 _ALONE_SECONDS = 5.0
-# Milliseconds throughout: of the moment when the bucket is full again, of what is taken, and of a
-# whole bucket. Answers whether it was taken, and how long until the bucket is full.
+_AHEAD_SECONDS = 1.0
+# Milliseconds throughout: of the moment when the bucket is full again, of what is taken, of what is
+# taken beside it where there is as much, and of a whole bucket. Answers whether it was taken, how
+# long until the bucket is full, and what was taken beside.
 _TAKE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local full = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+local whole = tonumber(ARGV[3])
 local after = full + tonumber(ARGV[1])
-if after - now > tonumber(ARGV[2]) + 0.5 then return {0, math.ceil(full - now)} end
+if after - now > whole + 0.5 then return {0, math.ceil(full - now), '0'} end
+local beside = math.max(0, math.min(tonumber(ARGV[2]), whole - (after - now)))
+after = after + beside
 local keep = math.max(1, math.ceil(after - now))
 redis.call('SET', KEYS[1], string.format('%.3f', after), 'PX', keep)
-return {1, math.ceil(after - now)}
+return {1, math.ceil(after - now), string.format('%.3f', beside)}
 """
 _SHA = hashlib.sha1(_TAKE.encode(), usedforsecurity=False).hexdigest()
 _log = structlog.get_logger()
@@ -71,30 +77,72 @@ async def take(queue: Queue, key: str, points: int, bucket: Bucket) -> Level:
     """
     each = 1000 / bucket.restore
     wanted, whole = points * each, bucket.size * each
-    taken, missing = await _take(queue, key, wanted, whole)
+    taken, missing = await _ahead.take(queue, key, wanted, whole)
     waiting = 0 if taken else max(1, math.ceil((missing + wanted - whole) / 1000))
     return Level(
         taken=taken,
-        left=max(0, math.floor((whole - missing) / each)),
-        full_in_seconds=math.ceil(missing / 1000),
+        left=max(0, math.floor((whole - missing) / each + 0.001)),
+        full_in_seconds=max(0, math.ceil(missing / 1000)),
         wait_seconds=waiting,
     )
 
 
-async def _take(queue: Queue, key: str, wanted: float, whole: float) -> tuple[bool, float]:
+@dataclass(slots=True)
+class _Held:
+    """What this process took ahead of a key's bucket: `spare` of it is left until `until`; the
+    bucket is full at `full`, all of it counted as taken. Milliseconds of this process's clock."""
+
+    spare: float
+    full: float
+    until: float
+
+
+class _Ahead:
+    """What was taken ahead for callers who ask again and again, so that not each of their requests
+    asks Redis: a second's worth at most, and nothing for who asks once in a second. What is not
+    used within a second is lost to them; never is more given than the bucket has."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[str, _Held] = OrderedDict()
+
+    async def take(self, queue: Queue, key: str, wanted: float, whole: float) -> tuple[bool, float]:
+        now = time.monotonic() * 1000
+        held = self._held.get(key)
+        if held is None or held.until <= now:
+            held, beside = _Held(0.0, now, now + _AHEAD_SECONDS * 1000), 0.0
+        elif wanted <= held.spare:
+            held.spare -= wanted
+            return True, max(0.0, held.full - now - held.spare)
+        else:
+            beside = min(_AHEAD_SECONDS * 1000, whole / 20)
+        used = held.spare
+        held.spare = 0.0  # before anybody else asks while Redis answers
+        taken, missing, got = await _take(queue, key, wanted - used, beside, whole)
+        held.spare += got if taken else used
+        held.full, held.until = now + missing, now + _AHEAD_SECONDS * 1000
+        self._held[key] = held
+        self._held.move_to_end(key)
+        if len(self._held) > _MOST_KEYS:
+            self._held.popitem(last=False)
+        return taken, max(0.0, missing - held.spare)
+
+
+async def _take(
+    queue: Queue, key: str, wanted: float, beside: float, whole: float
+) -> tuple[bool, float, float]:
     if _alone.lasts():
-        return _alone.take(key, wanted, whole)
-    asked = (1, _PREFIX + key, f"{wanted:.3f}", f"{whole:.3f}")
+        return *_alone.take(key, wanted, whole), 0.0
+    asked = (1, _PREFIX + key, f"{wanted:.3f}", f"{beside:.3f}", f"{whole:.3f}")
     try:
         try:
-            found = await cast("Awaitable[list[int]]", queue.redis.evalsha(_SHA, *asked))
+            found = await cast("Awaitable[list[Any]]", queue.redis.evalsha(_SHA, *asked))
         except NoScriptError:
-            found = await cast("Awaitable[list[int]]", queue.redis.eval(_TAKE, *asked))
+            found = await cast("Awaitable[list[Any]]", queue.redis.eval(_TAKE, *asked))
     except (RedisError, OSError) as error:
         _log.warning("bucket counts alone", error=type(error).__name__)
         _alone.begin()
-        return _alone.take(key, wanted, whole)
-    return bool(found[0]), float(found[1])
+        return *_alone.take(key, wanted, whole), 0.0
+    return bool(found[0]), float(found[1]), float(found[2])
 
 
 class _Alone:
@@ -121,3 +169,4 @@ class _Alone:
 
 
 _alone = _Alone()
+_ahead = _Ahead()

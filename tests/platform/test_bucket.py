@@ -1,5 +1,6 @@
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,48 @@ async def test_processes_take_from_one_bucket(redis_url: str) -> None:
         levels = await asyncio.gather(*(take(queue, key, 30, HUNDRED) for queue in [one, two] * 4))
 
     assert sum(level.taken for level in levels) == 3
+
+
+async def test_who_asks_again_and_again_has_some_taken_ahead(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(bucket, "time", SimpleNamespace(monotonic=lambda: now))
+    wide, key = Bucket(size=1_000, restore=50), new_id().hex
+    async with Queue(redis_url) as queue:
+        asked = 0
+        evalsha: Any = queue.redis.evalsha
+
+        async def counted(*given: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            return await evalsha(*given)
+
+        monkeypatch.setattr(queue.redis, "evalsha", counted)
+        levels = [await take(queue, key, 10, wide) for _ in range(12)]
+        spare = bucket._ahead._held[key].spare
+        now += 1.0
+        await take(queue, key, 10, wide)
+
+    assert all(level.taken for level in levels)
+    # One alone; then 50 points beside each one that asks: five more come of them.
+    assert asked == 1 + 2 + 1
+    # What was not used within a second is gone.
+    assert (spare, bucket._ahead._held[key].spare) == (200.0, 0.0)
+
+
+async def test_what_is_taken_ahead_is_never_more_than_there_is(redis_url: str) -> None:
+    key = new_id().hex
+    each, whole = 1_000.0, 100_000.0
+    processes = [bucket._Ahead(), bucket._Ahead(), bucket._Ahead()]
+    async with Queue(redis_url) as queue:
+        taken = [
+            (await processes[number % 3].take(queue, key, 2 * each, whole))[0]
+            for number in range(60)
+        ]
+
+    # A bucket of 100 for 60 times 2 points: each process may keep less than it is asked for.
+    assert 46 <= sum(taken) <= 50
 
 
 async def test_buckets_are_apart(redis_url: str) -> None:
