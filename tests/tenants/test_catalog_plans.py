@@ -13,6 +13,7 @@ from keystall.platform.database import Row
 from keystall.platform.ids import new_id
 from keystall.tenants.catalog import queries
 from keystall.tenants.catalog.lists import ProductFilter, product_list
+from keystall.tenants.catalog.standing import standing
 from keystall.tenants.installation import Installation
 from tests.factories import a_product, a_shop
 
@@ -117,6 +118,18 @@ async def test_loaders_read_by_index(shelves: UUID, read: Any, column: str) -> N
 
     conditions = [line for line in (await plan_of(recorder, shop)).splitlines() if "Cond" in line]
     assert any(f"{column} = ANY" in line for line in conditions)
+
+
+@pytest.mark.usefixtures("database")
+async def test_how_an_answer_stands_is_read_by_index_whatever_was_sold(shelves: UUID) -> None:
+    shop, recorder = shelves, Recorder()
+
+    with pytest.raises(LookupError):
+        await standing(recorder, shop)
+
+    plan = await plan_of(recorder, shop)
+    assert {"stock_moves_pkey", "variant_bands_until", "shops_pkey"} <= set(plan.split())
+    assert "Seq Scan" not in plan
 
 
 async def test_products_made_at_once_share_no_address(installation: Installation) -> None:
