@@ -81,7 +81,7 @@ async def by_token(
         installation,
         caller,
         shop=found.shop,
-        viewer=Program(found.token_id),
+        viewer=Program(found.token_id, found.scopes),
         # A program that names no language is answered in its shop's.
         locale=negotiated(caller, (found.shop.default_locale, *LOCALES)),
         currency=found.shop.default_currency,

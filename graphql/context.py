@@ -56,9 +56,10 @@ UNKNOWN = Needs()
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that asks with an API token of the shop."""
+    """A program that asks with an API token of the shop, for what the token's scopes allow."""
 
     token_id: UUID
+    scopes: frozenset[Permission]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class RequestContext:
     def __post_init__(self) -> None:
         allowed: frozenset[Permission] = frozenset()
         if self.shop is not None and isinstance(self.viewer, Program):
-            allowed = PROGRAM
+            allowed = self.viewer.scopes & PROGRAM
         elif self.shop is not None and self.viewer is not None and self.role is not None:
             allowed = PERMISSIONS[self.role]
         self.permissions = allowed
@@ -111,9 +112,18 @@ class RequestContext:
         """Raises ApiError where whoever asks may not do all of it at the shop."""
         if not needed <= self.permissions:
             self.require_shop()
-            who = f"Your role ({self.role})" if self.role else "An API token"
-            missing = ", ".join(sorted(needed - self.permissions))
-            raise ApiError(ErrorCode.FORBIDDEN, f"{who} does not allow this: it takes {missing}.")
+            missing = needed - self.permissions
+            names = sorted(one.name for one in missing)
+            raise ApiError(
+                ErrorCode.FORBIDDEN,
+                f"{self._refuser(missing)} does not allow this: it takes {', '.join(names)}.",
+                details={"missing": names},
+            )
+
+    def _refuser(self, missing: frozenset[Permission]) -> str:
+        if self.role is not None:
+            return f"Your role ({self.role})"
+        return "The scope of this API token" if missing <= PROGRAM else "An API token"
 
     def require_shop(self) -> Shop:
         """The shop. Raises ApiError where the request is not bound to one."""
@@ -146,7 +156,7 @@ class RequestContext:
     def actor(self) -> str:
         """The name under which what is done is recorded."""
         match self.viewer:
-            case Program(token_id):
+            case Program(token_id=token_id):
                 return f"token:{token_id}"
             case None:
                 return "buyer"

@@ -177,7 +177,7 @@ def _act(
     match context.viewer:
         case None:
             return None
-        case Program(token_id):
+        case Program(token_id=token_id):
             who: tuple[ActorKind, UUID, str] = ("token", token_id, "")
         case person:
             # A merchant learns that an operator did it, not which.

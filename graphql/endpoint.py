@@ -184,7 +184,7 @@ class Endpoint:
         """The bucket of a token, a person or customer, or else an address, at the shop."""
         settings = self.installation.settings
         match context.viewer:
-            case Program(token_id):
+            case Program(token_id=token_id):
                 who = f"token:{token_id}"
             case None if context.customer is not None:
                 who = f"customer:{context.customer.id}"

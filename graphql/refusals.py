@@ -47,6 +47,7 @@ CODES: Mapping[str, str] = {
     "EMAIL_INVALID": "This is not an email address.",
     "PAYMENT_METHOD_UNAVAILABLE": "This way to pay is not open.",
     "OUT_OF_RANGE": "The number is smaller or larger than allowed.",
+    "EXPIRY_OUT_OF_RANGE": "The end lies in the past, or further ahead than allowed.",
     "SHOP_CLOSED": "The shop is closed or suspended.",
     # Accounts.
     "PASSWORD_TOO_SHORT": "The password is shorter than allowed.",

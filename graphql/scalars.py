@@ -23,6 +23,15 @@ def _instant(value: Any) -> str:
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def _moment(value: Any) -> datetime:
+    if not isinstance(value, str):
+        raise TypeError("a DateTime is a text")
+    found = datetime.fromisoformat(value)
+    if found.tzinfo is None:
+        raise ValueError("a DateTime says its offset from UTC, or Z")
+    return found.astimezone(UTC)
+
+
 def _minor(value: Any) -> int:
     if not isinstance(value, int) or abs(value) > LARGEST_EXACT:
         raise TypeError("MinorUnits must be a whole number up to 2^53")
@@ -34,6 +43,7 @@ SCALARS: Mapping[object, ScalarDefinition] = {
         name="DateTime",
         description=("A date and time in UTC, ISO 8601, such as 2026-11-22T21:45:00.123456Z."),
         serialize=_instant,
+        parse_value=_moment,
     ),
     URL: strawberry.scalar(
         name="URL",

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import httpx2
@@ -13,6 +13,7 @@ from keystall.platform.http import client_from
 from keystall.platform.queue import Queue
 from keystall.platform.ring_file import open_ring
 from keystall.platform.settings import Settings
+from keystall.tenants.token_uses import TokenUses
 
 
 class LetterTexts(Protocol):
@@ -26,7 +27,8 @@ class LetterTexts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Settings, keys and lines to the outside of the running process."""
+    """Settings, keys and lines to the outside of the running process; `token_uses` is written down
+    where the process serves."""
 
     settings: Settings
     keys: KeyRing
@@ -34,6 +36,7 @@ class Installation:
     files: FileStore
     http: httpx2.AsyncClient
     letters: LetterTexts | None = None
+    token_uses: TokenUses = field(default_factory=TokenUses)
 
 
 @asynccontextmanager

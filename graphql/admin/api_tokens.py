@@ -1,6 +1,7 @@
 """API tokens: keys with which programs work for a shop."""
 
 from datetime import datetime
+from enum import Enum
 from typing import Annotated
 from uuid import UUID
 
@@ -8,13 +9,39 @@ import strawberry
 
 from keystall.graphql.admin.families import ApiTokenUserError
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import about, described, object_type, resolver
+from keystall.graphql.describing import (
+    about,
+    described,
+    enum_type,
+    object_type,
+    resolver,
+    value,
+)
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Node
 from keystall.graphql.refusals import Payload, attempted
 from keystall.tenants.shops import queries
 from keystall.tenants.shops.queries import ApiTokenView
-from keystall.tenants.shops.tokens import api_token_create, api_token_revoke
+from keystall.tenants.shops.tokens import MAX_DAYS, Terms, api_token_create, api_token_revoke
+from keystall.tenants.staff.roles import Permission
+
+
+@enum_type
+class ApiTokenScope(Enum):
+    """Something that an API token may be made for. Staff, API tokens and ways to pay are people's
+    alone."""
+
+    OVERVIEW = value("overview", "See how the shop sells, and what it has on sale.")
+    ORDERS = value("orders", "See orders, and mail an order's link again.")
+    MONEY = value("money", "Complete, cancel, refund and mend orders; takes ORDERS along.")
+    CATALOG = value("catalog", "Change products and categories; takes OVERVIEW along.")
+    STOCK = value("stock", "Add, see and delete codes; takes OVERVIEW along.")
+    SETTINGS = value("settings", "Change the shop.")
+    ACTIVITY = value("activity", "Read who did what.")
+    CLOSING = value("closing", "Close the shop and open it again.")
+    WEBHOOKS = value(
+        "webhooks", "Set up webhooks and read what they told; takes OVERVIEW and ORDERS along."
+    )
 
 
 @object_type
@@ -25,6 +52,18 @@ class ApiToken(Node):
     hint: str = described("The token's first characters, to tell it from others.")
     created_at: datetime = described("When it was made.")
     expires_at: datetime | None = described("When it ends by itself; null where it does not.")
+    scopes: list[ApiTokenScope] = described("What it may be used for.")
+    made_by: str | None = described(
+        "The email address of whoever made it; null where nobody knows, or where they work for the"
+        " shop no more."
+    )
+    maker_left: bool = described(
+        "Whether whoever made it works for the shop no more. The token is the shop's, and goes on."
+    )
+    last_used_at: datetime | None = described(
+        "When it was used last, to the minute; null where it never was."
+    )
+    last_address: str = described("From which network address; empty where it never was.")
 
 
 @object_type
@@ -48,11 +87,29 @@ class ApiTokenMutation:
 
     @resolver
     async def api_token_create(
-        self, info: Info, name: Annotated[str, about("What the token is for.")]
+        self,
+        info: Info,
+        name: Annotated[str, about("What the token is for.")],
+        scopes: Annotated[
+            list[ApiTokenScope], about("What it may be used for; what goes along is added.")
+        ],
+        expires_in_days: Annotated[
+            int | None, about(f"It ends so many days from now, 1 to {MAX_DAYS}.")
+        ] = None,
+        expires_at: Annotated[
+            datetime | None,
+            about("It ends then; counts in place of `expiresInDays`. With neither it does not."),
+        ] = None,
     ) -> ApiTokenCreatePayload:
         """Makes an API token for the shop."""
         context = info.context
-        call = api_token_create(context.installation, context.require_shop().id, name)
+        terms = Terms(
+            scopes=frozenset(Permission(one.value) for one in scopes),
+            days=expires_in_days,
+            expires_at=expires_at,
+            made_by=context.require_person().account_id,
+        )
+        call = api_token_create(context.installation, context.require_shop().id, name, terms)
         made, errors = await attempted(context, call, ApiTokenUserError)
         if made is None:
             return ApiTokenCreatePayload(api_token=None, secret=None, user_errors=errors)
@@ -80,6 +137,11 @@ def api_token(view: ApiTokenView) -> ApiToken:
         hint=view.hint,
         created_at=view.created_at,
         expires_at=view.expires_at,
+        scopes=[one for one in ApiTokenScope if one.value in view.scopes],
+        made_by=view.maker or None,
+        maker_left=view.maker_left,
+        last_used_at=view.last_used_at,
+        last_address=view.last_address,
     )
 
 

@@ -179,6 +179,12 @@ def _events(row: Row, column: str, found: Any) -> list[ChangedLine]:
     return [_line(worded("value.comma", row.locale).join(told))]
 
 
+def _scopes(row: Row, column: str, found: Any) -> list[ChangedLine]:
+    """Of an API token: what it may do."""
+    told = (worded(f"value.scope.{scope}", row.locale) for scope in found)
+    return [_line(worded("value.comma", row.locale).join(told))]
+
+
 def _settings(row: Row, column: str, found: Any) -> list[ChangedLine]:
     """Of a theme: words of ours where the theme is, what somebody chose or typed elsewhere."""
     return [_setting(name, str(chosen), row.locale) for name, chosen in found.items()]
@@ -198,6 +204,7 @@ SPOKEN: Mapping[str, Speaker] = {
     "document": _typed,
     "sha256": _typed,
     "events": _events,
+    "scopes": _scopes,
     "disabled_reason": _state,
     "name": _typed,
     "status_reason": _typed,

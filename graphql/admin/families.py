@@ -52,7 +52,8 @@ PaymentMethodErrorCode = error_codes(
 )  # fmt: skip
 ApiTokenErrorCode = error_codes(
     "ApiTokenErrorCode", "an API token",
-    "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "LIMIT_REACHED",
+    "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "LIMIT_REACHED", "OUT_OF_RANGE",
+    "EXPIRY_OUT_OF_RANGE",
 )  # fmt: skip
 WebhookErrorCode = error_codes(
     "WebhookErrorCode", "a webhook",

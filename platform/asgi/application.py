@@ -78,7 +78,7 @@ async def serving(settings: Settings) -> AsyncIterator[ASGIApp]:
         try:
             live, front = Live(installation.queue), Front(installation)
             live.watch(front)
-            async with live.running(), front.running():
+            async with live.running(), front.running(), installation.token_uses.running():
                 yield application(installation, live, front)
         finally:
             await database.disconnect()

@@ -40,7 +40,9 @@ RECORDED: Mapping[str, Recorded] = {
         "sale_order", "expiry_margin_hours", "low_stock",
     )),
     "prices": Recorded("variant", "variant_id", "currency", True, ("amount",)),
-    "api_tokens": Recorded("api_token", "id", "name", True, ("name", "expires_at", "revoked_at")),
+    "api_tokens": Recorded("api_token", "id", "name", True, (
+        "name", "scopes", "expires_at", "revoked_at",
+    )),
     "payment_accounts": Recorded("payment_account", "id", "provider", True, (
         "provider", "settles_with", "enabled", "removed_at",
     )),

@@ -48,7 +48,10 @@ class ShopRow(Model):
 
 
 class ApiToken(Model):
-    """A key with which a program works for its shop; the secret itself is kept nowhere."""
+    """A key with which a program works for its shop; the secret itself is kept nowhere.
+
+    `scopes` are permissions of `tenants/staff/roles.py`, `made_by` the account that made it.
+    """
 
     id = fields.UUIDField(primary_key=True)
     shop_id = fields.UUIDField()
@@ -58,6 +61,10 @@ class ApiToken(Model):
     created_at = fields.DatetimeField(default=clock.now)
     expires_at = fields.DatetimeField(null=True)
     revoked_at = fields.DatetimeField(null=True)
+    scopes: ArrayField = ArrayField(element_type="text")
+    made_by = fields.UUIDField(null=True)
+    last_used_at = fields.DatetimeField(null=True)
+    last_address = fields.TextField(default="")
 
     class Meta:
         table = "api_tokens"

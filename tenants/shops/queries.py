@@ -1,5 +1,6 @@
 """Reading shops: by what a request came with, never by an id that a stranger chose."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +8,7 @@ from uuid import UUID
 from keystall.platform.database import Reads
 from keystall.platform.tokens import secret_hash
 from keystall.tenants.shops.shop import Shop, shop_from
-from keystall.tenants.staff.roles import Role
+from keystall.tenants.staff.roles import Permission, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +21,30 @@ class Merchant:
 
 @dataclass(frozen=True, slots=True)
 class ApiTokenView:
-    """A live API token; `hint` is how its secret begins."""
+    """A live API token; `hint` is how its secret begins.
+
+    `maker` is the email of who made it: empty where nobody knows, or where they work for the shop
+    no more (`maker_left`). `last_used_at` may lag by a minute.
+    """
 
     id: UUID
     name: str
     hint: str
     created_at: datetime
     expires_at: datetime | None
+    scopes: frozenset[Permission]
+    maker: str
+    maker_left: bool
+    last_used_at: datetime | None
+    last_address: str
 
 
 @dataclass(frozen=True, slots=True)
 class ShopByToken:
-    """The one shop that an API token opens."""
+    """The one shop that an API token opens, and for what."""
 
     token_id: UUID
+    scopes: frozenset[Permission]
     shop: Shop
 
 
@@ -88,21 +99,33 @@ async def _memberships(db: Reads, session: bytes, slug: str | None) -> list[Memb
 
 async def shop_by_token(db: Reads, secret: str) -> ShopByToken | None:
     """The shop that an API token opens; None for one revoked, ended or made up."""
-    row = await db.row("select token_id, (shop).* from token_shop($1)", secret_hash(secret))
-    return None if row is None else ShopByToken(row["token_id"], shop_from(row))
+    row = await db.row(
+        "select token_id, token.scopes as token_scopes, (shop).* from token_shop($1) as token",
+        secret_hash(secret),
+    )
+    if row is None:
+        return None
+    return ShopByToken(row["token_id"], _scopes(row["token_scopes"]), shop_from(row))
 
 
 async def api_tokens(db: Reads, shop: UUID) -> list[ApiTokenView]:
     """The shop's live tokens, newest first."""
     rows = await db.rows(
         """
-        select id, name, hint, created_at, expires_at from api_tokens
+        select id, name, hint, api_tokens.created_at, expires_at, scopes,
+               coalesce(email, '') as maker, made_by is not null and email is null as maker_left,
+               last_used_at, last_address
+        from api_tokens left join shop_members() as members on members.account_id = made_by
         where shop_id = $1 and revoked_at is null and (expires_at is null or expires_at > now())
         order by id desc
         """,
         shop,
     )
-    return [ApiTokenView(**row) for row in rows]
+    return [ApiTokenView(**{**row, "scopes": _scopes(row["scopes"])}) for row in rows]
+
+
+def _scopes(stored: Sequence[str]) -> frozenset[Permission]:
+    return frozenset(Permission(one) for one in stored)
 
 
 async def merchants(db: Reads) -> list[Merchant]:

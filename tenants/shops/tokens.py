@@ -1,31 +1,76 @@
 """API tokens: how a program works for a shop."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from keystall.platform import clock
 from keystall.platform.ids import new_id
 from keystall.platform.tokens import new_secret, secret_hash
-from keystall.tenants.errors import Refused, refuse
+from keystall.tenants.errors import Refused, UserError, refuse
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.models import ApiToken
 from keystall.tenants.shops.queries import ApiTokenView, api_tokens
+from keystall.tenants.staff.roles import PROGRAM, Permission, scopes_of
 from keystall.tenants.texts import text_errors
 from keystall.tenants.writing import writing
 
 PREFIX = "ks_admin_"
 MAX_TOKENS = 20
+MAX_YEARS = 3
+MAX_DAYS = MAX_YEARS * 366
+"""How long a token that ends may live."""
 _HINT_LENGTH = len(PREFIX) + 4
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On what terms a token is made. `scopes` are as chosen: what goes along with them is added.
+
+    It ends `days` from now, or at `expires_at`, which counts where both are given; with neither it
+    ends when it is revoked. `made_by` is the account of whoever makes it.
+    """
+
+    scopes: frozenset[Permission] = PROGRAM
+    days: int | None = None
+    expires_at: datetime | None = None
+    made_by: UUID | None = None
+
+    def errors(self, now: datetime) -> list[UserError]:
+        """REQUIRED, INVALID (a scope that no token has), OUT_OF_RANGE, EXPIRY_OUT_OF_RANGE."""
+        found = []
+        if not self.scopes:
+            found.append(UserError("REQUIRED", ("scopes",)))
+        if not self.scopes <= PROGRAM:
+            found.append(UserError("INVALID", ("scopes",)))
+        if self.days is not None and not 1 <= self.days <= MAX_DAYS:
+            limits = {"least": 1, "most": MAX_DAYS}
+            found.append(UserError("OUT_OF_RANGE", ("expiresInDays",), limits))
+        last = now + timedelta(days=MAX_DAYS)
+        if self.expires_at is not None and not now < self.expires_at <= last:
+            found.append(UserError("EXPIRY_OUT_OF_RANGE", ("expiresAt",), {"years": MAX_YEARS}))
+        return found
+
+    def end(self, now: datetime) -> datetime | None:
+        """When a token on these terms ends."""
+        if self.expires_at is not None or self.days is None:
+            return self.expires_at
+        return now + timedelta(days=self.days)
+
+
+ANYTHING = Terms()
+"""All that a token may do, until it is revoked."""
+
+
 async def api_token_create(
-    installation: Installation, shop: UUID, name: str, *, expires_at: datetime | None = None
+    installation: Installation, shop: UUID, name: str, terms: Terms = ANYTHING
 ) -> tuple[ApiTokenView, str]:
     """A new token and its secret, which nobody can show again.
 
-    Refuses REQUIRED, TOO_LONG, INVALID; LIMIT_REACHED.
+    Refuses REQUIRED, TOO_LONG, INVALID; OUT_OF_RANGE, EXPIRY_OUT_OF_RANGE; LIMIT_REACHED.
     """
-    errors = text_errors(name, "name", limit=100, required=True)
+    now = clock.now()
+    errors = text_errors(name, "name", limit=100, required=True) + terms.errors(now)
     if errors:
         raise Refused(*errors)
     secret = new_secret(PREFIX)
@@ -36,9 +81,10 @@ async def api_token_create(
             raise refuse("LIMIT_REACHED", limit=MAX_TOKENS)
         token = await ApiToken.create(
             id=new_id(), shop_id=shop, secret_hash=secret_hash(secret), name=name.strip(),
-            hint=secret[:_HINT_LENGTH], expires_at=expires_at,
+            hint=secret[:_HINT_LENGTH], expires_at=terms.end(now), made_by=terms.made_by,
+            scopes=sorted(scopes_of(terms.scopes)),
         )  # fmt: skip
-    view = ApiTokenView(token.id, token.name, token.hint, token.created_at, token.expires_at)
+        view = next(one for one in await api_tokens(tx, shop) if one.id == token.id)
     return view, secret
 
 

@@ -1,6 +1,6 @@
 """Roles, and what each may do: one table. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Literal, get_args
 
@@ -49,6 +49,24 @@ PROGRAM = frozenset(Permission) - {
 }  # fmt: skip
 """What an API token may do. Whoever finds one lying about neither outlives it by making another nor
 turns the money elsewhere, and no program hires people. A webhook that it saves ends with it."""
+
+_ALONG: Mapping[Permission, frozenset[Permission]] = {
+    Permission.MONEY: frozenset({Permission.ORDERS}),
+    Permission.CATALOG: frozenset({Permission.OVERVIEW}),
+    Permission.STOCK: frozenset({Permission.OVERVIEW}),
+    Permission.WEBHOOKS: frozenset({Permission.OVERVIEW, Permission.ORDERS}),
+}
+
+
+def scopes_of(chosen: Iterable[Permission]) -> frozenset[Permission]:
+    """What an API token may do for which these were chosen.
+
+    Who changes things is answered with them, and who says where events are told can read what is
+    told: so changing takes seeing along, and nobody believes a token narrower than it is.
+    """
+    wanted = frozenset(chosen)
+    return wanted.union(*(_ALONG.get(one, frozenset()) for one in wanted)) & PROGRAM
+
 
 WEBHOOK = frozenset({Permission.OVERVIEW, Permission.ORDERS})
 """What the document of a webhook may take at most: what events are about. Never STOCK, so that no

@@ -47,7 +47,11 @@ def _press(form: str, **fields: str) -> Act:
         await _unfold(page)
         within = page.locator(f"form:has([name=form][value={form}])")
         for name, value in fields.items():
-            await within.locator(f"[name='{name}']").first.fill(value)
+            box = within.locator(f"[type=checkbox][name='{name}'][value='{value}']")
+            if await box.count():
+                await box.check()
+            else:
+                await within.locator(f"[name='{name}']").first.fill(value)
         button = within.locator("button:not([name]):not([type=button])").first
         async with page.expect_navigation():
             await button.click()
@@ -428,7 +432,12 @@ CONSOLE = (
         ),
     ),
     _mine("tokens", "tokens"),
-    _mine("tokens", "tokens", "shown", act=_press("ApiTokenCreate", name="Sweep")),
+    _mine(
+        "tokens",
+        "tokens",
+        "shown",
+        act=_press("ApiTokenCreate", name="Sweep", scopes="ORDERS"),
+    ),
     _new("tokens", "tokens"),
     _mine("webhooks", "webhooks"),
     _new("webhooks", "webhooks"),

@@ -125,7 +125,8 @@ async def test_the_log_goes_on_page_by_page_and_by_kind(installation: Installati
     for name in ("One", "Two", "Three"):
         await ask(
             "admin", merchant(installation, shop, owner),
-            "mutation ($n: String!) { apiTokenCreate(name: $n) { apiToken { id } } }", n=name,
+            "mutation ($n: String!) { apiTokenCreate(name: $n, scopes: [ORDERS]) {"
+            " apiToken { id } } }", n=name,
         )  # fmt: skip
     labels: list[str] = []
     after, more = None, True

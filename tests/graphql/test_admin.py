@@ -328,7 +328,8 @@ async def test_a_token_opens_its_own_shop_until_it_is_revoked(
     made = await ask(
         "admin",
         merchant(installation, shop, owner),
-        'mutation { apiTokenCreate(name: "Sync") { apiToken { id hint } secret } }',
+        'mutation { apiTokenCreate(name: "Sync", scopes: [OVERVIEW]) {'
+        " apiToken { id hint } secret } }",
     )
     secret = made["apiTokenCreate"]["secret"]
     assert secret.startswith(made["apiTokenCreate"]["apiToken"]["hint"])

@@ -41,7 +41,11 @@ OPERATIONS: tuple[tuple[Surface, str], ...] = (
         " variants: [{name: $s, prices: [{amount: $s, currencyCode: $s}]}]}) {"
         " userErrors { code message } } }",
     ),
-    ("admin", "mutation ($s: String!) { apiTokenCreate(name: $s) { userErrors { code } } }"),
+    (
+        "admin",
+        "mutation ($s: String!) { apiTokenCreate(name: $s, scopes: [STOCK]) {"
+        " userErrors { code } } }",
+    ),
     (
         "admin",
         "mutation ($s: String!) { shopUpdate(input: {name: $s, contact: $s, themePreset: $s}) {"

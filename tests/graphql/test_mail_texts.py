@@ -13,6 +13,7 @@ from keystall.platform.ids import new_id
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.shop import Shop
+from keystall.tenants.staff.roles import PROGRAM
 from tests.factories import a_shop, a_viewer
 from tests.graphql.asking import CountingReader, ask, merchant
 
@@ -130,7 +131,9 @@ async def test_a_test_goes_to_whoever_asks_marked_as_one_and_not_too_often(
 async def test_a_program_has_no_mailbox_to_test_with(
     installation: Installation, shop: Shop, owner: Viewer
 ) -> None:
-    program = replace(merchant(installation, shop, owner), viewer=Program(new_id()), role=None)
+    program = replace(
+        merchant(installation, shop, owner), viewer=Program(new_id(), PROGRAM), role=None
+    )
     answer = await ask("admin", program, TEST, input={})
     assert answer["mailTestSend"] == nothing("PERSON_NEEDED")
 

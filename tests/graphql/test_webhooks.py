@@ -16,7 +16,7 @@ from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.shops.tokens import api_token_create
-from keystall.tenants.staff.roles import WEBHOOK, Permission
+from keystall.tenants.staff.roles import PROGRAM, WEBHOOK, Permission
 from keystall.tenants.webhooks.service import webhook_test
 from tests.factories import a_product, a_shop, a_viewer
 from tests.graphql.asking import CountingReader, ask, merchant
@@ -222,8 +222,9 @@ async def test_a_token_makes_one_that_ends_with_it(installation: Installation) -
     token, _ = await api_token_create(installation, shop.id, "ERP")
     context = merchant(installation, shop, owner)
     asked = RequestContext(
-        installation=installation, reader=context.reader, shop=shop, viewer=Program(token.id),
-        locale="en", currency="CNY", request_id="r", address="10.9.9.9",
+        installation=installation, reader=context.reader, shop=shop,
+        viewer=Program(token.id, PROGRAM), locale="en", currency="CNY",
+        request_id="r", address="10.9.9.9",
     )  # fmt: skip
     answer = await made(asked)
     assert answer["webhook"]["tokenName"] == "ERP"

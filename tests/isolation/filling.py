@@ -35,7 +35,8 @@ class Shop:
 
 
 async def allowed_words(connection: asyncpg.Connection) -> dict[tuple[str, str], list[str]]:
-    """The texts that a `check (state in (…))` allows, by table and column."""
+    """The texts that a `check (state in (…))` allows, or one for each of a list, by table and
+    column."""
     rows = await connection.fetch(
         "select conrelid::regclass::text as table, pg_get_constraintdef(oid) as text"
         " from pg_constraint where contype = 'c' and conrelid <> 0"
@@ -44,6 +45,7 @@ async def allowed_words(connection: asyncpg.Connection) -> dict[tuple[str, str],
     for row in rows:
         found = re.search(r"\((\w+) = ANY \(ARRAY\[(.+?)\]\)", row["text"])
         found = found or re.search(r"\((\w+) = ('\w+'::text)\)", row["text"])
+        found = found or re.search(r"\((\w+) <@ ARRAY\[(.+?)\]\)", row["text"])
         if found and len(row["text"]) - len(found.group(0)) < len("CHECK (())") + 2:
             words[row["table"], found.group(1)] = re.findall(r"'([^']*)'", found.group(2))
     return words
@@ -132,7 +134,8 @@ class Filler:
                 words = self.words.get((table.name, column.name))
                 values = list(words) if words else [f"canary-{shop.name}", "CNY"]
             case "text[]":
-                values = [[f"canary-{shop.name}"]]
+                words = self.words.get((table.name, column.name))
+                values = [[word] for word in words] if words else [[f"canary-{shop.name}"]]
             case "integer" | "bigint" | "smallint":
                 values = [1, 0]
             case "boolean":

@@ -373,7 +373,11 @@ async def _end(installation: Installation, goods: Goods) -> None:
             " input = input || '{\"dry_run\": true}'"
         )
         await tx.execute("update batches set undone_at = now() where supplier <> ''")
-        await tx.execute("update api_tokens set expires_at = now() + interval '1 day'")
+        await tx.execute(
+            "update api_tokens set expires_at = now() + interval '1 day', made_by = $1,"
+            " last_used_at = now(), last_address = $2",
+            goods.owner.account_id, goods.canary,
+        )  # fmt: skip
         await tx.execute("update payments set provider_reference = $1", goods.canary)
         for status, closed in (("needs_response", None), ("lost", clock.now())):
             await tx.execute(

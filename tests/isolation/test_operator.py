@@ -22,6 +22,7 @@ from keystall.tenants.installation import Installation
 from keystall.tenants.mails import trial
 from keystall.tenants.persons import erasure
 from keystall.tenants.shops import operating
+from keystall.tenants.staff.roles import PROGRAM
 from tests.factories import PASSWORD, a_viewer
 from tests.graphql.asking import CountingReader, buyer, merchant
 from tests.isolation.asking import Filled, documents, kind_of, positions, reached, tells
@@ -126,7 +127,7 @@ def the_owner(shops: Shops) -> RequestContext:
 def a_program(shops: Shops) -> RequestContext:
     """A program with an API token of the shop that is asked for."""
     context = merchant(shops.installation, shops.theirs.shop, shops.theirs.owner)
-    return replace(context, viewer=Program(shops.theirs.rows["ApiToken"]))
+    return replace(context, viewer=Program(shops.theirs.rows["ApiToken"], PROGRAM))
 
 
 @pytest.mark.parametrize(

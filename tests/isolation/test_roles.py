@@ -25,7 +25,7 @@ from keystall.platform.live import Live
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
 from keystall.tenants.staff.members import member_update
-from keystall.tenants.staff.roles import ROLES, Role
+from keystall.tenants.staff.roles import PROGRAM, ROLES, Role
 from keystall.themes.console.pages import PAGES
 from tests.graphql.asking import merchant
 from tests.graphql.conftest import Mutation, Query
@@ -110,7 +110,7 @@ class Staffed:
         shop = self.goods.shop
         if who == "program":
             made = merchant(self.installation, shop, self.goods.owner)
-            return replace(made, viewer=Program(self.goods.rows["ApiToken"]), role=None)
+            return replace(made, viewer=Program(self.goods.rows["ApiToken"], PROGRAM), role=None)
         role: Role = next(one for one in ROLES if one == who)
         return merchant(self.installation, shop, self.people[role], role=role)
 

@@ -12,6 +12,7 @@ from keystall.platform import database
 from keystall.platform.ids import new_id
 from keystall.tenants.installation import Installation
 from keystall.tenants.payments.accounts import payment_accounts
+from keystall.tenants.staff.roles import PROGRAM
 from tests.factories import a_shop, a_viewer
 from tests.graphql.asking import merchant
 from tests.payments.emulator import Emulator
@@ -57,7 +58,7 @@ async def test_a_person_connects_stripe_and_reads_no_more_than_the_ends_of_the_k
 async def test_a_token_changes_nothing_of_where_the_money_goes(till: Till, change: str) -> None:
     person = await a_viewer(till.installation)
     context = merchant(till.installation, till.shop, person)
-    token = replace(context, viewer=Program(new_id()))
+    token = replace(context, viewer=Program(new_id(), PROGRAM))
     text = f"mutation($id: ID!) {{ {change} {{ userErrors {{ code }} }} }}"
     answer = await asked(token, text, id=encode("PaymentMethod", till.account))
     assert [error["extensions"]["code"] for error in answer["errors"]] == ["FORBIDDEN"]

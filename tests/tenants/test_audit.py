@@ -17,7 +17,8 @@ from keystall.tenants.schema import TABLES_WITHOUT_SHOP
 from keystall.tenants.shops.input import ShopChanges
 from keystall.tenants.shops.service import shop_update
 from keystall.tenants.shops.shop import Shop
-from keystall.tenants.shops.tokens import api_token_create
+from keystall.tenants.shops.tokens import Terms, api_token_create
+from keystall.tenants.staff.roles import Permission
 from keystall.tenants.stock.listing import codes_delete
 from keystall.tenants.writing import writing
 from tests.factories import a_product, a_shop, some_codes, the_variant
@@ -134,10 +135,11 @@ async def test_entries_are_found_by_person_and_by_kind(installation: Installatio
 
 async def test_a_token_is_recorded_without_what_opens_it(installation: Installation) -> None:
     shop = await a_shop(installation)
+    seeing = Terms(scopes=frozenset({Permission.ORDERS}))
     with acting(an_act(operation="apiTokenCreate", object_kind="api_token")):
-        _, secret = await api_token_create(installation, shop.id, "Robot")
+        _, secret = await api_token_create(installation, shop.id, "Robot", seeing)
     entry, changes = (await entries(shop))[0]
-    assert changes[0].after == {"name": "Robot"}
+    assert changes[0].after == {"name": "Robot", "scopes": ["orders"]}
     assert secret[9:] not in repr((entry, changes))
 
 

@@ -29,6 +29,7 @@ from keystall.tenants.shops.service import (
 )
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.shops.tokens import MAX_TOKENS, api_token_create, api_token_revoke
+from keystall.tenants.staff.roles import PROGRAM
 from keystall.tenants.stock.sealing import shop_cipher
 from tests.factories import a_product, a_shop, a_viewer, some_codes, the_variant
 
@@ -310,7 +311,7 @@ async def test_a_token_opens_its_shop_until_it_is_revoked(installation: Installa
     async with database.transaction(None) as db:
         assert await queries.shop_by_token(db, secret) is None
 
-    assert opened == queries.ShopByToken(token.id, shop)
+    assert opened == queries.ShopByToken(token.id, PROGRAM, shop)
     assert (token.name, token.hint) == ("Till", secret[:13])
     assert secret.startswith("ks_admin_")
     assert listed == [token]

@@ -116,6 +116,10 @@ def application(scene: Scene) -> Starlette:
 
 LONG = "限时礼包（" + "超长名称" * 20 + "）" + "W" * 120
 MOMENT = "2026-11-22T10:30:00Z"
+_SCOPES = [
+    "OVERVIEW", "ORDERS", "MONEY", "CATALOG", "STOCK", "SETTINGS", "ACTIVITY", "CLOSING",
+    "WEBHOOKS",
+]  # fmt: skip
 END = {"hasNextPage": False, "endCursor": None}
 MORE = {"hasNextPage": True, "endCursor": "next"}
 
@@ -925,9 +929,11 @@ _CONSOLE: Scenes = {
         {
             "apiTokens": [
                 {"id": "t-1", "name": LONG, "hint": "ks_1234", "createdAt": MOMENT,
-                 "expiresAt": None},
+                 "expiresAt": None, "scopes": ["ORDERS", "MONEY"], "madeBy": None,
+                 "makerLeft": True, "lastUsedAt": MOMENT, "lastAddress": "2001:db8::17"},
                 {"id": "t-2", "name": "Robot", "hint": "ks_5678", "createdAt": MOMENT,
-                 "expiresAt": MOMENT},
+                 "expiresAt": MOMENT, "scopes": _SCOPES, "madeBy": "mei@example.com",
+                 "makerLeft": False, "lastUsedAt": None, "lastAddress": ""},
             ]
         },
     ),

@@ -560,7 +560,7 @@ def test_a_revealed_code_is_shown_where_it_stands_and_nowhere_else() -> None:
 def test_a_token_is_shown_once() -> None:
     made = {"apiToken": {"id": "t-1"}, "secret": "ks_secret", "userErrors": []}
     scene = Scene({**SHOP, "apiTokens": []}, {"apiTokenCreate": made})
-    answer = post(scene, HERE + "/tokens", "ApiTokenCreate", name="Robot")
+    answer = post(scene, HERE + "/tokens", "ApiTokenCreate", name="Robot", scopes="STOCK")
     assert answer.text.count("ks_secret") == 1
     assert answer.headers["cache-control"] == "no-store"
     assert "ks_secret" not in client(scene).get(HERE + "/tokens").text

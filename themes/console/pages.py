@@ -316,7 +316,11 @@ PAGES: tuple[Page, ...] = (
         "tokens",
         "/tokens",
         "tokens",
-        Form("ApiTokenCreate", fields=("name",), shows=True),
+        Form(
+            "ApiTokenCreate",
+            fields=("name", "scopes", "expiresInDays", "expiresAt"),
+            shows=True,
+        ),
         Form("ApiTokenRevoke", fields=("id",), success=_HERE + "/tokens?done=revoked"),
     ),
     _page(

@@ -1,0 +1,203 @@
+"""API tokens as programs and the console meet them."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.applications import Starlette
+
+from keystall.graphql.admin.api_tokens import ApiTokenScope
+from keystall.graphql.executor import execute
+from keystall.graphql.http import installation_routes
+from keystall.platform import database
+from keystall.tenants.identity.service import Viewer
+from keystall.tenants.installation import Installation
+from keystall.tenants.shops.shop import Shop
+from keystall.tenants.shops.tokens import Terms, api_token_create
+from keystall.tenants.staff.roles import PROGRAM, Permission
+from tests.factories import a_shop, a_viewer
+from tests.graphql.asking import ask, merchant
+
+ASKED = {
+    Permission.OVERVIEW: "{ products { nodes { id } } }",
+    Permission.ORDERS: "{ orders { nodes { id } } }",
+    Permission.SETTINGS: "{ trustedDocuments { __typename } }",
+    Permission.ACTIVITY: "{ activity { nodes { __typename } } }",
+    Permission.WEBHOOKS: "{ webhooks { __typename } }",
+    Permission.CLOSING: "mutation { shopClose { shop { id } } }",
+    Permission.STOCK: "mutation { codesDelete(ids: []) { deletedIds } }",
+    Permission.MONEY: 'mutation { orderCancel(id: "x") { order { id } } }',
+    Permission.CATALOG: 'mutation { productArchive(id: "x") { product { id } } }',
+}
+CREATE = """
+  mutation ($name: String!, $scopes: [ApiTokenScope!]!, $days: Int, $at: DateTime) {
+    apiTokenCreate(name: $name, scopes: $scopes, expiresInDays: $days, expiresAt: $at) {
+      apiToken { name scopes expiresAt madeBy makerLeft lastUsedAt lastAddress }
+      userErrors { path code message }
+    }
+  }"""
+
+
+@pytest.fixture(scope="module")
+async def owner(installation: Installation) -> Viewer:
+    return await a_viewer(installation)
+
+
+@pytest.fixture(scope="module")
+async def shop(installation: Installation, owner: Viewer) -> Shop:
+    return await a_shop(installation, owner)
+
+
+@pytest.fixture(scope="module")
+async def client(installation: Installation) -> AsyncIterator[httpx2.AsyncClient]:
+    app = Starlette(routes=installation_routes(installation))
+    transport = httpx2.ASGITransport(app=app, client=("192.0.2.7", 1))
+    base = installation.settings.public_url
+    async with httpx2.AsyncClient(transport=transport, base_url=base) as client:
+        yield client
+
+
+async def asked(client: httpx2.AsyncClient, secret: str, query: str) -> dict[str, Any]:
+    answer = await client.post(
+        "/graphql/admin", json={"query": query}, headers={"authorization": f"Bearer {secret}"}
+    )
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def forbidden(answer: dict[str, Any]) -> list[list[str]]:
+    return [
+        one["extensions"]["missing"]
+        for one in answer.get("errors", ())
+        if one["extensions"]["code"] == "FORBIDDEN"
+    ]
+
+
+def test_the_scopes_are_all_that_a_token_may_do() -> None:
+    assert {one.value for one in ApiTokenScope} == set(PROGRAM) == set(ASKED)
+    assert {one.name.lower() for one in ApiTokenScope} == set(PROGRAM)
+
+
+async def test_each_scope_opens_its_own_and_the_refusal_names_what_is_missing(
+    installation: Installation, shop: Shop, client: httpx2.AsyncClient
+) -> None:
+    for scope in sorted(PROGRAM):
+        terms = Terms(scopes=frozenset({scope}))
+        made, secret = await api_token_create(installation, shop.id, scope, terms)
+        for wanted, query in ASKED.items():
+            if wanted == Permission.CLOSING == scope:
+                continue
+            answer = await asked(client, secret, query)
+            missing = [] if wanted in made.scopes else [[wanted.name]]
+            assert "data" in answer, (wanted, answer)
+            assert forbidden(answer) == missing, (scope, wanted, answer)
+
+
+async def test_a_moment_without_an_offset_is_no_moment(
+    installation: Installation, owner: Viewer
+) -> None:
+    shop = await a_shop(installation, owner)
+    for moment in ("2027-01-31T10:00:00", "tomorrow", 5, "2027-02-31T10:00:00Z"):
+        context = merchant(installation, shop, owner)
+        given = {"name": "Robot", "scopes": ["STOCK"], "at": moment}
+        answer = await execute("admin", CREATE, None, given, context)
+        assert [one["extensions"]["code"] for one in answer.errors] == ["BAD_USER_INPUT"], moment
+        await context.reader.finish()
+    listed = await ask("admin", merchant(installation, shop, owner), "{ apiTokens { name } }")
+    assert listed == {"apiTokens": []}
+
+
+async def test_nothing_makes_a_token_of_people_s_own(
+    installation: Installation, shop: Shop, client: httpx2.AsyncClient
+) -> None:
+    _, secret = await api_token_create(installation, shop.id, "All")
+    answer = await asked(client, secret, "{ apiTokens { id } }")
+    assert forbidden(answer) == [["TOKENS"]]
+    assert answer["errors"][0]["message"] == ("An API token does not allow this: it takes TOKENS.")
+    narrow = Terms(scopes=frozenset({Permission.ORDERS}))
+    _, secret = await api_token_create(installation, shop.id, "Orders", narrow)
+    answer = await asked(client, secret, "{ products { nodes { id } } }")
+    assert answer["errors"][0]["message"] == (
+        "The scope of this API token does not allow this: it takes OVERVIEW."
+    )
+
+
+async def test_the_console_makes_a_token_with_scopes_and_an_end(
+    installation: Installation, owner: Viewer
+) -> None:
+    shop = await a_shop(installation, owner)
+    console = merchant(installation, shop, owner)
+    made = await ask(
+        "admin", console, CREATE, name="Robot", scopes=["MONEY", "STOCK"],
+        at="2027-01-31T10:00:00+08:00", days=7,
+    )  # fmt: skip
+    assert made["apiTokenCreate"]["apiToken"] == {
+        "name": "Robot",
+        "scopes": ["OVERVIEW", "ORDERS", "MONEY", "STOCK"],
+        "expiresAt": "2027-01-31T02:00:00.000000Z",
+        "madeBy": owner.email,
+        "makerLeft": False,
+        "lastUsedAt": None,
+        "lastAddress": "",
+    }
+    refused = await ask(
+        "admin", merchant(installation, shop, owner), CREATE, name="Robot", scopes=[],
+        at="2020-01-01T00:00:00Z", days=5000,
+    )  # fmt: skip
+    assert refused["apiTokenCreate"] == {
+        "apiToken": None,
+        "userErrors": [
+            {"path": ["scopes"], "code": "REQUIRED", "message": "This is needed."},
+            {
+                "path": ["expiresInDays"],
+                "code": "OUT_OF_RANGE",
+                "message": "Please enter a whole number from 1 to 1,098.",
+            },
+            {
+                "path": ["expiresAt"],
+                "code": "EXPIRY_OUT_OF_RANGE",
+                "message": "Please choose a time that lies ahead, at most 3 years from now.",
+            },
+        ],
+    }
+    listed = await ask("admin", merchant(installation, shop, owner), "{ apiTokens { name } }")
+    assert listed == {"apiTokens": [{"name": "Robot"}]}
+
+
+async def test_a_request_writes_nothing_of_its_token_and_the_list_says_later_when_and_whence(
+    installation: Installation, shop: Shop, owner: Viewer, client: httpx2.AsyncClient
+) -> None:
+    _, secret = await api_token_create(installation, shop.id, "Used")
+    listing = "{ apiTokens { name lastUsedAt lastAddress } }"
+
+    async def seen() -> dict[str, Any]:
+        found = await ask("admin", merchant(installation, shop, owner), listing)
+        return next(one for one in found["apiTokens"] if one["name"] == "Used")
+
+    await asked(client, secret, "{ shop { id } }")
+    assert await seen() == {"name": "Used", "lastUsedAt": None, "lastAddress": ""}
+    await installation.token_uses.write_down()
+    found = await seen()
+    assert found["lastUsedAt"] is not None
+    assert found["lastAddress"] == "192.0.2.7"
+
+
+async def test_a_token_is_looked_up_in_one_round_trip(
+    installation: Installation,
+    shop: Shop,
+    client: httpx2.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, secret = await api_token_create(installation, shop.id, "Counted")
+    statements: list[str] = []
+    single = database._Single
+
+    async def counted(self: Any, sql: str, *args: object) -> Any:
+        statements.append(sql)
+        return await row(self, sql, *args)
+
+    row = single.row
+    monkeypatch.setattr(single, "row", counted)
+    await asked(client, secret, "{ __typename }")
+    assert len([one for one in statements if "token_shop" in one]) == len(statements) == 1

@@ -1,0 +1,193 @@
+"""API tokens: what they may do, when they end, and when they were used."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from keystall.platform import clock, database
+from keystall.platform.ids import new_id
+from keystall.tenants import token_uses
+from keystall.tenants.errors import Refused
+from keystall.tenants.installation import Installation
+from keystall.tenants.shops import queries
+from keystall.tenants.shops.queries import ApiTokenView
+from keystall.tenants.shops.shop import Shop
+from keystall.tenants.shops.tokens import MAX_DAYS, Terms, api_token_create, api_token_revoke
+from keystall.tenants.staff.roles import PROGRAM, Permission, scopes_of
+from keystall.tenants.token_uses import TokenUses
+from keystall.tenants.writing import writing
+from tests.factories import a_shop, a_viewer
+
+P = Permission
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+SOON = NOW + timedelta(days=3)
+
+
+async def token_of(shop: Shop, token: UUID) -> ApiTokenView:
+    async with database.transaction(shop.id) as db:
+        return next(one for one in await queries.api_tokens(db, shop.id) if one.id == token)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "may"),
+    [
+        ({P.OVERVIEW}, {P.OVERVIEW}),
+        ({P.ORDERS}, {P.ORDERS}),
+        ({P.MONEY}, {P.MONEY, P.ORDERS}),
+        ({P.CATALOG}, {P.CATALOG, P.OVERVIEW}),
+        ({P.STOCK}, {P.STOCK, P.OVERVIEW}),
+        ({P.SETTINGS}, {P.SETTINGS}),
+        ({P.ACTIVITY}, {P.ACTIVITY}),
+        ({P.CLOSING}, {P.CLOSING}),
+        ({P.WEBHOOKS}, {P.WEBHOOKS, P.OVERVIEW, P.ORDERS}),
+        ({P.MONEY, P.STOCK}, {P.MONEY, P.ORDERS, P.STOCK, P.OVERVIEW}),
+        (set(Permission), PROGRAM),
+    ],
+)
+def test_changing_takes_seeing_along(chosen: set[Permission], may: set[Permission]) -> None:
+    assert scopes_of(chosen) == may
+    assert scopes_of(may) == may
+
+
+@pytest.mark.parametrize(
+    ("terms", "codes"),
+    [
+        (Terms(), []),
+        (Terms(scopes=frozenset()), ["REQUIRED"]),
+        (Terms(scopes=frozenset({P.ORDERS, P.TOKENS})), ["INVALID"]),
+        (Terms(scopes=frozenset({P.PAYMENT_ACCOUNTS})), ["INVALID"]),
+        (Terms(scopes=frozenset({P.STAFF})), ["INVALID"]),
+        (Terms(days=0), ["OUT_OF_RANGE"]),
+        (Terms(days=MAX_DAYS), []),
+        (Terms(days=MAX_DAYS + 1), ["OUT_OF_RANGE"]),
+        (Terms(expires_at=NOW), ["EXPIRY_OUT_OF_RANGE"]),
+        (Terms(expires_at=SOON), []),
+        (Terms(expires_at=NOW + timedelta(days=MAX_DAYS, seconds=1)), ["EXPIRY_OUT_OF_RANGE"]),
+    ],
+)
+def test_terms_that_make_no_sense_are_refused(terms: Terms, codes: list[str]) -> None:
+    assert [error.code for error in terms.errors(NOW)] == codes
+
+
+def test_a_token_ends_after_its_days_or_at_its_moment_which_counts_before_them() -> None:
+    assert Terms().end(NOW) is None
+    assert Terms(days=30).end(NOW) == datetime(2026, 12, 23, 12, 0, tzinfo=UTC)
+    assert Terms(expires_at=SOON).end(NOW) == SOON
+    assert Terms(days=30, expires_at=SOON).end(NOW) == SOON
+
+
+async def test_refused_terms_make_no_token(installation: Installation) -> None:
+    shop = await a_shop(installation)
+    with pytest.raises(Refused) as refused:
+        await api_token_create(installation, shop.id, "", Terms(scopes=frozenset(), days=0))
+    assert [(error.path, error.code) for error in refused.value.errors] == [
+        (("name",), "REQUIRED"),
+        (("scopes",), "REQUIRED"),
+        (("expiresInDays",), "OUT_OF_RANGE"),
+    ]
+    async with database.transaction(shop.id) as db:
+        assert await queries.api_tokens(db, shop.id) == []
+
+
+async def test_a_token_opens_nothing_from_the_moment_that_it_ends(
+    installation: Installation,
+) -> None:
+    shop = await a_shop(installation)
+    terms = Terms(scopes=frozenset({P.MONEY}), days=1)
+    token, secret = await api_token_create(installation, shop.id, "Till", terms)
+    async with database.transaction(None) as db:
+        opened = await queries.shop_by_token(db, secret)
+    async with writing(installation, shop.id) as tx:
+        await tx.execute("update api_tokens set expires_at = now() where id = $1", token.id)
+    async with database.transaction(None) as db:
+        assert await queries.shop_by_token(db, secret) is None
+
+    assert opened == queries.ShopByToken(token.id, frozenset({P.MONEY, P.ORDERS}), shop)
+    assert token.expires_at is not None
+    assert timedelta(hours=23) < token.expires_at - clock.now() <= timedelta(days=1)
+
+
+async def test_a_token_that_says_nothing_of_scopes_may_what_tokens_could_before(
+    installation: Installation,
+) -> None:
+    shop, token = await a_shop(installation), new_id()
+    async with writing(installation, shop.id) as tx:
+        await tx.execute(
+            "insert into api_tokens (shop_id, id, secret_hash, name, hint)"
+            " values ($1, $2, '', 'Old', 'ks')",
+            shop.id, token,
+        )  # fmt: skip
+    found = await token_of(shop, token)
+    assert (found.scopes, found.maker, found.maker_left) == (PROGRAM, "", False)
+
+
+async def test_a_token_goes_on_and_says_so_when_its_maker_has_left(
+    installation: Installation,
+) -> None:
+    owner, maker = await a_viewer(installation), await a_viewer(installation)
+    shop = await a_shop(installation, owner=owner)
+    terms = Terms(made_by=owner.account_id)
+    token, secret = await api_token_create(installation, shop.id, "Till", terms)
+    gone, _ = await api_token_create(
+        installation, shop.id, "Robot", Terms(made_by=maker.account_id)
+    )
+    assert (token.maker, token.maker_left) == (owner.email, False)
+    assert (gone.maker, gone.maker_left) == ("", True)
+    async with database.transaction(None) as db:
+        assert await queries.shop_by_token(db, secret) is not None
+
+
+async def test_a_use_is_written_down_later_and_never_taken_back(
+    installation: Installation,
+) -> None:
+    shop, other = await a_shop(installation), await a_shop(installation)
+    token, _ = await api_token_create(installation, shop.id, "Till")
+    foreign, _ = await api_token_create(installation, other.id, "Till")
+    uses = TokenUses()
+    uses.note(shop.id, token.id, "192.0.2.1")
+    uses.note(shop.id, token.id, "192.0.2.2")
+    uses.note(shop.id, foreign.id, "192.0.2.3")
+    uses.note(shop.id, new_id(), "192.0.2.4")
+    assert (await token_of(shop, token.id)).last_used_at is None
+    await uses.write_down()
+    found = await token_of(shop, token.id)
+    assert found.last_used_at is not None
+    assert found.last_address == "192.0.2.2"
+    assert (await token_of(other, foreign.id)).last_used_at is None
+
+    # Another process has seen it later.
+    later = clock.now() + timedelta(minutes=5)
+    uses.note(shop.id, token.id, "192.0.2.5")
+    async with writing(installation, shop.id) as tx:
+        await tx.execute("update api_tokens set last_used_at = $1", later)
+    await uses.write_down()
+    after = await token_of(shop, token.id)
+    assert (after.last_used_at, after.last_address) == (later, "192.0.2.2")
+
+
+async def test_a_use_that_cannot_be_written_waits_and_the_last_is_written_at_the_end(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = await a_shop(installation)
+    token, _ = await api_token_create(installation, shop.id, "Till")
+    uses = TokenUses()
+    async with uses.running():
+        uses.note(shop.id, token.id, "192.0.2.1")
+        with monkeypatch.context() as patched:
+            patched.setattr(token_uses, "_write", _away)
+            await uses.write_down()
+        assert (await token_of(shop, token.id)).last_used_at is None
+    assert (await token_of(shop, token.id)).last_address == "192.0.2.1"
+
+
+async def _away(*_: object) -> None:
+    raise ConnectionRefusedError
+
+
+async def test_a_revoked_token_is_listed_no_more(installation: Installation) -> None:
+    shop = await a_shop(installation)
+    token, _ = await api_token_create(installation, shop.id, "Till")
+    await api_token_revoke(installation, shop.id, token.id)
+    async with database.transaction(shop.id) as db:
+        assert await queries.api_tokens(db, shop.id) == []
