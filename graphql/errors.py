@@ -39,6 +39,19 @@ class ErrorCode(StrEnum):
     INTERNAL = "INTERNAL"
 
 
+MEANINGS: Mapping[ErrorCode, str] = {
+    ErrorCode.UNAUTHENTICATED: "Nobody is known to ask: send a token or a session as a bearer.",
+    ErrorCode.FORBIDDEN: "Whoever asks is known and may not; nothing was read or done.",
+    ErrorCode.THROTTLED: "The bucket of points is too empty: `retryAfter` has the seconds to wait.",
+    ErrorCode.QUERY_TOO_COSTLY: "The operation has more points, `cost`, than one may, `limit`.",
+    ErrorCode.BAD_USER_INPUT: "The document, its variables or an argument cannot mean anything.",
+    ErrorCode.PERSISTED_QUERY_NOT_FOUND: "No document is known by this hash: send its text.",
+    ErrorCode.UNAVAILABLE: "The database is away for a moment; nothing is wrong with the request.",
+    ErrorCode.INTERNAL: "Something failed on our side; the log has it under `requestId`.",
+}
+"""Every code of a top-level error and what it means, for the reference."""
+
+
 class ApiError(GraphQLError):
     """An error the client is meant to read. `message` is English, for developers; `details` go
     beside the code."""

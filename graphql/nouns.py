@@ -94,7 +94,7 @@ class BuyerFieldKind(Enum):
     """What kind of answer a buyer field takes."""
 
     TEXT = value("text", "One line of text.")
-    NUMBER = value("number", "A number.")
+    NUMBER = value("number", "Digits, such as those of an account.")
     EMAIL = value("email", "An email address.")
     PHONE = value("phone", "A telephone number.")
     SELECT = value("select", "One of the given options.")

@@ -97,7 +97,10 @@ class AccountMutation:
 
     @resolver
     async def session_create(
-        self, info: Info, email: Email, password: Annotated[str, about("The password.")]
+        self,
+        info: Info,
+        email: Email,
+        password: Annotated[str, about("The account's, as it was set.")],
     ) -> SessionCreatePayload:
         """Signs in: the page's answer carries the session, or for an account that takes a second
         step what `secondStepPass` wants. Pages only."""

@@ -26,17 +26,17 @@ class ActivityKind(Enum):
     """What kind of thing a deed was about."""
 
     SHOP = value("shop", "The shop and its settings.")
-    PRODUCT = value("product", "A product.")
+    PRODUCT = value("product", "A product, its variants included.")
     VARIANT = value("variant", "A variant, its prices and its stock.")
     CATEGORY = value("category", "A shelf.")
-    CODE = value("code", "Codes.")
+    CODE = value("code", "Stocked codes: added, revealed, exported or deleted.")
     JOB = value("job", "Longer work.")
-    ORDER = value("order", "An order.")
-    API_TOKEN = value("api_token", "An API token.")
-    WEBHOOK = value("webhook", "A webhook.")
+    ORDER = value("order", "An order, its refunds and reports included.")
+    API_TOKEN = value("api_token", "A key that a program has to the shop.")
+    WEBHOOK = value("webhook", "An address that is told of events.")
     PAYMENT_ACCOUNT = value("payment_account", "A way to be paid.")
     MAIL_TEXT = value("mail_text", "The words of a letter to buyers.")
-    TRUSTED_DOCUMENT = value("trusted_document", "A trusted document.")
+    TRUSTED_DOCUMENT = value("trusted_document", "A document that the shop's API was told to know.")
     MEMBER = value("member", "Somebody who works for the shop.")
     INVITATION = value("invitation", "An invitation to work for the shop.")
 

@@ -68,7 +68,7 @@ class NameTranslation:
     """A name in one language."""
 
     locale: str = described("The language.")
-    name: str = described("The name.")
+    name: str = described("What it is called in this language.")
 
 
 @object_type
@@ -104,7 +104,7 @@ class Stock:
 
     available: int = described("Free to be sold.")
     reserved: int = described("Held for unpaid orders.")
-    sold: int = described("Sold.")
+    sold: int = described("Codes that were delivered with a paid order.")
     expired: int = described("Free, and too near their expiry to be sold.")
 
 

@@ -57,7 +57,7 @@ class ColumnUse(Enum):
 
 @object_type
 class FileColumn:
-    """A column of a file."""
+    """A column of a CSV or spreadsheet file, and what it was taken for."""
 
     name: str = described("Its heading; empty where its place alone says what it is.")
     use: ColumnUse = described("What it is taken for.")

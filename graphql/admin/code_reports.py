@@ -40,13 +40,13 @@ class CodeReport(Node):
     reason: CodeReportReason = described("What is wrong with the code.")
     note: str = described("What the buyer writes; empty where nothing.")
     answer: str = described("What the merchant wrote; empty where nothing.")
-    order_id: strawberry.ID = described("The order.")
+    order_id: strawberry.ID = described("Which order the code was delivered with.")
     created_at: datetime = described("When it came.")
     answered_at: datetime | None = described("When it was answered; null while it waits.")
 
     @loaded(loads.orders_by_id, "view.order_id")
     def order_number(self, _: RequestContext, found: OrderView | None) -> str:
-        """The order's number."""
+        """The number that buyer and shop know the order by."""
         return found.number if found else ""
 
     @loaded(loads.orders_by_id, "view.order_id")

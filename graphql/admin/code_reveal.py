@@ -61,7 +61,7 @@ class RevealMutation:
 
     @resolver
     async def password_confirm(
-        self, info: Info, password: Annotated[str, about("The password.")]
+        self, info: Info, password: Annotated[str, about("Of whoever is signed in, said again.")]
     ) -> PasswordConfirmPayload:
         """Says the password again: for ten minutes this session may see and export codes."""
         call = _confirm(info.context, password)

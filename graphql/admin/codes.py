@@ -22,7 +22,7 @@ class CodeState(Enum):
 
     AVAILABLE = value("available", "Free to be sold.")
     RESERVED = value("reserved", "Held for an unpaid order.")
-    SOLD = value("sold", "Sold.")
+    SOLD = value("sold", "It was delivered with a paid order.")
     EXPIRED = value("expired", "Free, and too near its expiry to be sold.")
 
 

@@ -59,7 +59,7 @@ class Checklist:
 class Sales:
     """Sales over stretches of days (UTC), in one currency."""
 
-    currency_code: str = described("The currency.")
+    currency_code: str = described("ISO 4217 code of all amounts beside it.")
     today: Money = described("What was sold today.")
     last7_days: Money = described("What was sold in the last 7 days, today included.")
     last30_days: Money = described("What was sold in the last 30 days, today included.")

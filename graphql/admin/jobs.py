@@ -28,7 +28,7 @@ class JobState(Enum):
 
     QUEUED = value("queued", "Waiting for a worker.")
     RUNNING = value("running", "Being done.")
-    DONE = value("done", "Done.")
+    DONE = value("done", "It came to its end; `result` tells what it came to.")
     FAILED = value("failed", "Given up; `result` says so.")
     CANCELED = value("canceled", "Canceled; what was done before stays done.")
 

@@ -28,7 +28,7 @@ Token = Annotated[str, about("The token in the mailed link.")]
 class InvitationLink:
     """What the link of a mailed invitation offers."""
 
-    shop_name: str = described("The name of the shop.")
+    shop_name: str = described("What the shop is called that invites.")
     email: str = described("The address that it was mailed to.")
     role: MemberRole = described("What they shall do.")
     expires_at: datetime = described("Until when it works.")

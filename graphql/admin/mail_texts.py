@@ -94,7 +94,7 @@ class MailPreview:
     """A letter as it would be mailed, with goods, amounts and links made up."""
 
     sender: str = described("The name that it comes from.")
-    subject: str = described("The subject.")
+    subject: str = described("The mail's subject line, its holes filled.")
     text: str = described("The mail as plain text.")
     html: str = described(
         "The mail as a whole HTML document. Show it in a frame that runs and opens nothing."
@@ -105,7 +105,7 @@ class MailPreview:
 class MailText:
     """The words of one letter in one language."""
 
-    letter: MailLetter = described("The letter.")
+    letter: MailLetter = described("Which kind of mail to buyers it is.")
     locale: str = described("The language.")
     edited: bool = described("Whether anything of it is in the shop's own words.")
     parts: list[MailTextPart] = described("The parts that a shop may word, in order.", assumed=5)
@@ -159,7 +159,7 @@ class MailTestSendPayload(Payload[MailTextUserError]):
     preview: MailPreview | None = described("What was sent; null where it was refused.")
 
 
-_Letter = Annotated[MailLetter, about("The letter.")]
+_Letter = Annotated[MailLetter, about("Which kind of mail to buyers.")]
 _Locale = Annotated[str, about("The language.")]
 _Words = Annotated[MailTextInput, about("The words.")]
 

@@ -19,7 +19,7 @@ from keystall.tenants.identity.service import Visitor
 _TRIES_OF_PERSON = 10
 
 Name = Annotated[str, about("What its owner calls it.")]
-Password = Annotated[str, about("The password.")]
+Password = Annotated[str, about("Of whoever is signed in, said again.")]
 PasskeyId = Annotated[strawberry.ID, about("The passkey.")]
 Credential = Annotated[
     str, about("What the browser answered, as the JSON that PublicKeyCredential.toJSON gives.")

@@ -36,7 +36,7 @@ class NameTranslationInput:
     """A name in one language."""
 
     locale: str = described("The language.")
-    name: str = described("The name.")
+    name: str = described("What the product is called in this language.")
 
 
 @input_type

@@ -324,7 +324,7 @@ class Query:
     async def webhook_deliveries(
         self,
         info: Info,
-        webhook_id: Annotated[strawberry.ID, about("The webhook.")],
+        webhook_id: Annotated[strawberry.ID, about("Whose deliveries.")],
         first: First = 20,
         after: After = None,
         state: Annotated[WebhookDeliveryState | None, about("Only those in this state.")] = None,
@@ -386,7 +386,7 @@ class Query:
     async def mail_text(
         self,
         info: Info,
-        letter: Annotated[MailLetter, about("The letter.")],
+        letter: Annotated[MailLetter, about("Which kind of mail to buyers.")],
         locale: Annotated[str, about("The language.")],
     ) -> MailText | None:
         """The words of one letter; null for a language that the product does not speak."""

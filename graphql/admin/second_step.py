@@ -17,7 +17,7 @@ from keystall.tenants.identity.service import Visitor
 
 _TRIES_OF_PERSON = 10
 
-Password = Annotated[str, about("The password.")]
+Password = Annotated[str, about("Of whoever is signed in, said again.")]
 Code = Annotated[str, about("The code that the app shows now, or a recovery code.")]
 
 

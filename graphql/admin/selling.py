@@ -29,7 +29,7 @@ class SaleOrder(Enum):
 
     FIRST_IN = value("first_in", "The oldest.")
     RANDOM = value("random", "Any.")
-    NEWEST_FIRST = value("newest_first", "The newest.")
+    NEWEST_FIRST = value("newest_first", "The code that was added last.")
 
 
 @object_type
@@ -69,7 +69,7 @@ class SellingMutation:
     async def variant_selling_update(
         self,
         info: Info,
-        variant_id: Annotated[strawberry.ID, about("The variant.")],
+        variant_id: Annotated[strawberry.ID, about("Whose codes are sold so.")],
         input: Annotated[SellingInput, about("All of the rules.")],
     ) -> VariantSellingUpdatePayload:
         """Sets how a variant's codes are sold, those in stock and those to come."""

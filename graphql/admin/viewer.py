@@ -20,7 +20,7 @@ from keystall.tenants.shops import queries
 class Membership:
     """A shop that a person works for."""
 
-    shop: Shop = described("The shop.")
+    shop: Shop = described("Where they work.")
     role: MemberRole = described("What they do there.")
 
 

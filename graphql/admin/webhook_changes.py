@@ -24,7 +24,7 @@ from keystall.tenants.webhooks.service import WebhookChanges
 _TESTS, _WINDOW = 20, 600
 """Test deliveries of one shop in so many seconds."""
 
-WebhookId = Annotated[strawberry.ID, about("The webhook.")]
+WebhookId = Annotated[strawberry.ID, about("Which webhook, by its opaque id.")]
 
 
 @input_type

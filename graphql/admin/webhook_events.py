@@ -75,11 +75,11 @@ class WebhookEvent(Enum):
 class WebhookSubject(Enum):
     """A kind of thing that events are about."""
 
-    ORDER = value("Order", "An order.")
-    REFUND = value("Refund", "A refund.")
-    CODE_REPORT = value("CodeReport", "A report of a code.")
-    PRODUCT = value("Product", "A product.")
-    VARIANT = value("Variant", "A variant.")
+    ORDER = value("Order", "`$id` is an order's.")
+    REFUND = value("Refund", "`$id` is a refund's.")
+    CODE_REPORT = value("CodeReport", "`$id` is that of a buyer's report.")
+    PRODUCT = value("Product", "`$id` is a product's.")
+    VARIANT = value("Variant", "`$id` is a variant's.")
 
 
 @object_type
@@ -87,7 +87,7 @@ class WebhookSample:
     """What a webhook about one kind of thing may be told of, and a document to begin with."""
 
     subject: WebhookSubject = described("The kind of thing whose id the events name.")
-    events: list[WebhookEvent] = described("The events.")
+    events: list[WebhookEvent] = described("What may have happened where the document fits.")
     document: str = described("A document that tells what most want to know of such a thing.")
 
 

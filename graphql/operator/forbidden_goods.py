@@ -22,8 +22,8 @@ from keystall.tenants.desk import forbidden_goods as goods
 class ListedField(Enum):
     """Which text of a product."""
 
-    NAME = value("name", "Its name.")
-    DESCRIPTION = value("description", "Its description.")
+    NAME = value("name", "What the listing is called.")
+    DESCRIPTION = value("description", "The text that tells what is sold.")
     TRANSLATION = value("translation", "Its name or description in another language.")
     VARIANT = value("variant", "The name of one of its variants.")
 

@@ -56,7 +56,7 @@ class PersonCount:
 class PersonInShop:
     """What a shop has of a person."""
 
-    shop: ShopBrief = described("The shop.")
+    shop: ShopBrief = described("Where they bought or work.")
     counts: list[PersonCount] = described("How much of each kind that there is.", assumed=10)
 
 

@@ -31,7 +31,9 @@ class CodeReportMutation:
         self,
         info: Info,
         token: Annotated[str, about("The order's token.")],
-        code_id: Annotated[strawberry.ID, about("The code.")],
+        code_id: Annotated[
+            strawberry.ID, about("Which of the order's codes does not work, by its `id`.")
+        ],
         reason: Annotated[CodeReportReason, about("What is wrong with it.")],
         note: Annotated[str, about("More about it for the merchant; 500 characters at most.")] = "",
     ) -> OrderCodeReportPayload:

@@ -215,7 +215,10 @@ class CustomerMutation:
 
     @resolver
     async def customer_session_create(
-        self, info: Info, email: Email, password: Annotated[str, about("The password.")]
+        self,
+        info: Info,
+        email: Email,
+        password: Annotated[str, about("The customer's at this shop.")],
     ) -> CustomerSessionCreatePayload:
         """Signs in by password, for those who set one."""
         call = _session_create(info.context, email, password)

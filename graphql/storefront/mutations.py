@@ -44,14 +44,14 @@ from keystall.tenants.payments.service import start_payment
 from keystall.tenants.shops.shop import Shop
 
 Answer = TypeVar("Answer")
-CartId = Annotated[strawberry.ID, about("The cart.")]
+CartId = Annotated[strawberry.ID, about("Which cart: what `cartCreate` answered.")]
 
 
 @input_type
 class CartLineInput:
     """How many of a variant to put into a cart."""
 
-    variant_id: strawberry.ID = described("The variant.")
+    variant_id: strawberry.ID = described("What is to be bought: the `id` of a product's variant.")
     quantity: int = described("How many.", default=1)
 
 
@@ -217,7 +217,9 @@ class Mutation(RecoveryMutation, CodeReportMutation, CustomerMutation):
         self,
         info: Info,
         cart_id: CartId,
-        line_ids: Annotated[list[strawberry.ID], about("The lines.")],
+        line_ids: Annotated[
+            list[strawberry.ID], about("Which lines go, by their `id` in the cart.")
+        ],
     ) -> CartLinesRemovePayload:
         """Takes lines out of a cart."""
         cart = row_of("Cart", cart_id)

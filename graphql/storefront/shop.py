@@ -62,8 +62,8 @@ class SignInProvider(Enum):
 
     WECHAT = value("wechat", "WeChat: a code to scan. It tells no address.")
     QQ = value("qq", "QQ. It tells no address.")
-    GOOGLE = value("google", "Google.")
-    GITHUB = value("github", "GitHub.")
+    GOOGLE = value("google", "An account at Google.")
+    GITHUB = value("github", "An account at GitHub.")
 
 
 @public
