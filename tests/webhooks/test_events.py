@@ -1,11 +1,11 @@
 """What may be told, where to, and what of it happens when."""
 
 from typing import Any
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 import pytest
 
-from keystall.platform import database
+from keystall.platform import clock, database
 from keystall.platform.ids import new_id
 from keystall.tenants.catalog.input import ProductChanges
 from keystall.tenants.catalog.service import product_archive, product_update
@@ -150,6 +150,22 @@ async def test_refunds_disputes_and_reports_are_told_as_they_go_on(
         ("order.refunded", order), ("stock.low", bought.variant),
         ("stock.restocked", bought.variant),
     ])  # fmt: skip
+
+
+async def test_ids_that_the_database_makes_are_in_the_order_of_their_making(
+    installation: Installation,
+) -> None:
+    async with database.transaction(None) as tx:
+        # Each by a statement of its own inside, as triggers make them.
+        rows = await tx.rows(
+            "select row_id() as id, pg_sleep(0.00001) from generate_series(1, 500)"
+        )
+    ids = [row["id"] for row in rows]
+    assert ids == sorted(ids)
+    assert {one.version for one in ids} == {7}
+    assert {one.variant for one in ids} == {RFC_4122}
+    made = ids[0].int >> 80
+    assert abs(made / 1000 - clock.now().timestamp()) < 60
 
 
 async def test_of_a_shop_without_webhooks_an_event_is_one_look_at_an_index(
