@@ -23,6 +23,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from keystall.graphql.costs.counting import OperationCost, costs
+from keystall.graphql.deprecations import deprecated_in, has_deprecated
 from keystall.graphql.errors import bad_input
 from keystall.graphql.limits import MAX_TOKENS, DocumentLimits, overloads
 from keystall.graphql.plans.compiling import Plans
@@ -43,7 +44,8 @@ _RULES = (
 class Document:
     """A parsed document, its plans, and what validation found wrong with it.
 
-    `costs` has one for each operation; none where there are faults.
+    `costs` has one for each operation; none where there are faults. `deprecated` are the fields,
+    arguments and values of that kind that it names.
     """
 
     ast: DocumentNode
@@ -51,6 +53,7 @@ class Document:
     faults: tuple[GraphQLError, ...]
     costs: tuple[OperationCost, ...]
     plans: Plans
+    deprecated: tuple[str, ...] = ()
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation that is to run. Raises GraphQLError where that is not clear (specification,
@@ -82,6 +85,7 @@ class Documents:
     def __init__(self, schema: GraphQLSchema, *, suggestions: bool) -> None:
         self._schema = schema
         self._suggestions = suggestions
+        self._some_deprecated = has_deprecated(schema)
         self.read = lru_cache(KEPT)(self._read)
 
     def _read(self, text: str) -> Document:
@@ -96,7 +100,9 @@ class Documents:
             node for node in ast.definitions if isinstance(node, OperationDefinitionNode)
         )
         found = () if faults else costs(self._schema, operations, _fragments(ast))
-        return Document(ast, operations, faults, found, Plans(self._schema, ast))
+        old = self._some_deprecated and not faults
+        deprecated = deprecated_in(self._schema, ast) if old else ()
+        return Document(ast, operations, faults, found, Plans(self._schema, ast), deprecated)
 
 
 def _fragments(ast: DocumentNode) -> dict[str, FragmentDefinitionNode]:

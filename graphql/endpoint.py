@@ -26,6 +26,7 @@ from keystall.platform.bucket import Bucket
 from keystall.platform.database import AWAY
 from keystall.platform.throttle import network
 from keystall.tenants.installation import Installation
+from keystall.tenants.token_uses import Asked
 
 Admit = Callable[[Installation, Request, Caller], Awaitable[RequestContext]]
 """Makes the context of a request. Raises ApiError, or UnknownHost."""
@@ -151,6 +152,7 @@ class Endpoint:
                 answer = refused(error, context.request_id)
         if meter.throttled:
             status = 429
+        self._note(context, answer, text)
         if self._is_for_everyone(request, asked, text, answer):
             if asked.document is None and self.keeps is not None:
                 await self.keeps.seen(request, context)
@@ -163,6 +165,19 @@ class Endpoint:
             response.headers["allow"] = "POST"
         response.headers.update(meter.headers())
         return response
+
+    def _note(self, context: RequestContext, answer: Answer, text: str) -> None:
+        """Counts the request for the token that it came with."""
+        viewer, meter = context.viewer, context.meter
+        if context.shop is None or not isinstance(viewer, Program):
+            return
+        asked = Asked(refused=True)
+        if answer.ran:
+            document = SCHEMAS[self.surface].documents.read(text)
+            cost = meter.requested if meter and meter.requested else 0
+            asked = Asked(cost=cost, deprecated=document.deprecated)
+        uses = self.installation.token_uses
+        uses.note(context.shop.id, viewer.token_id, context.address, asked)
 
     async def _document(self, asked: wire.Asked, context: RequestContext) -> str:
         if self.known is None:

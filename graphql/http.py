@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from keystall.graphql import arrival
 from keystall.graphql.arrival import Caller
-from keystall.graphql.context import Program, RequestContext
+from keystall.graphql.context import RequestContext
 from keystall.graphql.endpoint import Endpoint, UnknownHost
 from keystall.graphql.errors import unauthenticated
 from keystall.graphql.graphiql import page as graphiql
@@ -66,8 +66,6 @@ async def _program(installation: Installation, request: Request, caller: Caller)
     context = await arrival.by_token(installation, secret, caller) if secret else None
     if context is None:
         raise unauthenticated()
-    if context.shop is not None and isinstance(context.viewer, Program):
-        installation.token_uses.note(context.shop.id, context.viewer.token_id, caller.address)
     return context
 
 

@@ -12,6 +12,7 @@ from keystall.platform.money import decimal_text, format_money
 
 URL = NewType("URL", str)
 MinorUnits = NewType("MinorUnits", int)
+Count = NewType("Count", int)
 
 LARGEST_EXACT = 2**53
 """JSON numbers above this lose digits in JavaScript."""
@@ -32,9 +33,9 @@ def _moment(value: Any) -> datetime:
     return found.astimezone(UTC)
 
 
-def _minor(value: Any) -> int:
+def _whole(value: Any) -> int:
     if not isinstance(value, int) or abs(value) > LARGEST_EXACT:
-        raise TypeError("MinorUnits must be a whole number up to 2^53")
+        raise TypeError("it must be a whole number up to 2^53")
     return value
 
 
@@ -55,7 +56,12 @@ SCALARS: Mapping[object, ScalarDefinition] = {
         description=(
             "A whole amount in a currency's smallest unit, as a JSON number; exact up to 2^53."
         ),
-        serialize=_minor,
+        serialize=_whole,
+    ),
+    Count: strawberry.scalar(
+        name="Count",
+        description="How many, which may be more than an Int holds, as a JSON number; up to 2^53.",
+        serialize=_whole,
     ),
 }
 

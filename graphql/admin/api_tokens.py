@@ -1,6 +1,7 @@
 """API tokens: keys with which programs work for a shop."""
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Annotated
 from uuid import UUID
@@ -20,10 +21,15 @@ from keystall.graphql.describing import (
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Node
 from keystall.graphql.refusals import Payload, attempted
+from keystall.graphql.scalars import Count
+from keystall.platform import clock
 from keystall.tenants.shops import queries
-from keystall.tenants.shops.queries import ApiTokenView
+from keystall.tenants.shops.queries import ApiTokenView, TokenUseView
 from keystall.tenants.shops.tokens import MAX_DAYS, Terms, api_token_create, api_token_revoke
 from keystall.tenants.staff.roles import Permission
+
+DAYS = 30
+"""How many days of usage are told."""
 
 
 @enum_type
@@ -41,6 +47,40 @@ class ApiTokenScope(Enum):
     CLOSING = value("closing", "Close the shop and open it again.")
     WEBHOOKS = value(
         "webhooks", "Set up webhooks and read what they told; takes OVERVIEW and ORDERS along."
+    )
+
+
+@object_type
+class ApiTokenDay:
+    """What a token was used for on one day."""
+
+    date: str = described("The day (UTC), as YYYY-MM-DD.")
+    requests: Count = described("How many requests came with it.")
+    refused: Count = described("How many of them were refused before they ran.")
+    cost: Count = described("The points that the others cost.")
+
+
+@object_type
+class ApiTokenDeprecatedUse:
+    """Something deprecated that a token still asks for."""
+
+    place: str = described("What: `Type.field`, `Type.field(argument:)` or `Enum.VALUE`.")
+    requests: Count = described("How many requests asked for it in the last 30 days.")
+    last_on: str = described("The last day (UTC) on which one did, as YYYY-MM-DD.")
+
+
+@object_type
+class ApiTokenUsage:
+    """How much a token was used in the last 30 days. May lag by a minute."""
+
+    requests: Count = described("How many requests came with it.")
+    refused: Count = described("How many of them were refused before they ran.")
+    cost: Count = described("The points that the others cost.")
+    by_day: list[ApiTokenDay] = described(
+        "Each of the last 30 days, oldest first, days without any included.", assumed=14
+    )
+    deprecated: list[ApiTokenDeprecatedUse] = described(
+        "What it asks for that is deprecated, the most asked for first.", assumed=5
     )
 
 
@@ -64,6 +104,12 @@ class ApiToken(Node):
         "When it was used last, to the minute; null where it never was."
     )
     last_address: str = described("From which network address; empty where it never was.")
+
+    @resolver
+    async def usage(self, info: Info) -> ApiTokenUsage:
+        """How much it was used in the last 30 days."""
+        found = await info.context.load(_uses, row_of("ApiToken", self.id))
+        return _usage(found or [], clock.now().date())
 
 
 @object_type
@@ -127,6 +173,49 @@ class ApiTokenMutation:
         )
         _, errors = await attempted(context, call, ApiTokenUserError)
         return ApiTokenRevokePayload(revoked_id=None if errors else id, user_errors=errors)
+
+
+async def _uses(
+    context: RequestContext, tokens: Sequence[UUID]
+) -> Mapping[UUID, list[TokenUseView]]:
+    today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    since = today - timedelta(days=DAYS - 1)
+    return await queries.token_uses(context.reader, context.require_shop().id, tokens, since=since)
+
+
+def _usage(uses: Sequence[TokenUseView], today: date) -> ApiTokenUsage:
+    """`uses`: the newest first."""
+    days = {one.day.date(): one for one in uses if not one.deprecated}
+    old: dict[str, TokenUseView] = {}
+    counts: dict[str, int] = {}
+    for one in uses:
+        if one.deprecated:
+            counts[one.deprecated] = counts.get(one.deprecated, 0) + one.requests
+            old.setdefault(one.deprecated, one)
+    return ApiTokenUsage(
+        requests=Count(sum(one.requests for one in days.values())),
+        refused=Count(sum(one.refused for one in days.values())),
+        cost=Count(sum(one.cost for one in days.values())),
+        by_day=[_day(today - timedelta(days=ago), days) for ago in reversed(range(DAYS))],
+        deprecated=[
+            ApiTokenDeprecatedUse(
+                place=place,
+                requests=Count(counts[place]),
+                last_on=old[place].day.date().isoformat(),
+            )
+            for place in sorted(counts, key=lambda place: (-counts[place], place))
+        ],
+    )
+
+
+def _day(day: date, days: Mapping[date, TokenUseView]) -> ApiTokenDay:
+    one = days.get(day)
+    return ApiTokenDay(
+        date=day.isoformat(),
+        requests=Count(one.requests if one else 0),
+        refused=Count(one.refused if one else 0),
+        cost=Count(one.cost if one else 0),
+    )
 
 
 def api_token(view: ApiTokenView) -> ApiToken:

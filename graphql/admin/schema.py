@@ -14,7 +14,12 @@ from keystall.graphql.admin.activity import (
     activity,
     activity_actors,
 )
-from keystall.graphql.admin.api_tokens import ApiToken, ApiTokenMutation, api_tokens
+from keystall.graphql.admin.api_tokens import (
+    ApiToken,
+    ApiTokenMutation,
+    api_token_of,
+    api_tokens,
+)
 from keystall.graphql.admin.batches import BatchMutation
 from keystall.graphql.admin.catalog import (
     Category,
@@ -297,6 +302,13 @@ class Query:
         if found is None:
             return None
         return Upload(id=encode("Upload", found.id), filename=found.name, size=found.size)
+
+    @resolver
+    async def api_token(
+        self, info: Info, id: Annotated[strawberry.ID, about("The token.")]
+    ) -> ApiToken | None:
+        """A live API token by its id."""
+        return await api_token_of(info.context, row_of("ApiToken", id))
 
     @list_resolver(assumed=5)
     async def api_tokens(self, info: Info) -> list[ApiToken]:

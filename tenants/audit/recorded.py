@@ -82,6 +82,7 @@ NOT_RECORDED: Mapping[str, str] = {
     "stock_moves": "derived from codes, gone in a moment",
     "variant_bands": "derived from codes",
     "forbidden_findings": "derived from products and the installation's list",
+    "api_token_uses": "a log of its own",
     "carts": "buyers' own",
     "cart_lines": "buyers' own",
     "order_lines": "written once with their order",

@@ -18,6 +18,9 @@ from keystall.tenants.outbox.claims import claim, keep, peek
 from keystall.tenants.writing import INSTALLATION
 
 SWEEP = "retention.sweep"
+KEEP_USES_DAYS = 90
+"""As long as is told how much an API token was used."""
+
 CHUNK = 2000
 """Rows of one transaction."""
 
@@ -34,6 +37,7 @@ _SWEEPS: Mapping[str, str] = {
     "totp_secrets": "retention_sweep_steps",
     "passkey_challenges": "retention_sweep_steps",
     "webhook_deliveries": "retention_sweep_deliveries",
+    "api_token_uses": "retention_sweep_uses",
 }
 """Functions of the database that delete what came after the first ones."""
 
@@ -58,6 +62,7 @@ def days_kept(settings: Settings) -> Mapping[str, int]:
         "sign_in_steps": settings.keep_sessions_days,
         "totp_secrets": settings.keep_sessions_days,
         "passkey_challenges": settings.keep_sessions_days,
+        "api_token_uses": KEEP_USES_DAYS,
         # What was sent tells of buyers, and is not kept longer than they are.
         "webhook_deliveries": min(
             settings.keep_deliveries_days,

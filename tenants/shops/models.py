@@ -70,6 +70,25 @@ class ApiToken(Model):
         table = "api_tokens"
 
 
+class ApiTokenUse(Model):
+    """What a token was used for on a day (UTC): all of it where `deprecated` is empty, else what of
+    it was one deprecated field or argument.
+
+    The key in the database is (shop_id, token_id, day, deprecated); the ORM knows single columns.
+    """
+
+    shop_id = fields.UUIDField(primary_key=True)
+    token_id = fields.UUIDField()
+    day = fields.DatetimeField()
+    deprecated = fields.TextField()
+    requests = fields.BigIntField()
+    refused = fields.BigIntField()
+    cost = fields.BigIntField()
+
+    class Meta:
+        table = "api_token_uses"
+
+
 class ShopKey(Model):
     """A version of a shop's data key, wrapped by the installation's key ring.
 

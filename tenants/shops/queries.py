@@ -1,6 +1,6 @@
 """Reading shops: by what a request came with, never by an id that a stranger chose."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -37,6 +37,19 @@ class ApiTokenView:
     maker_left: bool
     last_used_at: datetime | None
     last_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUseView:
+    """What a token was used for on a day (UTC): all of it where `deprecated` is empty, else what of
+    it was one deprecated field or argument."""
+
+    token_id: UUID
+    day: datetime
+    deprecated: str
+    requests: int
+    refused: int
+    cost: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +135,21 @@ async def api_tokens(db: Reads, shop: UUID) -> list[ApiTokenView]:
         shop,
     )
     return [ApiTokenView(**{**row, "scopes": _scopes(row["scopes"])}) for row in rows]
+
+
+async def token_uses(
+    db: Reads, shop: UUID, tokens: Sequence[UUID], *, since: datetime
+) -> Mapping[UUID, list[TokenUseView]]:
+    """What each was used for from the day `since` on, the newest first."""
+    rows = await db.rows(
+        "select token_id, day, deprecated, requests, refused, cost from api_token_uses"
+        " where shop_id = $1 and token_id = any ($2) and day >= $3 order by day desc, deprecated",
+        shop, tokens, since,
+    )  # fmt: skip
+    found: dict[UUID, list[TokenUseView]] = {token: [] for token in tokens}
+    for row in rows:
+        found[row["token_id"]].append(TokenUseView(**row))
+    return found
 
 
 def _scopes(stored: Sequence[str]) -> frozenset[Permission]:

@@ -1,23 +1,29 @@
 """API tokens as programs and the console meet them."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 import pytest
+from graphql import build_schema
 from starlette.applications import Starlette
 
 from keystall.graphql.admin.api_tokens import ApiTokenScope
-from keystall.graphql.executor import execute
+from keystall.graphql.deprecations import has_deprecated
+from keystall.graphql.documents import Documents
+from keystall.graphql.executor import SCHEMAS, execute
 from keystall.graphql.http import installation_routes
-from keystall.platform import database
+from keystall.graphql.ids import encode
+from keystall.platform import clock, database
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.shops.tokens import Terms, api_token_create
 from keystall.tenants.staff.roles import PROGRAM, Permission
+from keystall.tenants.writing import writing
 from tests.factories import a_shop, a_viewer
-from tests.graphql.asking import ask, merchant
+from tests.graphql.asking import CountingReader, ask, merchant
 
 ASKED = {
     Permission.OVERVIEW: "{ products { nodes { id } } }",
@@ -201,3 +207,129 @@ async def test_a_token_is_looked_up_in_one_round_trip(
     monkeypatch.setattr(single, "row", counted)
     await asked(client, secret, "{ __typename }")
     assert len([one for one in statements if "token_shop" in one]) == len(statements) == 1
+
+
+async def test_a_token_tells_what_it_was_used_for_and_costs_one_statement_for_all(
+    installation: Installation, owner: Viewer, client: httpx2.AsyncClient
+) -> None:
+    shop = await a_shop(installation, owner)
+    orders = Terms(scopes=frozenset({Permission.ORDERS}))
+    token, secret = await api_token_create(installation, shop.id, "Robot", orders)
+    await asked(client, secret, "{ shop { id } }")
+    await asked(client, secret, "{ orders { nodes { id } } }")
+    await asked(client, secret, "{ products { nodes { id } } }")
+    await asked(client, secret, "{ nothing }")
+    await asked(
+        client,
+        secret,
+        "query { "
+        + " ".join(f"a{n}: orders(first: 100) {{ nodes {{ id }} }}" for n in range(10))
+        + " }",
+    )
+    await installation.token_uses.write_down()
+
+    query = """
+      query ($id: ID!) {
+        apiToken(id: $id) {
+          usage { requests refused cost deprecated { place }
+                  byDay { date requests refused cost } } } }"""
+    found = await ask(
+        "admin", merchant(installation, shop, owner), query, id=encode("ApiToken", token.id)
+    )
+    usage = found["apiToken"]["usage"]
+    days = usage.pop("byDay")
+    today = clock.now().date()
+    assert usage == {"requests": 5, "refused": 2, "cost": 45, "deprecated": []}
+    assert len(days) == 30
+    assert days[-1] == {"date": today.isoformat(), "requests": 5, "refused": 2, "cost": 45}
+    assert {one["requests"] for one in days[:-1]} == {0}
+
+    statements = []
+    for _ in range(2):
+        context = merchant(installation, shop, owner)
+        reader = CountingReader(context.reader)
+        context.reader = reader
+        await ask("admin", context, "{ apiTokens { usage { requests } } }")
+        statements.append(len(reader.statements))
+        await api_token_create(installation, shop.id, "Another")
+    assert statements == [2, 2]
+
+
+async def test_a_token_that_works_hard_is_counted_beyond_what_an_int_holds(
+    installation: Installation, owner: Viewer
+) -> None:
+    shop = await a_shop(installation, owner)
+    token, _ = await api_token_create(installation, shop.id, "Hard")
+    today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    async with writing(installation, shop.id) as tx:
+        await tx.execute(
+            "insert into api_token_uses (shop_id, token_id, day, deprecated, requests, refused,"
+            " cost) values ($1, $2, $3, '', 3000000000, 2, 2592000000)",
+            shop.id, token.id, today,
+        )  # fmt: skip
+    found = await ask(
+        "admin",
+        merchant(installation, shop, owner),
+        "query ($id: ID!) { apiToken(id: $id) { usage { requests refused cost } } }",
+        id=encode("ApiToken", token.id),
+    )
+    assert found["apiToken"]["usage"] == {
+        "requests": 3_000_000_000,
+        "refused": 2,
+        "cost": 2_592_000_000,
+    }
+
+
+def test_what_is_deprecated_in_a_document_is_found_by_its_place() -> None:
+    schema = build_schema("""
+      directive @marked on FIELD_DEFINITION
+      enum Color { RED BLUE @deprecated }
+      input Filter { color: Color, old: Int @deprecated }
+      type Thing { name: String, alias: String @deprecated(reason: "Ask for name.") }
+      type Query {
+        thing(id: ID, key: ID @deprecated, filter: Filter, color: Color): Thing
+        old: Int @deprecated
+      }""")
+    assert has_deprecated(schema)
+    assert not has_deprecated(build_schema("type Query { thing: Int }"))
+    for text, places in {
+        "{ thing(id: 1) { name } }": (),
+        "{ a: thing(id: 1) { x: alias y: alias } }": ("Thing.alias",),
+        "{ thing { ...F } old } fragment F on Thing { alias }": ("Query.old", "Thing.alias"),
+        "{ thing(key: 1) { name } }": ("Query.thing(key:)",),
+        "{ thing(filter: {old: 1}) { name } }": ("Filter.old",),
+        "{ thing(color: BLUE) { name } }": ("Color.BLUE",),
+        "{ thing(filter: {color: BLUE}) { name } }": ("Color.BLUE",),
+        "query ($c: Color = BLUE) { thing(color: $c) { name } }": ("Color.BLUE",),
+    }.items():
+        document = Documents(schema, suggestions=False).read(text)
+        assert document.deprecated == places, text
+
+
+async def test_what_a_token_asks_for_that_is_deprecated_is_counted_and_told(
+    installation: Installation,
+    shop: Shop,
+    owner: Viewer,
+    client: httpx2.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    token, secret = await api_token_create(installation, shop.id, "Old")
+    documents = SCHEMAS["admin"].documents
+    read = documents.read
+    monkeypatch.setattr(
+        documents, "read", lambda text: replace(read(text), deprecated=("Shop.slug",))
+    )
+    await asked(client, secret, "{ shop { slug } }")
+    await asked(client, secret, "{ shop { slug name } }")
+    monkeypatch.undo()
+    await installation.token_uses.write_down()
+    found = await ask(
+        "admin", merchant(installation, shop, owner),
+        "query ($id: ID!) { apiToken(id: $id) {"
+        " usage { deprecated { place requests lastOn } } } }",
+        id=encode("ApiToken", token.id),
+    )  # fmt: skip
+    today = clock.now().date().isoformat()
+    assert found["apiToken"]["usage"]["deprecated"] == [
+        {"place": "Shop.slug", "requests": 2, "lastOn": today}
+    ]

@@ -378,6 +378,12 @@ async def _end(installation: Installation, goods: Goods) -> None:
             " last_used_at = now(), last_address = $2",
             goods.owner.account_id, goods.canary,
         )  # fmt: skip
+        await tx.execute(
+            "insert into api_token_uses (shop_id, token_id, day, deprecated, requests, refused,"
+            " cost) select shop_id, id, date_trunc('day', now()), part, 3, 1, 9"
+            " from api_tokens cross join unnest(array['', $1::text]) as part",
+            goods.canary,
+        )  # fmt: skip
         await tx.execute("update payments set provider_reference = $1", goods.canary)
         for status, closed in (("needs_response", None), ("lost", clock.now())):
             await tx.execute(

@@ -62,7 +62,8 @@ DEFINERS = frozenset({
     "session_confirmed", "session_create", "session_end", "session_end_others", "session_list",
     "session_memberships", "session_shop", "session_shops", "shop_ask_approval", "shop_create",
     "shop_member_set",
-    "retention_sweep_deliveries", "person_erase_told", "operator_person_told_shops",
+    "retention_sweep_uses", "retention_sweep_deliveries", "person_erase_told",
+    "operator_person_told_shops",
     "shop_members", "shop_merchants", "shop_set_open", "token_shop", "totp_begin", "totp_confirm",
     "totp_end", "totp_standing",
 })  # fmt: skip

@@ -49,7 +49,8 @@ SUPPORTS = frozenset({
     "orders", "product", "products", "refunds", "variant",
 })  # fmt: skip
 OWNERS = frozenset({
-    "apiTokenCreate", "apiTokenRevoke", "apiTokens", "invitationResend", "invitationWithdraw",
+    "apiToken", "apiTokenCreate", "apiTokenRevoke", "apiTokens", "invitationResend",
+    "invitationWithdraw",
     "invitations", "memberInvite", "memberRemove", "memberUpdate", "members",
     "paymentMethodClose", "paymentMethodCreate", "paymentMethodOpen", "paymentMethodRemove",
     "paymentMethodUpdate", "shopAskApproval", "shopClose", "shopReopen",
@@ -86,7 +87,7 @@ VISITED["manager"] = VISITED["support"] | {
     "activity", "categories", "category", "confirm", "documents", "job", "mail", "mails", "product",
     "product_new", "settings", "stock", "webhook", "webhook_delivery", "webhook_new", "webhooks",
 }  # fmt: skip
-VISITED["owner"] = VISITED["manager"] | {"payments", "staff", "tokens"}
+VISITED["owner"] = VISITED["manager"] | {"payments", "staff", "token", "tokens"}
 
 HANDLERS = {
     "/jobs/{job}/events": ("manager", "owner"),

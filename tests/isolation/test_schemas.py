@@ -233,6 +233,7 @@ VOCABULARY = frozenset({
     "amount", "batch", "separator", "currencies", "currencyCode", "cursor", "date",
     "defaultCurrency",
     "defaultLocale", "deletedId", "encoding", "endCursor", "formatted", "hint", "key", "kind",
+    "lastOn",
     "locale", "locales", "masked", "message", "methodName", "number", "orderNumber", "path",
     "paymentMethodName", "preset", "purpose", "removedId", "secretEnding", "secretKeyEnding",
     "startCursor",

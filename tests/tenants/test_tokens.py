@@ -10,12 +10,13 @@ from keystall.platform.ids import new_id
 from keystall.tenants import token_uses
 from keystall.tenants.errors import Refused
 from keystall.tenants.installation import Installation
+from keystall.tenants.retention.sweep import days_kept
 from keystall.tenants.shops import queries
 from keystall.tenants.shops.queries import ApiTokenView
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.shops.tokens import MAX_DAYS, Terms, api_token_create, api_token_revoke
 from keystall.tenants.staff.roles import PROGRAM, Permission, scopes_of
-from keystall.tenants.token_uses import TokenUses
+from keystall.tenants.token_uses import Asked, TokenUses
 from keystall.tenants.writing import writing
 from tests.factories import a_shop, a_viewer
 
@@ -145,10 +146,10 @@ async def test_a_use_is_written_down_later_and_never_taken_back(
     token, _ = await api_token_create(installation, shop.id, "Till")
     foreign, _ = await api_token_create(installation, other.id, "Till")
     uses = TokenUses()
-    uses.note(shop.id, token.id, "192.0.2.1")
-    uses.note(shop.id, token.id, "192.0.2.2")
-    uses.note(shop.id, foreign.id, "192.0.2.3")
-    uses.note(shop.id, new_id(), "192.0.2.4")
+    uses.note(shop.id, token.id, "192.0.2.1", Asked())
+    uses.note(shop.id, token.id, "192.0.2.2", Asked())
+    uses.note(shop.id, foreign.id, "192.0.2.3", Asked())
+    uses.note(shop.id, new_id(), "192.0.2.4", Asked())
     assert (await token_of(shop, token.id)).last_used_at is None
     await uses.write_down()
     found = await token_of(shop, token.id)
@@ -158,7 +159,7 @@ async def test_a_use_is_written_down_later_and_never_taken_back(
 
     # Another process has seen it later.
     later = clock.now() + timedelta(minutes=5)
-    uses.note(shop.id, token.id, "192.0.2.5")
+    uses.note(shop.id, token.id, "192.0.2.5", Asked())
     async with writing(installation, shop.id) as tx:
         await tx.execute("update api_tokens set last_used_at = $1", later)
     await uses.write_down()
@@ -173,7 +174,7 @@ async def test_a_use_that_cannot_be_written_waits_and_the_last_is_written_at_the
     token, _ = await api_token_create(installation, shop.id, "Till")
     uses = TokenUses()
     async with uses.running():
-        uses.note(shop.id, token.id, "192.0.2.1")
+        uses.note(shop.id, token.id, "192.0.2.1", Asked())
         with monkeypatch.context() as patched:
             patched.setattr(token_uses, "_write", _away)
             await uses.write_down()
@@ -191,3 +192,62 @@ async def test_a_revoked_token_is_listed_no_more(installation: Installation) -> 
     await api_token_revoke(installation, shop.id, token.id)
     async with database.transaction(shop.id) as db:
         assert await queries.api_tokens(db, shop.id) == []
+
+
+async def test_uses_are_summed_by_day_over_processes_and_kept_while_the_database_is_away(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, other = await a_shop(installation), await a_shop(installation)
+    token, _ = await api_token_create(installation, shop.id, "Till")
+    foreign, _ = await api_token_create(installation, other.id, "Till")
+    today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    one, two = TokenUses(), TokenUses()
+    one.note(shop.id, token.id, "192.0.2.1", Asked(cost=7, deprecated=("Order.old",)))
+    with monkeypatch.context() as patched:
+        patched.setattr(token_uses, "_write", _away)
+        await one.write_down()
+    one.note(shop.id, token.id, "192.0.2.1", Asked(cost=5, deprecated=("Order.old", "Shop.old")))
+    one.note(shop.id, token.id, "192.0.2.1", Asked(refused=True))
+    one.note(shop.id, foreign.id, "192.0.2.1", Asked(cost=100))
+    two.note(shop.id, token.id, "192.0.2.1", Asked(cost=30))
+    for uses in (one, two, one, two):
+        await uses.write_down()
+
+    async with database.transaction(shop.id) as db:
+        found = await queries.token_uses(db, shop.id, [token.id, foreign.id], since=today)
+        later = await queries.token_uses(db, shop.id, [token.id], since=today + timedelta(days=1))
+    async with database.transaction(other.id) as db:
+        leaked = await queries.token_uses(db, other.id, [token.id, foreign.id], since=today)
+    use = queries.TokenUseView
+    assert found == {
+        token.id: [
+            use(token.id, today, "", 4, 1, 42),
+            use(token.id, today, "Order.old", 2, 0, 0),
+            use(token.id, today, "Shop.old", 1, 0, 0),
+        ],
+        foreign.id: [],
+    }
+    assert later == {token.id: []}
+    assert leaked == {token.id: [], foreign.id: []}
+
+
+async def test_uses_are_swept_after_their_days(installation: Installation) -> None:
+    shop = await a_shop(installation)
+    token, _ = await api_token_create(installation, shop.id, "Till")
+    uses = TokenUses()
+    uses.note(shop.id, token.id, "192.0.2.1", Asked(cost=1))
+    await uses.write_down()
+    today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    async with writing(installation, shop.id) as tx:
+        await tx.execute(
+            "insert into api_token_uses (shop_id, token_id, day, deprecated, requests, refused,"
+            " cost) select shop_id, token_id, day - interval '95 days', '', 1, 0, 1"
+            " from api_token_uses",
+        )
+    before = clock.now() - timedelta(days=days_kept(installation.settings)["api_token_uses"])
+    async with database.transaction(None) as tx:
+        swept = await tx.value("select retention_sweep_uses('api_token_uses', $1, 2000)", before)
+    async with database.transaction(shop.id) as db:
+        left = await queries.token_uses(db, shop.id, [token.id], since=today - timedelta(days=200))
+    assert swept >= 1
+    assert [one.day for one in left[token.id]] == [today]

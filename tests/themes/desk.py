@@ -120,6 +120,23 @@ _SCOPES = [
     "OVERVIEW", "ORDERS", "MONEY", "CATALOG", "STOCK", "SETTINGS", "ACTIVITY", "CLOSING",
     "WEBHOOKS",
 ]  # fmt: skip
+
+
+def api_token(name: str = "Robot", **usage: Any) -> dict[str, Any]:
+    """A token as its page asks for it."""
+    each = usage.get("requests", 0) // 30
+    days = [
+        {"date": f"2026-11-{day:02}", "requests": each * (day % 3), "refused": 0, "cost": each}
+        for day in range(1, 31)
+    ]
+    return {
+        "id": "t-1", "name": name, "hint": "ks_1234", "createdAt": MOMENT, "expiresAt": None,
+        "scopes": _SCOPES, "madeBy": None, "makerLeft": False, "lastUsedAt": None,
+        "lastAddress": "",
+        "usage": {"requests": 0, "refused": 0, "cost": 0, "byDay": days, "deprecated": [], **usage},
+    }  # fmt: skip
+
+
 END = {"hasNextPage": False, "endCursor": None}
 MORE = {"hasNextPage": True, "endCursor": "next"}
 
@@ -920,6 +937,19 @@ _CONSOLE: Scenes = {
             "webhookDelivery": delivery(
                 event="STOCK_LOW", state="PENDING", finishedAt=None, nextAt=MOMENT, attempts=0,
                 tries=[], body="no JSON",
+            )
+        },
+    ),
+    "token-unused": ("/galaxy/tokens/t-2", {"apiToken": api_token()}),
+    "token": (
+        "/galaxy/tokens/t-1",
+        {
+            "apiToken": api_token(
+                name=LONG, requests=1234567, refused=12, cost=98765432,
+                deprecated=[
+                    {"place": "Order.verySpecialNumberOfLongAgo(withItsArgument:)",
+                     "requests": 123456, "lastOn": "2026-11-22"},
+                ],
             )
         },
     ),

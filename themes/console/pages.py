@@ -323,6 +323,7 @@ PAGES: tuple[Page, ...] = (
         ),
         Form("ApiTokenRevoke", fields=("id",), success=_HERE + "/tokens?done=revoked"),
     ),
+    _page("token", "/tokens/{id}", "tokens", requires=("apiToken",)),
     _page(
         "documents",
         "/documents",
