@@ -6,7 +6,8 @@
         tx.announce(f"order:{order_id}")
 
 Whatever was posted commits or vanishes with the rows; only after the commit is the relay woken and
-are the announced topics published. No network inside.
+are the announced topics published. No network inside. A rehearsal does all of it but the last step:
+it takes the same locks, writes the same rows, is refused for the same reasons, and is rolled back.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -33,6 +34,10 @@ class Due:
     kind: str
     subject: UUID
     at: datetime
+
+
+class _Rehearsed(Exception):
+    """A rehearsal has come to its end: nothing of it is kept."""
 
 
 class Writing:
@@ -98,11 +103,21 @@ class Writing:
 
 
 @asynccontextmanager
-async def writing(installation: Installation, shop: UUID) -> AsyncIterator[Writing]:
-    """One unit of work on the rows of `shop`, recorded as the deed of whoever is at work."""
-    async with database.transaction(shop) as tx:
-        work = Writing(tx, shop)
-        if shop != INSTALLATION:
-            await entry_opened(tx, shop)
-        yield work
+async def writing(
+    installation: Installation, shop: UUID, *, rehearsal: bool = False
+) -> AsyncIterator[Writing]:
+    """One unit of work on the rows of `shop`, recorded as the deed of whoever is at work.
+
+    A `rehearsal` is rolled back at its end, and nobody is told of anything.
+    """
+    try:
+        async with database.transaction(shop) as tx:
+            work = Writing(tx, shop)
+            if shop != INSTALLATION:
+                await entry_opened(tx, shop)
+            yield work
+            if rehearsal:
+                raise _Rehearsed
+    except _Rehearsed:
+        return
     await work.tell(installation)

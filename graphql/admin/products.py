@@ -1,9 +1,11 @@
 """What a merchant does with products and categories."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
 import strawberry
 
+from keystall.graphql import loads
 from keystall.graphql.admin.catalog import (
     Category,
     Product,
@@ -12,13 +14,15 @@ from keystall.graphql.admin.catalog import (
     product,
 )
 from keystall.graphql.admin.families import CategoryUserError, ProductUserError
-from keystall.graphql.context import Info
+from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, input_type, object_type, resolver
-from keystall.graphql.ids import row_of
+from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import BuyerFieldKind
-from keystall.graphql.refusals import Payload, attempted
+from keystall.graphql.refusals import Payload, attempted, field_path
+from keystall.graphql.scalars import Money, money
 from keystall.tenants.catalog import categories, service
 from keystall.tenants.catalog import input as asked
+from keystall.tenants.catalog.rehearsal import PriceChange as PriceFacts
 
 UNSET: Any = strawberry.UNSET
 
@@ -176,10 +180,41 @@ class ProductCreatePayload(Payload[ProductUserError]):
 
 
 @object_type
+class PriceChange:
+    """A price that would be another."""
+
+    variant_id: strawberry.ID | None = described("The variant; null for one that would be new.")
+    variant_name: str = described("The variant's name as it would be; may be empty.")
+    currency_code: str = described("ISO 4217 code, such as CNY.")
+    before: Money | None = described(
+        "What one costs now; null where it is not on sale in this currency."
+    )
+    after: Money | None = described(
+        "What one would cost; null where it would not be on sale in this currency any more."
+    )
+
+
+@object_type
+class ProductUpdatePreview:
+    """What a change to a product would come to."""
+
+    changed: list[str] = described(
+        "The fields of the input that would have another value, such as name or variants."
+    )
+    prices: list[PriceChange] = described(
+        "The prices that would be others, variants in their order.", assumed=5
+    )
+
+
+@object_type
 class ProductUpdatePayload(Payload[ProductUserError]):
     """The answer to productUpdate."""
 
     product: Product | None = described("The product as it is now; null where it was refused.")
+    preview: ProductUpdatePreview | None = described(
+        "What would change; null unless `dryRun` asked for it, and where it was refused.",
+        default=None,
+    )
 
 
 @object_type
@@ -236,13 +271,16 @@ class CatalogMutation:
         info: Info,
         id: ProductId,
         input: Annotated[ProductUpdateInput, about("The changes.")],
+        dry_run: Annotated[
+            bool, about("Whether to check everything and tell what would change, and not do it.")
+        ] = False,
     ) -> ProductUpdatePayload:
         """Changes a product."""
-        context = info.context
+        context, row = info.context, row_of("Product", id)
         changes = asked.ProductChanges(**_product(_given(input, {"category_id"})))
-        call = service.product_update(
-            context.installation, context.require_shop(), row_of("Product", id), changes
-        )
+        if dry_run:
+            return await _rehearsed(context, row, changes)
+        call = service.product_update(context.installation, context.require_shop(), row, changes)
         found, errors = await attempted(context, call, ProductUserError, under=("input",))
         shown = product(context, found) if found else None
         return ProductUpdatePayload(product=shown, user_errors=errors)
@@ -296,6 +334,37 @@ class CatalogMutation:
         )
         _, errors = await attempted(context, call, CategoryUserError)
         return CategoryDeletePayload(deleted_id=None if errors else id, user_errors=errors)
+
+
+async def _rehearsed(
+    context: RequestContext, row: UUID, changes: asked.ProductChanges
+) -> ProductUpdatePayload:
+    call = service.product_rehearse(context.installation, context.require_shop(), row, changes)
+    found, errors = await attempted(context, call, ProductUserError, under=("input",))
+    if found is None:
+        return ProductUpdatePayload(product=None, user_errors=errors)
+    view = await context.load(loads.products, row)
+    return ProductUpdatePayload(
+        product=product(context, view) if view else None,
+        preview=ProductUpdatePreview(
+            changed=field_path(found.changed),
+            prices=[_price_change(change, context.locale) for change in found.prices],
+        ),
+        user_errors=[],
+    )
+
+
+def _price_change(change: PriceFacts, locale: str) -> PriceChange:
+    def shown(amount: int | None) -> Money | None:
+        return None if amount is None else money(amount, change.currency, locale)
+
+    return PriceChange(
+        variant_id=encode("Variant", change.variant_id) if change.variant_id else None,
+        variant_name=change.variant_name,
+        currency_code=change.currency,
+        before=shown(change.before),
+        after=shown(change.after),
+    )
 
 
 def _given(changes: object, removable: set[str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from keystall.tenants.catalog.input import (
 )
 from keystall.tenants.catalog.models import Category, Product, ProductImage
 from keystall.tenants.catalog.queries import ProductView, product_by_id
+from keystall.tenants.catalog.rehearsal import ProductRehearsal, differences, product_standing
 from keystall.tenants.catalog.slugs import free_slug, take_turn
 from keystall.tenants.catalog.terms import index_product
 from keystall.tenants.catalog.variants import replace_variants
@@ -61,19 +62,35 @@ async def product_update(
     """
     values = _checked(given(changes), shop)
     async with writing(installation, shop.id) as tx:
-        await take_turn(tx, shop.id)
-        before = await product_by_id(tx, shop.id, product)
-        if before is None:
-            raise refuse("NOT_FOUND", "id")
-        await _check_references(tx, shop.id, values)
-        columns = _columns(values) | {"updated_at": clock.now()}
-        if "slug" in values:
-            name = values.get("name", before.name)
-            columns["slug"] = await free_slug(
-                tx, "products", shop.id, product, asked=values["slug"], name=name
-            )
-        await Product.filter(shop_id=shop.id, id=product).update(**columns)
-        return await _finish(tx, shop.id, product, values)
+        return await _update(tx, shop.id, product, values)
+
+
+async def product_rehearse(
+    installation: Installation, shop: Shop, product: UUID, changes: ProductChanges
+) -> ProductRehearsal:
+    """What `product_update` would change. Refuses what it refuses, and changes nothing."""
+    values = _checked(given(changes), shop)
+    async with writing(installation, shop.id, rehearsal=True) as tx:
+        before = await product_standing(tx, shop.id, product)
+        await _update(tx, shop.id, product, values)
+        after = await product_standing(tx, shop.id, product)
+    return differences(before, after)
+
+
+async def _update(tx: Writing, shop: UUID, product: UUID, values: Mapping[str, Any]) -> ProductView:
+    await take_turn(tx, shop)
+    before = await product_by_id(tx, shop, product)
+    if before is None:
+        raise refuse("NOT_FOUND", "id")
+    await _check_references(tx, shop, values)
+    columns = _columns(values) | {"updated_at": clock.now()}
+    if "slug" in values:
+        name = values.get("name", before.name)
+        columns["slug"] = await free_slug(
+            tx, "products", shop, product, asked=values["slug"], name=name
+        )
+    await Product.filter(shop_id=shop, id=product).update(**columns)
+    return await _finish(tx, shop, product, values)
 
 
 async def product_archive(installation: Installation, shop: Shop, product: UUID) -> ProductView:

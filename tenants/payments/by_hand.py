@@ -13,6 +13,7 @@ from keystall.tenants.ledger.service import post as post_ledger
 from keystall.tenants.orders.events import record
 from keystall.tenants.payments.handing_over import find_goods, hand_over
 from keystall.tenants.payments.refunding import refund_amount
+from keystall.tenants.payments.service import can_send
 from keystall.tenants.writing import Writing, writing
 
 MAX_NOTE = 500
@@ -61,18 +62,79 @@ async def order_refund(
     `amount` is minor units and currency; None means all that is left. The codes stay with the
     buyer. Refuses an order that no payment delivered, and more than is left of the payment.
     """
+    async with writing(installation, shop) as tx:
+        return await _refunded(tx, shop, order, amount, decision, new_id())
+
+
+async def _refunded(
+    tx: Writing,
+    shop: UUID,
+    order: UUID,
+    amount: tuple[int, str] | None,
+    decision: Decision,
+    made: UUID,
+) -> UUID:
+    """The refund under the decision's key: `made`, or the one that was made under it before."""
     note = decision.checked()
     asked, currency = amount or (None, None)
-    async with writing(installation, shop) as tx:
-        back = Back(new_id(), asked, currency, "merchant", note, decision.actor)
-        earlier = await claim_key(
-            tx, shop, "order.refund", decision.idempotency_key,
-            print_=fingerprint(order, asked, currency, note), object_id=back.id,
+    back = Back(made, asked, currency, "merchant", note, decision.actor)
+    earlier = await claim_key(
+        tx, shop, "order.refund", decision.idempotency_key,
+        print_=fingerprint(order, asked, currency, note), object_id=back.id,
+    )  # fmt: skip
+    if earlier == back.id:
+        await lock_order(tx, shop, order)
+        await begin_refund(tx, shop, order, back)
+    return earlier
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRehearsal:
+    """What a refund would come to: `amount` goes back and `left` of the payment stays, minor units
+    of `currency`. `sent`: whether the provider can be asked to send it; otherwise it would be due
+    by the merchant's hand. `earlier` is the refund that was made under the key before, where there
+    is one: nothing more would go back."""
+
+    amount: int
+    left: int
+    currency: str
+    provider: str
+    sent: bool
+    earlier: UUID | None
+
+
+async def order_refund_rehearse(
+    installation: Installation,
+    shop: UUID,
+    order: UUID,
+    *,
+    amount: tuple[int, str] | None,
+    decision: Decision,
+) -> RefundRehearsal:
+    """What `order_refund` would come to. Refuses what it refuses, changes nothing, and does not use
+    up the key."""
+    async with writing(installation, shop, rehearsal=True) as tx:
+        made = new_id()
+        refund = await _refunded(tx, shop, order, amount, decision, made)
+        row = await tx.row(
+            """
+            select refunds.amount, takings.amount - takings.refunded as left, refunds.currency,
+                   takings.account_id, provider
+            from refunds
+            join takings on takings.shop_id = $1 and takings.id = taking_id
+            join payment_accounts on payment_accounts.shop_id = $1
+              and payment_accounts.id = takings.account_id
+            where refunds.shop_id = $1 and refunds.id = $2
+            """,
+            shop, refund,
         )  # fmt: skip
-        if earlier == back.id:
-            await lock_order(tx, shop, order)
-            await begin_refund(tx, shop, order, back)
-        return earlier
+        if row is None:
+            raise LookupError("a refund vanished from the transaction that made it")
+    return RefundRehearsal(
+        row["amount"], row["left"], row["currency"], row["provider"],
+        await can_send(installation, shop, row["account_id"], provider=row["provider"]),
+        None if refund == made else refund,
+    )  # fmt: skip
 
 
 async def begin_refund(tx: Writing, shop: UUID, order: UUID, back: Back) -> None:

@@ -48,6 +48,15 @@ async def provider_of(
         raise UnknownProvider(provider) from error
 
 
+async def can_send(installation: Installation, shop: UUID, account: UUID, *, provider: str) -> bool:
+    """Whether the account's provider can be asked to send money back, as things stand here; it is
+    not asked."""
+    try:
+        return (await provider_of(installation, shop, account, provider=provider)).can_refund
+    except UnknownProvider:
+        return False
+
+
 async def start_payment(installation: Installation, shop: Shop, order: UUID) -> str | None:
     """Announces an order's payment; answers where the buyer pays.
 

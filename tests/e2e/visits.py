@@ -113,6 +113,16 @@ async def _preview(page: Page) -> None:
     await page.locator(".preview").wait_for()
 
 
+async def _preview_refund(page: Page) -> None:
+    await _unfold(page)
+    within = page.locator("form:has([value=OrderRefundPreview])")
+    await within.locator("[name='amount.amount']").fill("1")
+    await within.locator("[name=reason]").fill("The buyer asked for it.")
+    async with page.expect_navigation():
+        await within.locator("[value=OrderRefundPreview]").click()
+    await page.locator(".confirm[open] .notice").wait_for()
+
+
 def _word(button: str, **fields: str) -> Act:
     """Words a letter and presses one of its form's buttons."""
 
@@ -386,6 +396,7 @@ CONSOLE = (
     _new("orders", "orders"),
     *(_mine("order", f"orders/{{{name}_id}}", name) for name in _ORDERS),
     _mine("order", "orders/{delivered_id}?done=resent", "resent"),
+    _mine("order", "orders/{delivered_id}", "refund-preview", act=_preview_refund),
     _mine("order", "orders/none", "missing", status=404),
     _mine("attention", "attention"),
     _new("attention", "attention"),

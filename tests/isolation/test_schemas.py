@@ -218,6 +218,12 @@ async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[An
         if name == "cartComplete":
             # Sent again, it answers where the waiting order is paid.
             ways.append(dict(goods.placed))
+        if name == "productUpdate":
+            price = {"amount": "8.88", "currencyCode": "CNY"}
+            variant = {"id": own["Variant"], "name": f"{THEIRS} variant", "prices": [price]}
+            ways.append({"id": own["Product"], "input": {"variants": [variant]}, "dryRun": True})
+        if name in ("productUpdate", "orderRefund"):
+            ways.append(ways[0] | {"dryRun": False})
         (text,) = documents(built(surface), operation, name)
         for way in ways:
             answer = await shops.ask(surface, goods, text, way)
@@ -230,7 +236,7 @@ async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[An
 
 
 VOCABULARY = frozenset({
-    "amount", "batch", "separator", "currencies", "currencyCode", "cursor", "date",
+    "amount", "batch", "changed", "separator", "currencies", "currencyCode", "cursor", "date",
     "defaultCurrency",
     "defaultLocale", "deletedId", "encoding", "endCursor", "formatted", "hint", "key", "kind",
     "lastOn",

@@ -516,6 +516,39 @@ def test_of_a_large_file_the_head_is_shown_and_counting_is_offered_first() -> No
     assert 'name="skipBad"' in answer.text
 
 
+@pytest.mark.parametrize(
+    ("locale", "preview", "words"),
+    [
+        ("en", "PROVIDER", "¥3.00 would go back through Sandbox, and ¥6.90 of the payment"),
+        ("en", "BY_HAND", "Sandbox cannot be asked to send it: you would have to do so by hand."),
+        ("en", "", "This refund has been made already."),
+        ("zh-CN", "PROVIDER", "将通过Sandbox退回 ¥3.00，这笔付款还剩 ¥6.90 可退。目前尚未退款。"),
+        ("zh-CN", "BY_HAND", "无法请求Sandbox退款，需要您手动退给买家。"),
+        ("zh-CN", "", "这笔退款已经办理过，不会再次退款。"),
+    ],
+)
+def test_a_refund_is_previewed_and_what_was_typed_is_kept_to_send_it(
+    locale: str, preview: str, words: str
+) -> None:
+    shown = {
+        "amount": {"formatted": "¥3.00"}, "left": {"formatted": "¥6.90"},
+        "way": preview, "methodName": "Sandbox",
+    }  # fmt: skip
+    answers: dict[str, Any] = {
+        "orderRefund": {"preview": shown if preview else None, "userErrors": []}
+    }
+    scene = Scene(SCENES["order"][1], answers)
+    typed = {"amount.amount": "3", "amount.currencyCode": "CNY", "reason": "A gift"}
+    sent = {"form": "OrderRefundPreview", "idempotencyKey": "key-12345678", **typed}
+    answer = client(scene, locale).post(HERE + "/orders/o-1", data=sent)
+    assert answer.status_code == 200
+    assert words in answer.text
+    assert '<details class="confirm" open>' in answer.text
+    for kept in ("key-12345678", "A gift"):
+        assert f'value="{kept}"' in answer.text
+    assert 'name="form" value="OrderRefund"' in answer.text
+
+
 def test_a_code_asks_for_the_password_at_its_place_and_never_echoes_it() -> None:
     error = {"path": ["password"], "message": "Enter your password.", "code": "PASSWORD_NEEDED"}
     scene = Scene(

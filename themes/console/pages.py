@@ -180,6 +180,11 @@ PAGES: tuple[Page, ...] = (
         Form("OrderResend", success=_HERE + "/orders/{id}?done=resent"),
         Form("OrderBuyerErase", success=_HERE + "/orders/{id}?done=erased"),
         Form(
+            "OrderRefundPreview",
+            fields=("amount.amount", "amount.currencyCode", "reason", "idempotencyKey"),
+            shows=True,
+        ),
+        Form(
             "OrderRefund",
             fields=("amount.amount", "amount.currencyCode", "reason", "idempotencyKey"),
             success=_HERE + "/orders/{id}?done=refunded",
