@@ -106,6 +106,7 @@ UNRECORDED: Mapping[str, str] = {
     "sessionRevoke": "of a person, in no shop",
     "sessionsEndOthers": "of a person, in no shop",
     "codesPreview": "changes nothing",
+    "stagedUploadCreate": "changes nothing; what is done with the file is recorded",
     "mailPreview": "changes nothing",
     "mailTestSend": "changes nothing; mails whoever asks",
     "failedWorkRetry": "written to `operator_actions`",

@@ -19,6 +19,7 @@ from keystall.graphql.graphiql import page as graphiql
 from keystall.graphql.keeping import Keeps
 from keystall.graphql.limits import MAX_BODY
 from keystall.graphql.trusted import Known
+from keystall.graphql.uploads import Uploads
 from keystall.tenants.installation import Installation
 
 
@@ -37,6 +38,7 @@ def installation_routes(installation: Installation) -> list[Route]:
     return [
         _endpoint(Endpoint(installation, "admin", _program, None)),
         _endpoint(Endpoint(installation, "operator", _operator, None)),
+        Uploads(installation).route(),
         Route("/graphql/assets/{name}", graphiql.asset),
     ]
 

@@ -55,6 +55,9 @@ ApiTokenErrorCode = error_codes(
     "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "LIMIT_REACHED", "OUT_OF_RANGE",
     "EXPIRY_OUT_OF_RANGE",
 )  # fmt: skip
+UploadErrorCode = error_codes(
+    "UploadErrorCode", "a file to send", "REQUIRED", "TOO_LONG", "INVALID", "OUT_OF_RANGE",
+)  # fmt: skip
 WebhookErrorCode = error_codes(
     "WebhookErrorCode", "a webhook",
     "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "CONFLICT", "LIMIT_REACHED", "THROTTLED",
@@ -115,6 +118,14 @@ class CodeUserError(UserError):
 
     family = CodeErrorCode
     code: Enum = described("The reason for programs.", graphql_type=CodeErrorCode)
+
+
+@object_type
+class UploadUserError(UserError):
+    """Why a request to send a file was refused."""
+
+    family = UploadErrorCode
+    code: Enum = described("The reason for programs.", graphql_type=UploadErrorCode)
 
 
 @object_type

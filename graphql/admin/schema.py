@@ -70,6 +70,7 @@ from keystall.graphql.admin.staff import (
     invitations,
     members,
 )
+from keystall.graphql.admin.staged_uploads import StagedUploadMutation
 from keystall.graphql.admin.trusted_documents import (
     TrustedDocument,
     TrustedDocumentMutation,
@@ -448,6 +449,7 @@ class Mutation(
     MailTextMutation,
     WebhookMutation,
     TrustedDocumentMutation,
+    StagedUploadMutation,
 ):
     """What a merchant can do."""
 

@@ -27,9 +27,15 @@ def picture_path(shop: UUID, file: UUID, *, thumbnail: bool = False) -> str:
 
 
 async def picture_upload(
-    installation: Installation, shop: UUID, name: str, chunks: AsyncIterable[bytes]
+    installation: Installation,
+    shop: UUID,
+    name: str,
+    chunks: AsyncIterable[bytes],
+    *,
+    file: UUID | None = None,
 ) -> FileView:
-    """Keeps a picture of the shop, written anew as WebP with a thumbnail.
+    """Keeps a picture of the shop, written anew as WebP with a thumbnail, under the new id `file`
+    where it was given out already.
 
     Refuses at `file` REQUIRED (empty), FILE_TOO_LARGE, PICTURE_TOO_LARGE (too many pixels) and
     PICTURE_INVALID (no picture, or a broken one).
@@ -41,7 +47,7 @@ async def picture_upload(
         raise refuse("PICTURE_TOO_LARGE", "file") from None
     except PictureError:
         raise refuse("PICTURE_INVALID", "file") from None
-    file = new_id()
+    file = file or new_id()
     await installation.files.put(picture_path(shop, file), picture.webp)
     await installation.files.put(picture_path(shop, file, thumbnail=True), picture.thumbnail)
     row = File(

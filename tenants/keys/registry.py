@@ -12,6 +12,7 @@ from uuid import UUID
 from keystall.platform.database import Row
 from keystall.tenants.checkout import holding
 from keystall.tenants.customers import marks
+from keystall.tenants.files import staging
 from keystall.tenants.identity import links
 from keystall.tenants.identity.totp import totp_place
 from keystall.tenants.orders import tokens
@@ -19,8 +20,9 @@ from keystall.tenants.stock.sealing import ShopCipher, key_place
 
 LINKS_FOR_EVER = (tokens.PURPOSE,)
 """What the ring's oldest key derives for links without an end."""
-GOES_WITH_ITS_KEY = (holding.PURPOSE,)
-"""What is derived for a quarter of an hour: unpaid orders from before count as from elsewhere."""
+GOES_WITH_ITS_KEY = (holding.PURPOSE, staging.PURPOSE)
+"""What is derived for a quarter of an hour: unpaid orders from before count as from elsewhere, and
+leave to send a file is asked for again."""
 LINKS_FOR_A_WHILE = (
     links.PURPOSE,
     links.BROWSER_PURPOSE,

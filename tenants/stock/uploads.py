@@ -20,6 +20,7 @@ from keystall.tenants.errors import Refused, refuse
 from keystall.tenants.files.models import File
 from keystall.tenants.files.queries import FileView, file_by_id
 from keystall.tenants.files.service import record, shown_name
+from keystall.tenants.files.staging import MAX_CODES_BYTES
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.sealing import ShopCipher, sealed_version, shop_cipher
 from keystall.tenants.stock.spreadsheets import (
@@ -28,9 +29,6 @@ from keystall.tenants.stock.spreadsheets import (
     spreadsheet_rows,
 )
 from keystall.tenants.writing import writing
-
-MAX_CODES_BYTES = 64 * 1024 * 1024
-"""Bytes that one code file may have."""
 
 TEXT = "text/plain"
 SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -52,14 +50,20 @@ def codes_path(shop: UUID, file: UUID) -> str:
 
 
 async def codes_upload(
-    installation: Installation, shop: UUID, name: str, chunks: AsyncIterable[bytes]
+    installation: Installation,
+    shop: UUID,
+    name: str,
+    chunks: AsyncIterable[bytes],
+    *,
+    file: UUID | None = None,
 ) -> FileView:
-    """Keeps a text file or spreadsheet of codes, sealed with the shop's key.
+    """Keeps a text file or spreadsheet of codes, sealed with the shop's key, under the new id
+    `file` where it was given out already.
 
     Refuses at `file` REQUIRED (empty), FILE_TOO_LARGE, SPREADSHEET_INVALID and
     SPREADSHEET_TOO_LARGE; nothing is kept then.
     """
-    file = new_id()
+    file = file or new_id()
     cipher = await _cipher(installation, shop)
     coming = _Coming(chunks)
     start = await coming.start()

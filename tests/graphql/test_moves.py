@@ -59,6 +59,7 @@ EXCUSED: Mapping[Surface, Mapping[str, str]] = {
             " paymentMethodRemove"
         ),
         "looks, and moves nothing": "codesPreview codeReveal",
+        "a file, which moves nothing until an import takes it": "stagedUploadCreate",
         "asks a job to stop; what it added stays": "jobCancel",
         "a mail, or a name taken off": "orderResend orderBuyerErase",
         "tells others": (

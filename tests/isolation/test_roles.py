@@ -63,6 +63,7 @@ MANAGERS = frozenset({
     "mailTextReset", "mailTextUpdate", "mailTexts", "orderBuyerErase", "orderCancel",
     "orderComplete", "orderRefund", "passwordConfirm", "productArchive", "productCreate",
     "productUpdate", "refundAccept", "refundPaidBack", "refundRetry", "shopUpdate",
+    "stagedUploadCreate",
     "trustedDocumentDelete", "trustedDocumentRegister", "trustedDocuments", "upload",
     "variantSellingUpdate", "webhook", "webhookCreate", "webhookDelete", "webhookDeliveries",
     "webhookDelivery", "webhookDeliveryReplay", "webhookReplay", "webhookSamples",

@@ -258,6 +258,7 @@ OURS = {
     ("MailHole", "name"), ("MailTextPart", "ours"), ("TrustedDocument", "documentId"),
     ("BadLine", "reason"), ("CodesImported", "problem"), ("Job", "result"),
     ("PaymentMethod", "name"),
+    ("StagedUpload", "url"), ("UploadHeader", "name"), ("UploadHeader", "value"),
     ("Refund", "reason"), ("Shop", "slug"), ("ThemeToken", "name"),
 }  # fmt: skip
 ADDRESSES = {("CartCompletePayload", "redirectUrl")}
