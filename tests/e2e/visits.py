@@ -47,9 +47,9 @@ def _press(form: str, **fields: str) -> Act:
         await _unfold(page)
         within = page.locator(f"form:has([name=form][value={form}])")
         for name, value in fields.items():
-            box = within.locator(f"[type=checkbox][name='{name}'][value='{value}']")
-            if await box.count():
-                await box.check()
+            boxes = within.locator(f"[type=checkbox][name='{name}']")
+            if await boxes.count():
+                await boxes.and_(within.locator(f"[value='{value}']")).check()
             else:
                 await within.locator(f"[name='{name}']").first.fill(value)
         button = within.locator("button:not([name]):not([type=button])").first
