@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from keystall.graphql import http as graphql_http
 from keystall.graphql.executor import SCHEMAS, execute
 from keystall.graphql.handlers import Handlers
+from keystall.graphql.reference.routes import Reference
 from keystall.platform import clock, database
 from keystall.platform.asgi.front import Front, require_public
 from keystall.platform.asgi.sign_in import SignIn
@@ -93,6 +94,7 @@ def application(installation: Installation, live: Live, front: Front | None = No
     visits = Visits(installation, cookies, failures)
     sign_in = SignIn(visits)
     handlers = Handlers(installation, live, visits.session_of)
+    reference = Reference(installation, visits.session_of)
     pages = Pages(
         execute,
         visits.make,
@@ -109,6 +111,7 @@ def application(installation: Installation, live: Live, front: Front | None = No
         routes=[
             *shared,
             *graphql_http.shop_routes(installation, _page_documents, front),
+            *reference.shop_routes(),
             *handlers.shop_routes(),
             *visits.shop_routes(),
             *sign_in.shop_routes(),
@@ -120,6 +123,7 @@ def application(installation: Installation, live: Live, front: Front | None = No
         routes=[
             *shared,
             *graphql_http.installation_routes(installation),
+            *reference.installation_routes(),
             *handlers.console_routes(),
             *sign_in.installation_routes(),
             locale_route(cookies),

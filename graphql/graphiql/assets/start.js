@@ -1,11 +1,17 @@
-// Starts GraphiQL on the endpoint that this page was loaded from, with a sample in each tab.
+// Starts GraphiQL on the endpoint that this page was loaded from, with a sample in each tab; what
+// the address names behind its "#" (query, variables) comes first, and is not run by itself.
 (() => {
   const samples = JSON.parse(document.getElementById("samples").textContent);
+  const asked = new URLSearchParams(window.location.hash.slice(1));
+  const query = asked.get("query");
+  const variables = asked.get("variables") ?? "";
+  const opened = query ? { query, variables } : undefined;
   const fetcher = GraphiQL.createFetcher({ url: window.location.pathname });
   ReactDOM.createRoot(document.getElementById("graphiql")).render(
     React.createElement(GraphiQL, {
       fetcher,
-      defaultTabs: samples,
+      ...opened,
+      defaultTabs: opened ? [opened, ...samples] : samples,
       defaultEditorToolsVisibility: true,
       shouldPersistHeaders: false,
     }),

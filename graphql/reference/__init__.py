@@ -1,0 +1,1 @@
+"""The reference of the three schemas: pages made of what the schemas say of themselves."""

@@ -1,0 +1,339 @@
+"""What the reference tells of a schema: each query, mutation and type, and how they hang together.
+
+Everything is read off the built schema and the tables that are enforced: permissions, costs, what
+is public. Nothing is written by hand but the words.
+"""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from urllib.parse import urlencode
+
+import orjson
+from graphql import (
+    DocumentNode,
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLType,
+    OperationDefinitionNode,
+    OperationType,
+    Undefined,
+    ast_from_value,
+    get_named_type,
+    is_introspection_type,
+    parse,
+    print_ast,
+    strip_ignored_characters,
+)
+
+from keystall.graphql.costs.counting import costs
+from keystall.graphql.executor import SCHEMAS, Surface
+from keystall.graphql.permissions import needed_for
+from keystall.graphql.public import private_parts, public_roots
+from keystall.graphql.reference.examples import Example, Fits, example
+from keystall.graphql.wording import worded
+from keystall.tenants.staff.roles import PERMISSIONS, PROGRAM, Permission, scopes_of
+
+ORIGIN = "https://origin.invalid"
+"""Stands in a page for the address that it is asked at."""
+
+ROOTS: Mapping[str, OperationType] = {
+    "query": OperationType.QUERY,
+    "mutation": OperationType.MUTATION,
+}
+_BEARERS: Mapping[Surface, str] = {
+    "storefront": "",
+    "admin": ' -H "authorization: Bearer $KEYSTALL_TOKEN"',
+    "operator": ' -H "authorization: Bearer $KEYSTALL_SESSION"',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRef:
+    """A type as it stands in a schema, `[Product!]!`: its name, and what is around it."""
+
+    before: str
+    name: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A field, an argument, an input field or an enum value. `kind` is None of enum values,
+    `default` as a document would write it."""
+
+    name: str
+    description: str
+    kind: TypeRef | None = None
+    default: str = ""
+    deprecated: str = ""
+    needs: str = ""
+    arguments: tuple["Entry", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A code of `userErrors`: what it means to programs, and what people are told."""
+
+    code: str
+    meaning: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A query or mutation. `shared`: whether the example's answer is the same for everyone;
+    `needs`: the permissions it takes, `asked_by` who has them."""
+
+    name: str
+    root: str
+    description: str
+    deprecated: str
+    arguments: tuple[Entry, ...]
+    answer: TypeRef
+    refusals: tuple[Refusal, ...]
+    needs: str
+    asked_by: tuple[str, ...]
+    shared: bool
+    cost: int
+    example: Example
+    variables: str
+    curl: str
+    try_it: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A type. `used_by`: the fields that answer it or take it, as (page, label)."""
+
+    name: str
+    word: str
+    description: str
+    fields: tuple[Entry, ...] = ()
+    implements: tuple[str, ...] = ()
+    possible: tuple[str, ...] = ()
+    used_by: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A whole schema, in the order in which its document declares things; types by name."""
+
+    surface: Surface
+    operations: Mapping[str, Mapping[str, Operation]] = field(default_factory=dict)
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+
+
+@cache
+def facts(surface: Surface) -> Facts:
+    """What there is to tell of a schema."""
+    built = SCHEMAS[surface]._schema
+    operations = {
+        word: {name: _operation(surface, root, name) for name in _root(surface, root).fields}
+        for word, root in ROOTS.items()
+    }
+    roots = {_root(surface, root).name for root in ROOTS.values()}
+    used = _uses(surface)
+    kinds = {
+        name: _kind(surface, kind, tuple(used.get(name, ())))
+        for name, kind in sorted(built.type_map.items())
+        if name not in roots and not is_introspection_type(kind)
+    }
+    return Facts(surface, operations, kinds)
+
+
+def _root(surface: Surface, root: OperationType) -> GraphQLObjectType:
+    kind = SCHEMAS[surface]._schema.get_root_type(root)
+    assert kind is not None  # noqa: S101 - each schema of ours has both
+    return kind
+
+
+def _operation(surface: Surface, root: OperationType, name: str) -> Operation:
+    schema = SCHEMAS[surface]
+    parent = _root(surface, root)
+    defined = parent.fields[name]
+    needed = needed_for(parent, name) if surface == "admin" else frozenset()
+    made = example(schema._schema, root, name, _fits(surface, needed))
+    asked = parse(made.document)
+    costing = costs(schema._schema, [next(_operations_of(asked))], {})[0]
+    is_query = root is OperationType.QUERY
+    public = surface == "storefront" and is_query and name in public_roots(schema._schema)
+    return Operation(
+        name=name,
+        root=root.value,
+        description=defined.description or "",
+        deprecated=defined.deprecation_reason or "",
+        arguments=_arguments(defined),
+        answer=_ref(defined.type),
+        refusals=tuple(_refusals(defined)),
+        needs=_listed(needed),
+        asked_by=tuple(_asked_by(surface, needed)),
+        shared=public and not private_parts(schema._schema, asked),
+        cost=costing.of(made.variables),
+        example=made,
+        variables=_variables(made),
+        curl=_curl(surface, made),
+        try_it=_try_it(surface, made),
+    )
+
+
+def _operations_of(document: DocumentNode) -> Iterator[OperationDefinitionNode]:
+    yield from (one for one in document.definitions if isinstance(one, OperationDefinitionNode))
+
+
+def _variables(made: Example) -> str:
+    return orjson.dumps(made.variables, option=orjson.OPT_INDENT_2).decode()
+
+
+def _fits(surface: Surface, needed: frozenset[Permission]) -> Fits:
+    if surface != "admin":
+        return lambda kind, name: True
+    # Whoever may change a thing may see it: no role and no token has the one without the other.
+    along = needed | scopes_of(needed)
+    return lambda kind, name: needed_for(kind, name) <= along
+
+
+def _asked_by(surface: Surface, needed: frozenset[Permission]) -> Iterator[str]:
+    """Who may ask, of those that the schema knows."""
+    if surface != "admin" or not needed:
+        return
+    yield from (role for role, may in PERMISSIONS.items() if needed <= may)
+    if needed <= PROGRAM:
+        yield "API tokens with this scope"
+
+
+def _curl(surface: Surface, made: Example) -> str:
+    body = {"query": strip_ignored_characters(made.document)}
+    sent = orjson.dumps({**body, **({"variables": made.variables} if made.variables else {})})
+    return (
+        f"curl {ORIGIN}/graphql/{surface}{_BEARERS[surface]} \\\n"
+        "  -H 'content-type: application/json' \\\n"
+        f"  -d {shlex.quote(sent.decode())}"
+    )
+
+
+def _try_it(surface: Surface, made: Example) -> str:
+    told = {"query": made.document, "variables": _variables(made) if made.variables else ""}
+    return f"/graphql/{surface}#{urlencode(told)}"
+
+
+def _refusals(defined: GraphQLField) -> Iterator[Refusal]:
+    payload = get_named_type(defined.type)
+    if not isinstance(payload, GraphQLObjectType) or "userErrors" not in payload.fields:
+        return
+    error = get_named_type(payload.fields["userErrors"].type)
+    if not isinstance(error, GraphQLObjectType) or "code" not in error.fields:
+        return
+    codes = get_named_type(error.fields["code"].type)
+    if isinstance(codes, GraphQLEnumType):
+        for code, one in codes.values.items():
+            yield Refusal(code, one.description or "", sentence(code))
+
+
+def sentence(code: str) -> str:
+    """What people are told who are refused with a code; empty where it is never told bare."""
+    try:
+        return worded(code, "en")
+    except KeyError:
+        return ""
+
+
+def _uses(surface: Surface) -> dict[str, list[tuple[str, str]]]:
+    """Which fields answer or take each type, as (page, label). What a payload has is the mutation's
+    that answers with it."""
+    used: dict[str, dict[tuple[str, str], None]] = {}
+    roots = {_root(surface, root).name: word for word, root in ROOTS.items()}
+    for name, kind in SCHEMAS[surface]._schema.type_map.items():
+        if is_introspection_type(kind) or name.endswith("Payload"):
+            continue
+        fields = kind.fields if hasattr(kind, "fields") else {}
+        for label, one in fields.items():
+            at = (f"{roots[name]}/{label}", label) if name in roots else (
+                f"type/{name}#{label}", f"{name}.{label}"
+            )  # fmt: skip
+            taken = [argument.type for argument in getattr(one, "args", {}).values()]
+            answer = get_named_type(one.type)
+            if answer.name.endswith("Payload") and isinstance(answer, GraphQLObjectType):
+                taken += [inner.type for inner in answer.fields.values()]
+            for there in (one.type, *taken):
+                used.setdefault(get_named_type(there).name, {})[at] = None
+    return {name: list(found) for name, found in used.items()}
+
+
+def _kind(surface: Surface, kind: GraphQLNamedType, used: tuple[tuple[str, str], ...]) -> Kind:
+    plain = Kind(kind.name, "scalar", kind.description or "", used_by=used)
+    if isinstance(kind, GraphQLEnumType):
+        entries = tuple(
+            Entry(name, one.description or "", deprecated=one.deprecation_reason or "")
+            for name, one in kind.values.items()
+        )
+        return replace(plain, word="enum", fields=entries)
+    if isinstance(kind, GraphQLInputObjectType):
+        entries = tuple(_taken(name, one) for name, one in kind.fields.items())
+        return replace(plain, word="input", fields=entries)
+    if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
+        possible: tuple[str, ...] = ()
+        if isinstance(kind, GraphQLInterfaceType):
+            types = SCHEMAS[surface]._schema.get_possible_types(kind)
+            possible = tuple(one.name for one in types)
+        return replace(
+            plain,
+            word="interface" if possible else "type",
+            fields=tuple(_answered(surface, kind, name) for name in kind.fields),
+            implements=tuple(one.name for one in kind.interfaces),
+            possible=possible,
+        )
+    if not isinstance(kind, GraphQLScalarType):
+        raise LookupError(f"{kind.name}: the reference knows no unions yet")
+    return plain
+
+
+def _answered(surface: Surface, kind: GraphQLObjectType | GraphQLInterfaceType, name: str) -> Entry:
+    one = kind.fields[name]
+    needed: frozenset[Permission] = frozenset()
+    if surface == "admin" and isinstance(kind, GraphQLObjectType):
+        needed = needed_for(kind, name)
+    return Entry(
+        name,
+        one.description or "",
+        kind=_ref(one.type),
+        deprecated=one.deprecation_reason or "",
+        needs=_listed(needed),
+        arguments=_arguments(one),
+    )
+
+
+def _arguments(one: GraphQLField) -> tuple[Entry, ...]:
+    return tuple(_taken(name, taken) for name, taken in one.args.items())
+
+
+def _taken(name: str, taken: GraphQLArgument | GraphQLInputField) -> Entry:
+    default = ""
+    if taken.default_value not in (Undefined, None):
+        written = ast_from_value(taken.default_value, taken.type)
+        default = print_ast(written) if written is not None else ""
+    return Entry(
+        name,
+        taken.description or "",
+        kind=_ref(taken.type),
+        default=default,
+        deprecated=taken.deprecation_reason or "",
+    )
+
+
+def _ref(kind: GraphQLType) -> TypeRef:
+    name = get_named_type(kind).name
+    before, _, after = str(kind).partition(name)
+    return TypeRef(before, name, after)
+
+
+def _listed(needed: frozenset[Permission]) -> str:
+    return ", ".join(sorted(one.value.upper() for one in needed))
