@@ -121,6 +121,9 @@ async def set_scene(town: Town, speech: Speech, stripe_key: str) -> AsyncIterato
     for _ in range(2):  # two more places where the merchant is signed in
         await town.sign_in(**town.shop["merchant"])
     merchant = await town.sign_in(**town.shop["merchant"])
+    tokens = f"/console/{town.slug}/tokens"
+    found = await town.linked(tokens, f"{tokens}/", session=merchant)
+    names["api_token"] = found.rpartition("/")[2]
     operator = await town.sign_in(**town.told["operator"])
     await town.give_up(FAILED_KIND)
     names |= await _shops(town, speech, merchant, stripe_key)

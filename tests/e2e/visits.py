@@ -59,13 +59,6 @@ def _press(form: str, **fields: str) -> Act:
     return act
 
 
-async def _open_token(page: Page) -> None:
-    """Follows the link to the oldest token, and unfolds its table."""
-    async with page.expect_navigation():
-        await page.locator("td.lead-cell a").last.click()
-    await _unfold(page)
-
-
 async def _switch_on(page: Page) -> None:
     """Types the key that the page shows into an app, and the app's code into the page."""
     app = pyotp.TOTP((await page.locator("#totp-secret").inner_text()).replace(" ", ""))
@@ -457,7 +450,7 @@ CONSOLE = (
         act=_press("ApiTokenCreate", name="Sweep", scopes="ORDERS"),
     ),
     _new("tokens", "tokens"),
-    _mine("token", "tokens", "opened", act=_open_token),
+    _mine("token", "tokens/{api_token}", act=_unfold),
     _mine("token", "tokens/none", "missing", status=404),
     _mine("webhooks", "webhooks"),
     _new("webhooks", "webhooks"),
