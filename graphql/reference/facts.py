@@ -6,31 +6,21 @@ is public. Nothing is written by hand but the words.
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import urlencode
 
 import orjson
 from graphql import (
     DocumentNode,
-    GraphQLArgument,
     GraphQLEnumType,
     GraphQLField,
-    GraphQLInputField,
-    GraphQLInputObjectType,
-    GraphQLInterfaceType,
-    GraphQLNamedType,
     GraphQLObjectType,
-    GraphQLScalarType,
-    GraphQLType,
     OperationDefinitionNode,
     OperationType,
-    Undefined,
-    ast_from_value,
     get_named_type,
     is_introspection_type,
     parse,
-    print_ast,
     strip_ignored_characters,
 )
 
@@ -38,7 +28,9 @@ from keystall.graphql.costs.counting import costs
 from keystall.graphql.executor import SCHEMAS, Surface
 from keystall.graphql.permissions import needed_for
 from keystall.graphql.public import private_parts, public_roots
+from keystall.graphql.reference.entries import Entry, TypeRef, arguments, listed, ref
 from keystall.graphql.reference.examples import Example, Fits, example
+from keystall.graphql.reference.kinds import Kind, told, uses
 from keystall.graphql.wording import worded
 from keystall.tenants.staff.roles import PERMISSIONS, PROGRAM, Permission, scopes_of
 
@@ -54,29 +46,6 @@ _BEARERS: Mapping[Surface, str] = {
     "admin": ' -H "authorization: Bearer $KEYSTALL_TOKEN"',
     "operator": ' -H "authorization: Bearer $KEYSTALL_SESSION"',
 }
-
-
-@dataclass(frozen=True, slots=True)
-class TypeRef:
-    """A type as it stands in a schema, `[Product!]!`: its name, and what is around it."""
-
-    before: str
-    name: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A field, an argument, an input field or an enum value. `kind` is None of enum values,
-    `default` as a document would write it."""
-
-    name: str
-    description: str
-    kind: TypeRef | None = None
-    default: str = ""
-    deprecated: str = ""
-    needs: str = ""
-    arguments: tuple["Entry", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +80,6 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A type. `used_by`: the fields that answer it or take it, as (page, label)."""
-
-    name: str
-    word: str
-    description: str
-    fields: tuple[Entry, ...] = ()
-    implements: tuple[str, ...] = ()
-    possible: tuple[str, ...] = ()
-    used_by: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
     """A whole schema, in the order in which its document declares things; types by name."""
 
@@ -140,10 +96,10 @@ def facts(surface: Surface) -> Facts:
         word: {name: _operation(surface, root, name) for name in _root(surface, root).fields}
         for word, root in ROOTS.items()
     }
-    roots = {_root(surface, root).name for root in ROOTS.values()}
-    used = _uses(surface)
+    roots = {_root(surface, root).name: word for word, root in ROOTS.items()}
+    used = uses(built, roots)
     kinds = {
-        name: _kind(surface, kind, tuple(used.get(name, ())))
+        name: told(built, kind, used.get(name, ()), guarded=surface == "admin")
         for name, kind in sorted(built.type_map.items())
         if name not in roots and not is_introspection_type(kind)
     }
@@ -171,10 +127,10 @@ def _operation(surface: Surface, root: OperationType, name: str) -> Operation:
         root=root.value,
         description=defined.description or "",
         deprecated=defined.deprecation_reason or "",
-        arguments=_arguments(defined),
-        answer=_ref(defined.type),
+        arguments=arguments(defined),
+        answer=ref(defined.type),
         refusals=tuple(_refusals(defined)),
-        needs=_listed(needed),
+        needs=listed(needed),
         asked_by=tuple(_asked_by(surface, needed)),
         shared=public and not private_parts(schema._schema, asked),
         cost=costing.of(made.variables),
@@ -221,8 +177,8 @@ def _curl(surface: Surface, made: Example) -> str:
 
 
 def _try_it(surface: Surface, made: Example) -> str:
-    told = {"query": made.document, "variables": _variables(made) if made.variables else ""}
-    return f"/graphql/{surface}#{urlencode(told)}"
+    handed = {"query": made.document, "variables": _variables(made) if made.variables else ""}
+    return f"/graphql/{surface}#{urlencode(handed)}"
 
 
 def _refusals(defined: GraphQLField) -> Iterator[Refusal]:
@@ -244,96 +200,3 @@ def sentence(code: str) -> str:
         return worded(code, "en")
     except KeyError:
         return ""
-
-
-def _uses(surface: Surface) -> dict[str, list[tuple[str, str]]]:
-    """Which fields answer or take each type, as (page, label). What a payload has is the mutation's
-    that answers with it."""
-    used: dict[str, dict[tuple[str, str], None]] = {}
-    roots = {_root(surface, root).name: word for word, root in ROOTS.items()}
-    for name, kind in SCHEMAS[surface]._schema.type_map.items():
-        if is_introspection_type(kind) or name.endswith("Payload"):
-            continue
-        fields = kind.fields if hasattr(kind, "fields") else {}
-        for label, one in fields.items():
-            at = (f"{roots[name]}/{label}", label) if name in roots else (
-                f"type/{name}#{label}", f"{name}.{label}"
-            )  # fmt: skip
-            taken = [argument.type for argument in getattr(one, "args", {}).values()]
-            answer = get_named_type(one.type)
-            if answer.name.endswith("Payload") and isinstance(answer, GraphQLObjectType):
-                taken += [inner.type for inner in answer.fields.values()]
-            for there in (one.type, *taken):
-                used.setdefault(get_named_type(there).name, {})[at] = None
-    return {name: list(found) for name, found in used.items()}
-
-
-def _kind(surface: Surface, kind: GraphQLNamedType, used: tuple[tuple[str, str], ...]) -> Kind:
-    plain = Kind(kind.name, "scalar", kind.description or "", used_by=used)
-    if isinstance(kind, GraphQLEnumType):
-        entries = tuple(
-            Entry(name, one.description or "", deprecated=one.deprecation_reason or "")
-            for name, one in kind.values.items()
-        )
-        return replace(plain, word="enum", fields=entries)
-    if isinstance(kind, GraphQLInputObjectType):
-        entries = tuple(_taken(name, one) for name, one in kind.fields.items())
-        return replace(plain, word="input", fields=entries)
-    if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
-        possible: tuple[str, ...] = ()
-        if isinstance(kind, GraphQLInterfaceType):
-            types = SCHEMAS[surface]._schema.get_possible_types(kind)
-            possible = tuple(one.name for one in types)
-        return replace(
-            plain,
-            word="interface" if possible else "type",
-            fields=tuple(_answered(surface, kind, name) for name in kind.fields),
-            implements=tuple(one.name for one in kind.interfaces),
-            possible=possible,
-        )
-    if not isinstance(kind, GraphQLScalarType):
-        raise LookupError(f"{kind.name}: the reference knows no unions yet")
-    return plain
-
-
-def _answered(surface: Surface, kind: GraphQLObjectType | GraphQLInterfaceType, name: str) -> Entry:
-    one = kind.fields[name]
-    needed: frozenset[Permission] = frozenset()
-    if surface == "admin" and isinstance(kind, GraphQLObjectType):
-        needed = needed_for(kind, name)
-    return Entry(
-        name,
-        one.description or "",
-        kind=_ref(one.type),
-        deprecated=one.deprecation_reason or "",
-        needs=_listed(needed),
-        arguments=_arguments(one),
-    )
-
-
-def _arguments(one: GraphQLField) -> tuple[Entry, ...]:
-    return tuple(_taken(name, taken) for name, taken in one.args.items())
-
-
-def _taken(name: str, taken: GraphQLArgument | GraphQLInputField) -> Entry:
-    default = ""
-    if taken.default_value not in (Undefined, None):
-        written = ast_from_value(taken.default_value, taken.type)
-        default = print_ast(written) if written is not None else ""
-    return Entry(
-        name,
-        taken.description or "",
-        kind=_ref(taken.type),
-        default=default,
-        deprecated=taken.deprecation_reason or "",
-    )
-
-
-def _ref(kind: GraphQLType) -> TypeRef:
-    name = get_named_type(kind).name
-    before, _, after = str(kind).partition(name)
-    return TypeRef(before, name, after)
-
-
-def _listed(needed: frozenset[Permission]) -> str:
-    return ", ".join(sorted(one.value.upper() for one in needed))
