@@ -84,17 +84,21 @@ def is_text(schema: GraphQLSchema, kind: str, name: str) -> bool:
 
 @dataclass
 class Sweep:
-    """What was asked of one schema as `mine`, and what was wrong with the answers."""
+    """What was asked of one schema as `mine`, and what was wrong with the answers. `only`: asks one
+    root field by ids, in place of them all."""
 
     shops: Shops
     surface: Surface
     tried: int = 0
+    only: str = ""
 
     async def ids(self) -> list[str]:
         """Every place that takes an id, with every kind of id of the other shop's: answered like
         the id of something missing, refused where it would change something."""
         found = []
         for operation, name, field in roots(self.surface):
+            if self.only and name != self.only:
+                continue
             texts = documents(built(self.surface), operation, name)
             for place, (kind, foreign) in itertools.product(
                 positions(field),

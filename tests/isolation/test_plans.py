@@ -12,7 +12,7 @@ from tests.isolation.leaks import SHOP_SURFACES, Shops, built
 
 @pytest.mark.parametrize("surface", SHOP_SURFACES)
 @settings(
-    max_examples=150,
+    max_examples=60,
     # A shorter document is not worth minutes of a database's time.
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
