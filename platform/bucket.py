@@ -90,11 +90,13 @@ async def take(queue: Queue, key: str, points: int, bucket: Bucket) -> Level:
 @dataclass(slots=True)
 class _Held:
     """What this process took ahead of a key's bucket: `spare` of it is left until `until`; the
-    bucket is full at `full`, all of it counted as taken. Milliseconds of this process's clock."""
+    bucket is full at `full`, all of it counted as taken. Milliseconds of this process's clock.
+    `asking`: somebody is having more taken ahead just now."""
 
     spare: float
     full: float
     until: float
+    asking: bool = False
 
 
 class _Ahead:
@@ -109,17 +111,27 @@ class _Ahead:
         now = time.monotonic() * 1000
         held = self._held.get(key)
         if held is None or held.until <= now:
-            held, beside = _Held(0.0, now, now + _AHEAD_SECONDS * 1000), 0.0
+            held = self._held[key] = _Held(0.0, now, now + _AHEAD_SECONDS * 1000)
+            beside = 0.0
         elif wanted <= held.spare:
             held.spare -= wanted
             return True, max(0.0, held.full - now - held.spare)
         else:
-            beside = min(_AHEAD_SECONDS * 1000, whole / 20)
+            # Once for all who ask while Redis answers: the bucket is theirs together.
+            beside = 0.0 if held.asking else min(_AHEAD_SECONDS * 1000, whole / 20)
         used = held.spare
         held.spare = 0.0  # before anybody else asks while Redis answers
-        taken, missing, got = await _take(queue, key, wanted - used, beside, whole)
+        held.asking = held.asking or beside > 0
+        try:
+            taken, missing, got = await _take(queue, key, wanted - used, beside, whole)
+        finally:
+            held.asking = held.asking and not beside
         held.spare += got if taken else used
         held.full, held.until = now + missing, now + _AHEAD_SECONDS * 1000
+        if not taken and wanted <= held.spare:
+            # Others of this process had some taken ahead while Redis answered.
+            held.spare -= wanted
+            taken = True
         self._held[key] = held
         self._held.move_to_end(key)
         if len(self._held) > _MOST_KEYS:

@@ -95,6 +95,29 @@ async def test_what_is_taken_ahead_is_never_more_than_there_is(redis_url: str) -
     assert 46 <= sum(taken) <= 50
 
 
+async def test_nobody_is_refused_what_was_taken_ahead_meanwhile(redis_url: str) -> None:
+    key = new_id().hex
+    slow = Bucket(size=400, restore=1)
+    async with Queue(redis_url) as queue:
+        for _ in range(4):  # from the second on some is taken ahead
+            levels = await asyncio.gather(*(take(queue, key, 1, slow) for _ in range(99)))
+            assert all(level.taken for level in levels)
+        level = await take(queue, key, 4, slow)
+    assert (level.taken, level.left) == (True, 0)
+
+
+async def test_those_who_ask_at_once_have_a_seconds_worth_taken_ahead_together(
+    redis_url: str,
+) -> None:
+    key, here, elsewhere = new_id().hex, bucket._Ahead(), bucket._Ahead()
+    each, whole = 1.0, 20_000.0
+    async with Queue(redis_url) as queue:
+        for _ in range(2):
+            await asyncio.gather(*(here.take(queue, key, each, whole) for _ in range(20)))
+        _, missing = await elsewhere.take(queue, key, each, whole)
+    assert missing <= 41 * each + 1_000
+
+
 async def test_buckets_are_apart(redis_url: str) -> None:
     async with Queue(redis_url) as queue:
         levels = [await take(queue, new_id().hex, 100, HUNDRED) for _ in range(2)]
