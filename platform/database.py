@@ -17,7 +17,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Literal, Protocol, TypeAlias
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -402,6 +402,7 @@ async def migrate(
 
 def _credentials(url: str, pool_size: int) -> dict[str, Any]:
     parts = urlsplit(url)
+    guard = dict(parse_qsl(parts.query))  # `Settings` lets nothing pass but sslmode
     return {
         "engine": "tortoise.backends.asyncpg",
         "credentials": {
@@ -410,6 +411,7 @@ def _credentials(url: str, pool_size: int) -> dict[str, Any]:
             "user": unquote(parts.username or ""),
             "password": unquote(parts.password or ""),
             "database": parts.path.removeprefix("/"),
+            "ssl": guard.get("sslmode", "prefer"),
             "minsize": min(2, pool_size),
             "maxsize": pool_size,
             "connection_class": _Connection,

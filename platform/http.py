@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeAlias
 
 import httpx2
@@ -45,6 +46,12 @@ def http_client(connect_to: Mapping[str, str] | None = None) -> httpx2.AsyncClie
     )
 
 
+@cache
+def _system_trust() -> ssl.SSLContext:
+    """The system's certificates: 20 ms to read, so once a process."""
+    return httpx2.create_ssl_context()
+
+
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Every address of a host, A and AAAA. Raises OSError where it has none."""
 
@@ -75,7 +82,7 @@ def outside_client(
     `resolve` stands in for the system's resolver, `trust` for its certificates.
     """
     return httpx2.AsyncClient(
-        transport=_Outside(inside, resolve or resolved, trust or ssl.create_default_context()),
+        transport=_Outside(inside, resolve or resolved, trust or _system_trust()),
         timeout=_OUTSIDE_TIMEOUT,
         follow_redirects=False,
         trust_env=False,
@@ -120,7 +127,7 @@ class _Redirected(httpx2.AsyncHTTPTransport):
     """Connects elsewhere than the URL says, where the rules above say so."""
 
     def __init__(self, connect_to: Mapping[str, str]) -> None:
-        super().__init__(limits=_LIMITS)
+        super().__init__(verify=_system_trust(), limits=_LIMITS)
         self._connect_to = dict(connect_to)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

@@ -7,7 +7,7 @@ reason and never repeat a value, which may be a secret.
 
 from functools import lru_cache
 from typing import Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,6 +21,9 @@ PLACEHOLDER_WORDS = (
 )  # fmt: skip
 """A secret that contains one of these was typed from a document, not generated."""
 
+
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+"""How a connection to PostgreSQL is guarded (libpq, 32.19.2); `prefer` where none is named."""
 
 STRIPE_API = "https://api.stripe.com"
 STRIPE_CHECKOUT = "https://checkout.stripe.com"
@@ -44,7 +47,7 @@ class Settings(BaseSettings):
     """Appended to shop addresses; None where the scheme's own port serves."""
 
     database_url: str = Field(repr=False)
-    """PostgreSQL as the role of requests and jobs (no BYPASSRLS)."""
+    """PostgreSQL as the role of requests and jobs (no BYPASSRLS). `?sslmode=` as libpq has it."""
     system_database_url: str = Field(repr=False)
     """PostgreSQL as the role of the relay and the sweeps."""
     owner_database_url: str = Field(default="", repr=False)
@@ -147,6 +150,19 @@ class Settings(BaseSettings):
         if not bare or any(character in bare for character in "/: "):
             raise ValueError("must be a domain such as shops.example.org")
         return bare
+
+    @field_validator("database_url", "system_database_url", "owner_database_url")
+    @classmethod
+    def _obeyed_to_the_end(cls, value: str) -> str:
+        for name, given in parse_qsl(urlsplit(value).query, keep_blank_values=True):
+            if name != "sslmode":
+                raise ValueError(
+                    "may have sslmode behind its ?, nothing else: PostgreSQL's own variables, such"
+                    " as PGSSLROOTCERT, say the rest"
+                )
+            if given not in SSL_MODES:
+                raise ValueError(f"sslmode must be one of {', '.join(SSL_MODES)}")
+        return value
 
     @model_validator(mode="after")
     def _console_apart_from_shops(self) -> Self:

@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
+from tortoise.backends.asyncpg import AsyncpgDBClient
 
 from keystall.platform import database
 from keystall.platform.settings import Settings
 from keystall.tenants.installation import Installation
+from tests.conftest import Engines
 from tests.factories import a_shop
 
 
@@ -80,3 +82,11 @@ async def test_a_lone_statement_names_its_own_shop(installation: Installation) -
             await lone.rows("select 1", *arguments)
     with pytest.raises(ValueError, match="names its shop"):
         await database.reader(None).lone().rows("select 1", None)
+
+
+async def test_a_pool_that_is_to_be_guarded_by_tls_does_without_none(engines: Engines) -> None:
+    address = engines.app_url.replace("sslmode=disable", "sslmode=require")
+    credentials = database._credentials(address, 1)["credentials"]
+    client = AsyncpgDBClient(connection_name="guarded", **credentials)
+    with pytest.raises(ConnectionError, match="SSL"):
+        await client.create_connection(with_db=True)

@@ -125,3 +125,19 @@ def test_the_example_file_names_every_setting() -> None:
 )
 def test_keys_of_providers_are_whole_and_real(changes: dict[str, Any], reason: str) -> None:
     assert reasons(changes) == [f"Value error, {reason}"]
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("sslmode=demand", "sslmode must be one of disable, allow, prefer, require, verify-ca"),
+        ("sslmode=", "sslmode must be one of"),
+        ("sslmode=require&sslrootcert=/ca.pem", "may have sslmode behind its ?, nothing else"),
+    ],
+)
+def test_what_an_address_of_the_database_says_is_obeyed_or_refused(query: str, reason: str) -> None:
+    address = "postgresql://keystall_app:there@db.example/keystall?"
+    kept = Settings(**PRODUCTION | {"database_url": address + "sslmode=verify-full"})
+    assert kept.database_url == address + "sslmode=verify-full"
+    [told] = reasons({"database_url": address + query})
+    assert reason in told
