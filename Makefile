@@ -12,8 +12,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# One more than a small machine has cores: a test often waits for a demo, a browser or a clock.
-WORKERS ?= 3
+# Twice as many as a small machine has cores: tests often wait for a demo, a browser or a clock.
+WORKERS ?= 4
 
 .PHONY: help demo test check bench conformance audit-http fuzz-api audit-relay diff-schemas \
 	schemas-released environment environment-dev lock clean

@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,8 +17,11 @@ import asyncpg
 import hypothesis
 import pytest
 import structlog
+from argon2 import PasswordHasher
 
 from keystall.platform import database as pools
+from keystall.platform import passwords
+from keystall.platform.collection import keep_what_start_up_made
 from keystall.platform.crypto import KeyRing
 from keystall.platform.engines.ports import free_port
 from keystall.platform.engines.postgres import Postgres
@@ -143,6 +146,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+def pytest_collection_finish() -> None:
+    """What was imported stays: full collections that walk it take an eighth of a run."""
+    keep_what_start_up_made()
+
+
 class _Xdist:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: pytest.Item) -> None:
@@ -153,6 +161,17 @@ class _Xdist:
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     if pluginmanager.hasplugin("xdist"):
         pluginmanager.register(_Xdist())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def passwords_that_guard_nothing() -> Iterator[None]:
+    """Argon2id as ever, but cheap: dear hashes would be a fifth of a run's work. Processes that are
+    started, and `tests/platform/test_passwords.py`, have the real ones."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    dear, nobody = passwords._HASHER, passwords._NOBODY
+    passwords._HASHER, passwords._NOBODY = cheap, nobody.replace("m=19456,t=2", "m=8,t=1")
+    yield
+    passwords._HASHER, passwords._NOBODY = dear, nobody
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from keystall.platform.collection import nothing_is_garbage
 from keystall.platform.demo.home import HomeError
 from keystall.platform.demo.installation import Commands, Options
 from keystall.platform.demo.run import Demo, DemoError
@@ -46,7 +47,8 @@ class _Commands(typer.core.TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in LOADED_WHEN_CALLED:
             return super().get_command(ctx, cmd_name)
-        module = importlib.import_module(LOADED_WHEN_CALLED[cmd_name])
+        with nothing_is_garbage():
+            module = importlib.import_module(LOADED_WHEN_CALLED[cmd_name])
         group: Any = typer.main.get_group(module.app)
         return group.get_command(ctx, cmd_name)
 

@@ -12,6 +12,7 @@ import sys
 
 import uvicorn
 
+from keystall.platform.collection import nothing_is_garbage
 from keystall.platform.logs import configure_logs
 from keystall.platform.metrics import serve_metrics
 from keystall.platform.settings import Settings, load_settings
@@ -46,6 +47,8 @@ def serve(settings: Settings, app: str, *, bind: str, port: int, fd: int | None 
         lifespan="on",
     )
     sys.setswitchinterval(SWITCH_SECONDS)
+    with nothing_is_garbage():
+        config.load()
     server = uvicorn.Server(config)
     server.run(sockets=[socket.socket(fileno=fd)] if fd is not None else None)
     if not server.started:

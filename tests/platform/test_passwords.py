@@ -12,6 +12,14 @@ from keystall.platform.passwords import (
     verify_unknown,
 )
 
+_REAL = {"_HASHER": passwords._HASHER, "_NOBODY": passwords._NOBODY}
+
+
+@pytest.fixture(autouse=True)
+def _real_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, real in _REAL.items():
+        monkeypatch.setattr(passwords, name, real)
+
 
 async def test_a_hash_fits_its_password_only() -> None:
     stored = await hash_password("plum tree 19")
