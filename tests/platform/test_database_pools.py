@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tortoise.backends.asyncpg import AsyncpgDBClient
+from tortoise.backends.asyncpg.client import AsyncpgDBClient
 
 from keystall.platform import database
 from keystall.platform.settings import Settings
