@@ -3,6 +3,7 @@
 # make check  every lint, type and contract
 # make bench  benchmarks
 # make conformance  programs of other people judge the API (needs node, and a minute or two)
+# make example  builds examples/shop-front and buys with it (needs node, and half a minute)
 # Each sets itself up in .venv; nothing but make and Python 3.11, 3.12 or 3.13 is needed.
 # PYTHON=/path/to/python3.12 chooses one.
 
@@ -15,11 +16,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Twice as many as a small machine has cores: tests often wait for a demo, a browser or a clock.
 WORKERS ?= 4
 
-.PHONY: help demo test check bench conformance audit-http fuzz-api audit-relay diff-schemas \
+.PHONY: help demo test check bench conformance example audit-http fuzz-api audit-relay diff-schemas \
 	schemas-released environment environment-dev lock clean
 
 help:
-	@sed -n '1,7s/^# //p' Makefile
+	@sed -n '1,8s/^# //p' Makefile
 
 demo: environment
 	@exec $(BIN)/python -m keystall demo $(ARGS)
@@ -55,6 +56,10 @@ audit-relay: environment-dev
 diff-schemas: environment-dev
 	@$(BIN)/python -m tests.conformance diff
 
+# Skipped, loudly, without node and npm.
+example: environment-dev
+	@$(BIN)/python -m tests.example $(ARGS)
+
 # Part of making a release: from now on the schemas of now are those not to break.
 schemas-released: environment-dev
 	@$(BIN)/python -m tests.conformance baseline
@@ -86,6 +91,8 @@ lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header tests/conformance/requirements.in -o tests/conformance/requirements.txt
 	cd tests/conformance && npm install --package-lock-only --omit-lockfile-registry-resolved
+	cd examples/shop-front && npm install --package-lock-only --omit-lockfile-registry-resolved
 
 clean:
-	rm -rf $(VENV) .venv-conformance tests/conformance/node_modules dist build
+	rm -rf $(VENV) .venv-conformance tests/conformance/node_modules dist build \
+		examples/shop-front/node_modules examples/shop-front/dist examples/shop-front/src/gql

@@ -12,7 +12,11 @@ from keystall.platform.cli import app
 from keystall.platform.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-GUIDES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "themes" / "README.md"])
+EXAMPLE = ROOT / "examples" / "shop-front"
+GUIDES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "themes" / "README.md",
+     EXAMPLE / "README.md"]
+)  # fmt: skip
 COMMAND_SETTINGS = frozenset(
     {
         "SUPERUSER_URL", "OWNER_PASSWORD", "APP_PASSWORD", "SYSTEM_PASSWORD", "OPERATOR_PASSWORD",

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from keystall.platform.engines.ports import free_port
+from tests.packages import Skipped, node_and_npm
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -32,10 +33,6 @@ _FUZZING = (
     "--checks", "answered_as_the_schema_says",
 )  # fmt: skip
 """So many documents for each field. The checks are those of schemathesis.toml's hooks."""
-
-
-class Skipped(Exception):
-    """Something is missing; the message says what."""
 
 
 def main(arguments: list[str]) -> int:
@@ -59,7 +56,7 @@ def main(arguments: list[str]) -> int:
 
 def audit_http() -> int:
     """Every check ok, on the storefront's endpoint and on the merchant's."""
-    node = _node()
+    node, _ = node_and_npm(HERE)
     with _demo() as told:
         return max(
             _run(node, str(HERE / "audit.mjs"), url, host, *token)
@@ -81,7 +78,7 @@ def fuzz() -> int:
 
 def relay() -> int:
     """Relay's compiler takes each schema, and pages through a list of it as Relay does."""
-    node = _node()
+    node, _ = node_and_npm(HERE)
     compiler = HERE / "node_modules" / "relay-compiler" / "cli.js"
     outcomes = []
     for surface in ("storefront", "admin"):
@@ -106,7 +103,8 @@ def relay() -> int:
 
 def diff() -> int:
     """Nothing that works with the last release is broken."""
-    return _run(_node(), str(HERE / "diff.mjs"), str(RELEASED), str(ROOT / "graphql"))
+    node, _ = node_and_npm(HERE)
+    return _run(node, str(HERE / "diff.mjs"), str(RELEASED), str(ROOT / "graphql"))
 
 
 def baseline() -> int:
@@ -126,20 +124,6 @@ def _endpoints(told: dict[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
     ):
         parts = urlsplit(address)
         yield f"http://127.0.0.1:{parts.port}{parts.path}", parts.netloc, token
-
-
-def _node() -> str:
-    """Node, with the packages of package-lock.json beside this file. Raises Skipped."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        raise Skipped("node and npm are not on PATH")
-    stamp = HERE / "node_modules" / ".ready"
-    lock = HERE / "package-lock.json"
-    if not stamp.exists() or stamp.stat().st_mtime < lock.stat().st_mtime:
-        if _run(npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", within=HERE):
-            raise Skipped("its packages could not be installed")
-        stamp.touch()
-    return node
 
 
 def _schemathesis() -> str:

@@ -1,0 +1,4 @@
+interface ImportMetaEnv {
+  /** The shop's own address. */
+  readonly VITE_SHOP?: string;
+}
