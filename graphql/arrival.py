@@ -4,12 +4,14 @@ A storefront's shop follows from the host, the console's from a session and the 
 an API client's from its token. Nothing a client writes into an operation changes it.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import structlog
+from starlette.requests import HTTPConnection
 
 from keystall.graphql.context import Program, RequestContext
 from keystall.platform import database
@@ -41,6 +43,20 @@ class Caller:
     locale: str = ""
     currency: str = ""
     effects: list[Any] | None = field(default=None)
+
+
+def caller_of(connection: HTTPConnection) -> Caller:
+    """What every context is made of, whoever asks."""
+    headers = connection.headers
+    state = connection.scope.get("state", {})
+    return Caller(
+        request_id=state.get("request_id") or secrets.token_hex(16),
+        address=connection.client.host if connection.client else "",
+        user_agent=headers.get("user-agent", ""),
+        accept_language=headers.get("accept-language", ""),
+        locale=headers.get("x-keystall-locale", ""),
+        currency=headers.get("x-keystall-currency", ""),
+    )
 
 
 async def by_host(

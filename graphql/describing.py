@@ -5,7 +5,7 @@ docstring.
 """
 
 import inspect
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from operator import attrgetter
@@ -20,7 +20,7 @@ EnumKind = TypeVar("EnumKind", bound=type[Enum])
 Marked = TypeVar("Marked")
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-_ASSUMED, _COUNTED_BY, _LOADED = "assumed", "counted_by", "loaded"
+_ASSUMED, _COUNTED_BY, _LOADED, _SOURCE = "assumed", "counted_by", "loaded", "source"
 
 PUBLIC = "__keystall_public__"
 
@@ -140,6 +140,36 @@ def loaded(
         return strawberry.field(one, description=_sentence(method), metadata=known)
 
     return declare
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a subscription hears of. `topic(context, **arguments)` is what is published when its
+    answer may have changed, None where nothing ever will be: it reads nothing. `over(context,
+    **arguments)` is awaited, and tells whether no other answer can come."""
+
+    topic: Callable[..., str | None]
+    over: Callable[..., Awaitable[bool]]
+
+
+def subscription(source: Source) -> Callable[[Method], Method]:
+    """A field of the subscription root: resolved like a query's, once at the start and again
+    whenever its source says that something has changed."""
+
+    def declared(method: Method) -> Method:
+        field: Any = strawberry.field(
+            method, description=_sentence(method), metadata={_SOURCE: source}
+        )
+        resolved: Method = field
+        return resolved
+
+    return declared
+
+
+def source_of(field: GraphQLField) -> Source:
+    """What a subscription of a built schema hears of. Raises KeyError where it does not say."""
+    source: Source = _metadata(field)[_SOURCE]
+    return source
 
 
 def loaded_of(field: GraphQLField) -> Loaded | None:

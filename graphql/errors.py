@@ -32,6 +32,7 @@ class ErrorCode(StrEnum):
     UNAUTHENTICATED = "UNAUTHENTICATED"
     FORBIDDEN = "FORBIDDEN"
     THROTTLED = "THROTTLED"
+    TOO_MANY_STREAMS = "TOO_MANY_STREAMS"
     QUERY_TOO_COSTLY = "QUERY_TOO_COSTLY"
     BAD_USER_INPUT = "BAD_USER_INPUT"
     PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
@@ -43,6 +44,7 @@ MEANINGS: Mapping[ErrorCode, str] = {
     ErrorCode.UNAUTHENTICATED: "Nobody is known to ask: send a token or a session as a bearer.",
     ErrorCode.FORBIDDEN: "Whoever asks is known and may not; nothing was read or done.",
     ErrorCode.THROTTLED: "The bucket of points is too empty: `retryAfter` has the seconds to wait.",
+    ErrorCode.TOO_MANY_STREAMS: "As many subscriptions are open as may be: close one, or wait.",
     ErrorCode.QUERY_TOO_COSTLY: "The operation has more points, `cost`, than one may, `limit`.",
     ErrorCode.BAD_USER_INPUT: "The document, its variables or an argument cannot mean anything.",
     ErrorCode.PERSISTED_QUERY_NOT_FOUND: "No document is known by this hash: send its text.",

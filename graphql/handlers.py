@@ -22,8 +22,8 @@ from starlette.routing import Route
 
 from keystall.graphql import arrival, ids
 from keystall.graphql.admin.code_reveal import require_confirmed
+from keystall.graphql.arrival import caller_of
 from keystall.graphql.context import RequestContext
-from keystall.graphql.endpoint import caller_of
 from keystall.graphql.wording import worded
 from keystall.platform.files import FileMissing
 from keystall.platform.live import Live
@@ -176,12 +176,13 @@ class Handlers:
 
     def _stream(self, topic: str) -> Response:
         """An event stream that says "changed" whenever the topic does, and once at its start, for
-        what changed before it was open. It holds no connection to the database."""
+        what changed before it was open. It holds no connection to the database, and ends when the
+        process stops."""
 
         async def events() -> AsyncIterator[bytes]:
             with self.live.listening(topic) as changed:
                 changed.set()
-                while True:
+                while not self.live.ending:
                     told = await self.live.wait(changed, STREAM_BEAT_SECONDS)
                     yield b"event: changed\ndata:\n\n" if told else b": beat\n\n"
 

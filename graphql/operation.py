@@ -18,10 +18,16 @@ from keystall.graphql.schema import KeystallSchema
 
 READING = frozenset({OperationType.QUERY})
 ANY = frozenset({OperationType.QUERY, OperationType.MUTATION})
+LIVE = frozenset({OperationType.SUBSCRIPTION})
+"""Subscriptions: run once for each thing that happens, like a query (`graphql/streams`)."""
 
 
 class NotAllowed(Exception):
-    """The operation is of a kind that this way of asking does not allow: a mutation by GET."""
+    """The operation is of a `kind` that this way of asking does not allow: a mutation by GET."""
+
+    def __init__(self, kind: OperationType) -> None:
+        super().__init__(kind.value)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ async def run(
     except GraphQLError as error:
         return refused(error, context.request_id)
     if operation.operation not in allowed:
-        raise NotAllowed
+        raise NotAllowed(operation.operation)
     if asked.faults:
         return Answer(
             data=None,

@@ -88,6 +88,7 @@ ROOTS: Mapping[str, Permission | None] = {
     "categoryUpdate": _P.CATALOG,
     "categoryDelete": _P.CATALOG,
     "job": _P.STOCK,
+    "jobChanged": _P.STOCK,
     "upload": _P.STOCK,
     "codesPreview": _P.STOCK,
     "codesImport": _P.STOCK,
@@ -144,7 +145,8 @@ ROOTS: Mapping[str, Permission | None] = {
     "memberUpdate": _P.STAFF,
     "memberRemove": _P.STAFF,
 }
-"""What each query and mutation takes. None: nothing of a shop's, or what its answer takes."""
+"""What each query, mutation and subscription takes. None: nothing of a shop's, or what its answer
+takes."""
 
 TYPES: Mapping[str, Permission | None] = {
     # What any member may see, or what says nothing by itself.
@@ -240,7 +242,11 @@ def guarded(schema: KeystallSchema) -> KeystallSchema:
     that the schema does not have.
     """
     built = schema._schema
-    roots = {kind.name: kind for kind in (built.query_type, built.mutation_type) if kind}
+    roots = {
+        kind.name: kind
+        for kind in (built.query_type, built.mutation_type, built.subscription_type)
+        if kind
+    }
     objects = {
         name: kind
         for name, kind in built.type_map.items()
@@ -271,7 +277,7 @@ def guarded(schema: KeystallSchema) -> KeystallSchema:
 
 def needed_for(kind: GraphQLObjectType, name: str) -> frozenset[Permission]:
     """What a field of an object type of the admin schema takes, besides what its object does."""
-    root = kind.name in ("Query", "Mutation")
+    root = kind.name in ("Query", "Mutation", "Subscription")
     wanted = {ROOTS[name] if root else FIELDS.get((kind.name, name))}
     wanted |= {TYPES[one] for one in _held(get_named_type(kind.fields[name].type))}
     return frozenset(one for one in wanted if one is not None)

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from keystall.graphql import arrival, ids
-from keystall.graphql.endpoint import caller_of
+from keystall.graphql.arrival import caller_of
 from keystall.graphql.wording import worded
 from keystall.tenants.errors import Refused, UserError, refuse
 from keystall.tenants.files.service import picture_upload

@@ -1,7 +1,8 @@
 """GraphQL over HTTP (the working draft's wire format): what a request says, how an answer looks.
 
 A client that accepts `application/graphql-response+json` gets statuses that mean what they say;
-one that accepts `application/json` only gets 200 for every well-formed request.
+one that accepts `application/json` only gets 200 for every well-formed request. One that accepts
+`text/event-stream` alone gets every answer as an event (GraphQL over SSE, "distinct connections").
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from keystall.graphql.operation import Answer
 
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
+EVENTS = "text/event-stream"
 VARY = "accept, authorization"
 VARY_SHARED = f"{VARY}, accept-language, x-keystall-locale, x-keystall-currency"
 """What an answer that caches may keep hangs on, beside the address."""
@@ -47,17 +49,30 @@ class Asked:
 
 
 def answer_type(request: Request) -> str:
-    """The media type to answer in. Raises Malformed (406) where the client accepts neither."""
-    accepted = request.headers.get("accept", "*/*")
-    types: dict[str, float] = {}
-    for part in accepted.split(","):
-        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        types[name] = _quality(parameters)
+    """The media type to answer in. Raises Malformed (406) where the client accepts none of them."""
+    types = _accepted(request)
     if types.get(RESPONSE, 0) > 0 and types[RESPONSE] >= types.get(JSON, 0):
         return RESPONSE
     if any(types.get(name, 0) > 0 for name in (JSON, "application/*", "*/*")):
         return JSON
+    if types.get(EVENTS, 0) > 0:
+        return EVENTS
     raise Malformed(406, f"Accept {RESPONSE} or {JSON}.")
+
+
+def takes_events(request: Request) -> bool:
+    """Whether the client could follow a stream of events, whatever else it accepts."""
+    if EVENTS not in request.headers.get("accept", "") or request.method == "HEAD":
+        return False
+    return _accepted(request).get(EVENTS, 0) > 0
+
+
+def _accepted(request: Request) -> Mapping[str, float]:
+    types: dict[str, float] = {}
+    for part in request.headers.get("accept", "*/*").split(","):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        types[name] = _quality(parameters)
+    return types
 
 
 def _quality(parameters: list[str]) -> float:
@@ -157,12 +172,24 @@ def _sha256(document_id: object, extensions: Mapping[str, Any]) -> str:
     return found[0]
 
 
+COMPLETE = b"event: complete\ndata:\n\n"
+"""What ends a stream that has come to its end. Without `data` browsers would not tell of it."""
+BEAT = b": beat\n\n"
+"""A comment, which tells nothing but that the line is open."""
+
+
+def event(body: bytes) -> bytes:
+    """An answer as an event of a stream. JSON as we write it has no line ends."""
+    return b"event: next\ndata: %b\n\n" % body
+
+
 def respond(answer: Answer, media_type: str, status: int | None = None) -> Response:
     """The answer on the wire; `status` where the request failed before it was GraphQL."""
     if status is None:
-        status = 200 if answer.ran or media_type == JSON else 400
+        status = 400 if media_type == RESPONSE and not answer.ran else 200
+    body = orjson.dumps(answer.as_json())
     return Response(
-        orjson.dumps(answer.as_json()),
+        event(body) + COMPLETE if media_type == EVENTS else body,
         status,
         {"cache-control": "no-store", "vary": VARY},
         media_type=f"{media_type}; charset=utf-8",

@@ -6,7 +6,7 @@ is back: a reader that asks again for nothing loses nothing.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol
 
@@ -36,6 +36,9 @@ class Live:
         self._queue = queue
         self._watchers: list[Watcher] = []
         self._listeners: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._at_end: set[Callable[[], None]] = set()
+        self.ending = False
+        """Whether the process stops: whoever listens is woken, and is to come to an end."""
 
     @contextmanager
     def listening(self, topic: str) -> Iterator[asyncio.Event]:
@@ -58,6 +61,22 @@ class Live:
             return False
         event.clear()
         return True
+
+    def end(self) -> None:
+        """Has all that is open come to its end: the process is about to stop."""
+        self.ending = True
+        self._wake_all()
+        for told in tuple(self._at_end):
+            told()
+
+    @contextmanager
+    def telling_of_end(self, told: Callable[[], None]) -> Iterator[None]:
+        """Calls `told` when the process is about to stop; for who waits for something else."""
+        self._at_end.add(told)
+        try:
+            yield
+        finally:
+            self._at_end.discard(told)
 
     def watch(self, watcher: Watcher) -> None:
         """Tells `watcher` everything from the next time on that the line is up."""

@@ -13,8 +13,17 @@ from keystall.graphql.admin.batches import Batch, batch_of
 from keystall.graphql.admin.catalog import Variant, variant
 from keystall.graphql.admin.families import JobUserError
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import about, described, enum_type, object_type, resolver, value
-from keystall.graphql.ids import encode, row_of
+from keystall.graphql.describing import (
+    Source,
+    about,
+    described,
+    enum_type,
+    object_type,
+    resolver,
+    subscription,
+    value,
+)
+from keystall.graphql.ids import NOWHERE, encode, row_of
 from keystall.graphql.nouns import Node
 from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.wording import worded
@@ -106,6 +115,29 @@ class JobMutation:
         call = job_cancel(context.installation, context.require_shop().id, row_of("Job", id))
         found, errors = await attempted(context, call, JobUserError)
         return JobCancelPayload(job=shown(context, found) if found else None, user_errors=errors)
+
+
+def _topic(context: RequestContext, id: str) -> str | None:
+    row = row_of("Job", id)
+    return f"{context.require_shop().id}:job:{row}" if row != NOWHERE else None
+
+
+async def _is_over(context: RequestContext, id: str) -> bool:
+    found = await job(context.reader, context.require_shop().id, row_of("Job", id))
+    return found is None or found.state not in ("queued", "running")
+
+
+@object_type
+class JobSubscription:
+    """What a merchant follows of jobs."""
+
+    @subscription(Source(_topic, _is_over))
+    async def job_changed(
+        self, info: Info, id: Annotated[strawberry.ID, about("The job.")]
+    ) -> Job | None:
+        """A longer piece of work, again whenever it has come further, until its end. Null where
+        there is none, and then it is over at once."""
+        return await job_of(info.context, row_of("Job", id))
 
 
 async def job_of(context: RequestContext, row: UUID) -> Job | None:

@@ -38,7 +38,7 @@ from keystall.graphql.admin.code_reports import (
 )
 from keystall.graphql.admin.code_reveal import RevealMutation
 from keystall.graphql.admin.home import Checklist, ChecklistMutation, Dashboard
-from keystall.graphql.admin.jobs import Job, JobMutation, job_of
+from keystall.graphql.admin.jobs import Job, JobMutation, JobSubscription, job_of
 from keystall.graphql.admin.joining import InvitationLink, InvitationMutation, invitation_link
 from keystall.graphql.admin.mail_texts import (
     MailLetter,
@@ -454,4 +454,12 @@ class Mutation(
     """What a merchant can do."""
 
 
-schema = judging(guarded(recorded(KeystallSchema(Query, Mutation, suggestions=False), ADMIN)))
+@object_type
+class Subscription(JobSubscription):
+    """What a merchant can follow. Each answer is read when something has changed, and once at the
+    start; one that is the same as the last is not sent."""
+
+
+schema = judging(
+    guarded(recorded(KeystallSchema(Query, Mutation, Subscription, suggestions=False), ADMIN))
+)

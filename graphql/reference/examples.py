@@ -1,7 +1,8 @@
-"""An operation for each query and mutation of a schema, with its variables: made of the schema.
+"""An operation for each query, mutation and subscription of a schema, with its variables: made of
+the schema.
 
 It asks for the plain fields of what is answered and of what stands right below, and for nothing
-that takes more permission than the query or mutation itself, shows a code or is deprecated.
+that takes more permission than the root field itself, shows a code or is deprecated.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -54,7 +55,7 @@ def example(schema: GraphQLSchema, root: OperationType, name: str, fits: Fits) -
     """An operation that asks for the root field `name`. `fits`: whether a field below may be asked
     for by whoever may ask for this one."""
     kind = schema.get_root_type(root)
-    assert kind is not None  # noqa: S101 - each schema of ours has both
+    assert kind is not None  # noqa: S101 - nobody asks for one that the schema has not
     field = kind.fields[name]
     shown = {
         argument: taken

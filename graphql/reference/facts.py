@@ -1,4 +1,4 @@
-"""What the reference tells of a schema: each query, mutation and type, and how they hang together.
+"""What the reference tells of a schema: each operation and type, and how they hang together.
 
 Everything is read off the built schema and the tables that are enforced: permissions, costs, what
 is public. Nothing is written by hand but the words.
@@ -40,12 +40,14 @@ ORIGIN = "https://origin.invalid"
 ROOTS: Mapping[str, OperationType] = {
     "query": OperationType.QUERY,
     "mutation": OperationType.MUTATION,
+    "subscription": OperationType.SUBSCRIPTION,
 }
 _BEARERS: Mapping[Surface, str] = {
     "storefront": "",
     "admin": ' -H "authorization: Bearer $KEYSTALL_TOKEN"',
     "operator": ' -H "authorization: Bearer $KEYSTALL_SESSION"',
 }
+_EVENTS = "  -H 'accept: text/event-stream' \\\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A query or mutation. `shared`: whether the example's answer is the same for everyone;
-    `needs`: the permissions it takes, `asked_by` who has them."""
+    """A query, mutation or subscription. `shared`: whether the example's answer is the same for
+    everyone; `needs`: the permissions it takes, `asked_by` who has them."""
 
     name: str
     root: str
@@ -92,11 +94,12 @@ class Facts:
 def facts(surface: Surface) -> Facts:
     """What there is to tell of a schema."""
     built = SCHEMAS[surface]._schema
+    there = {word: root for word, root in ROOTS.items() if built.get_root_type(root) is not None}
     operations = {
         word: {name: _operation(surface, root, name) for name in _root(surface, root).fields}
-        for word, root in ROOTS.items()
+        for word, root in there.items()
     }
-    roots = {_root(surface, root).name: word for word, root in ROOTS.items()}
+    roots = {_root(surface, root).name: word for word, root in there.items()}
     used = uses(built, roots)
     kinds = {
         name: told(built, kind, used.get(name, ()), guarded=surface == "admin")
@@ -108,7 +111,7 @@ def facts(surface: Surface) -> Facts:
 
 def _root(surface: Surface, root: OperationType) -> GraphQLObjectType:
     kind = SCHEMAS[surface]._schema.get_root_type(root)
-    assert kind is not None  # noqa: S101 - each schema of ours has both
+    assert kind is not None  # noqa: S101 - nobody asks for one that the schema has not
     return kind
 
 
@@ -136,7 +139,7 @@ def _operation(surface: Surface, root: OperationType, name: str) -> Operation:
         cost=costing.of(made.variables),
         example=made,
         variables=_variables(made),
-        curl=_curl(surface, made),
+        curl=_curl(surface, made, root),
         try_it=_try_it(surface, made),
     )
 
@@ -166,11 +169,13 @@ def _asked_by(surface: Surface, needed: frozenset[Permission]) -> Iterator[str]:
         yield "API tokens with this scope"
 
 
-def _curl(surface: Surface, made: Example) -> str:
+def _curl(surface: Surface, made: Example, root: OperationType) -> str:
     body = {"query": strip_ignored_characters(made.document)}
     sent = orjson.dumps({**body, **({"variables": made.variables} if made.variables else {})})
+    streams = root is OperationType.SUBSCRIPTION
     return (
-        f"curl {ORIGIN}/graphql/{surface}{_BEARERS[surface]} \\\n"
+        f"curl {'-N ' if streams else ''}{ORIGIN}/graphql/{surface}{_BEARERS[surface]} \\\n"
+        f"{_EVENTS if streams else ''}"
         "  -H 'content-type: application/json' \\\n"
         f"  -d {shlex.quote(sent.decode())}"
     )

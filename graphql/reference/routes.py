@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from keystall.graphql import arrival
-from keystall.graphql.endpoint import caller_of
+from keystall.graphql.arrival import caller_of
 from keystall.graphql.executor import Surface
 from keystall.graphql.reference import site
 from keystall.platform import database

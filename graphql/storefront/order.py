@@ -11,6 +11,7 @@ from keystall.graphql import loads
 from keystall.graphql.code_reports import CodeReportReason, CodeReportStatus
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import (
+    Source,
     described,
     loaded,
     object_type,
@@ -300,3 +301,18 @@ async def order_of(context: RequestContext, row: UUID) -> Order | None:
         buyer_fields=[OrderBuyerField(**answer) for answer in view.buyer_fields],
         total=money(view.total, view.currency, context.locale),
     )
+
+
+def _topic(context: RequestContext, token: str) -> str | None:
+    row = row_of_token(context, token)
+    return f"{context.require_shop().id}:order:{row}" if row else None
+
+
+async def _is_over(context: RequestContext, token: str) -> bool:
+    """Whether nothing will ever be told of it: an order that is there may change for years."""
+    row = row_of_token(context, token)
+    shop = context.require_shop().id
+    return row is None or await order_by_id(context.reader, shop, row) is None
+
+
+ORDER_CHANGES = Source(_topic, _is_over)

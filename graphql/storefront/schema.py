@@ -15,6 +15,7 @@ from keystall.graphql.describing import (
     object_type,
     public,
     resolver,
+    subscription,
 )
 from keystall.graphql.ids import decode, row_of
 from keystall.graphql.nouns import Id, Ids, Node, checked_ids
@@ -47,7 +48,7 @@ from keystall.graphql.storefront.customers import (
     customer_link,
 )
 from keystall.graphql.storefront.mutations import Mutation
-from keystall.graphql.storefront.order import Order, order_of, row_of_token
+from keystall.graphql.storefront.order import ORDER_CHANGES, Order, order_of, row_of_token
 from keystall.graphql.storefront.shop import Shop, shop
 from keystall.tenants.catalog import queries
 from keystall.tenants.catalog.around import product_on_sale
@@ -212,4 +213,20 @@ _NODES: dict[str, Callable[[RequestContext, UUID], Awaitable[Node | None]]] = {
     "Shop": _shop,
 }
 
-schema = KeystallSchema(Query, Mutation, suggestions=True)
+
+@object_type
+class Subscription:
+    """What can be followed of a shop. Each answer is read when something has changed, and once at
+    the start; one that is the same as the last is not sent."""
+
+    @subscription(ORDER_CHANGES)
+    async def order_changed(
+        self, info: Info, token: Annotated[str, about("The order's token, from the order's link.")]
+    ) -> Order | None:
+        """An order by its unguessable token, again whenever it changes: paid, delivered, refunded.
+        Null where the token opens none, and then it is over."""
+        row = row_of_token(info.context, token)
+        return await order_of(info.context, row) if row else None
+
+
+schema = KeystallSchema(Query, Mutation, Subscription, suggestions=True)

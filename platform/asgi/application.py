@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
@@ -13,6 +14,7 @@ from keystall.graphql import http as graphql_http
 from keystall.graphql.executor import SCHEMAS, execute
 from keystall.graphql.handlers import Handlers
 from keystall.graphql.reference.routes import Reference
+from keystall.graphql.streams.streams import Streams
 from keystall.platform import clock, database
 from keystall.platform.asgi.front import Front, require_public
 from keystall.platform.asgi.sign_in import SignIn
@@ -21,6 +23,7 @@ from keystall.platform.collection import keep_what_start_up_made
 from keystall.platform.live import Live
 from keystall.platform.settings import Settings
 from keystall.platform.web.health import Check, Unready, health_routes
+from keystall.platform.web.server import END_STREAMS
 from keystall.platform.web.stack import middleware
 from keystall.tenants.installation import Installation, installed
 from keystall.tenants.schema import connect
@@ -53,17 +56,19 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._live_and_die(receive, send)
+            await self._live_and_die(scope, receive, send)
         elif self._serve is not None:
             await self._serve(scope, receive, send)
 
-    async def _live_and_die(self, receive: Receive, send: Send) -> None:
+    async def _live_and_die(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            self._serve = await self._open.enter_async_context(serving(self._settings()))
+            served = await self._open.enter_async_context(serving(self._settings()))
         except BaseException as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             raise
+        self._serve = served.app
+        scope.get("state", {})[END_STREAMS] = served.live.end
         keep_what_start_up_made()
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -71,8 +76,16 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The application that is open, and what its open streams hear by."""
+
+    app: ASGIApp
+    live: Live
+
+
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[ASGIApp]:
+async def serving(settings: Settings) -> AsyncIterator[Served]:
     """The whole application over what `settings` name, open while inside."""
     async with installed(settings, ThemedMails()) as installation:
         await connect(settings)
@@ -80,12 +93,17 @@ async def serving(settings: Settings) -> AsyncIterator[ASGIApp]:
             live, front = Live(installation.queue), Front(installation)
             live.watch(front)
             async with live.running(), front.running(), installation.token_uses.running():
-                yield application(installation, live, front)
+                yield Served(application(installation, live, front), live)
         finally:
             await database.disconnect()
 
 
-def application(installation: Installation, live: Live, front: Front | None = None) -> ASGIApp:
+def application(
+    installation: Installation,
+    live: Live,
+    front: Front | None = None,
+    streams: Streams | None = None,
+) -> ASGIApp:
     """The application over what is open already; without a `front` nothing is kept."""
     settings = installation.settings
     renderer = make_renderer()
@@ -95,6 +113,7 @@ def application(installation: Installation, live: Live, front: Front | None = No
     sign_in = SignIn(visits)
     handlers = Handlers(installation, live, visits.session_of)
     reference = Reference(installation, visits.session_of)
+    streams = streams or Streams(live)
     pages = Pages(
         execute,
         visits.make,
@@ -110,7 +129,7 @@ def application(installation: Installation, live: Live, front: Front | None = No
     shop = Starlette(
         routes=[
             *shared,
-            *graphql_http.shop_routes(installation, _page_documents, front),
+            *graphql_http.shop_routes(installation, _page_documents, front, streams),
             *reference.shop_routes(),
             *handlers.shop_routes(),
             *visits.shop_routes(),
@@ -122,7 +141,7 @@ def application(installation: Installation, live: Live, front: Front | None = No
     own = Starlette(
         routes=[
             *shared,
-            *graphql_http.installation_routes(installation),
+            *graphql_http.installation_routes(installation, streams),
             *reference.installation_routes(),
             *handlers.console_routes(),
             *sign_in.installation_routes(),
@@ -133,7 +152,8 @@ def application(installation: Installation, live: Live, front: Front | None = No
     )
 
     async def by_host(scope: Scope, receive: Receive, send: Send) -> None:
-        host = HTTPConnection(scope).url.hostname if scope["type"] == "http" else ""
+        asked = scope["type"] in ("http", "websocket")
+        host = HTTPConnection(scope).url.hostname if asked else ""
         await (own if host == settings.public_host else shop)(scope, receive, send)
 
     layered: ASGIApp = by_host

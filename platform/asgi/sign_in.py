@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from keystall.graphql import arrival
+from keystall.graphql.arrival import caller_of
 from keystall.graphql.context import RequestContext
-from keystall.graphql.endpoint import caller_of
 from keystall.graphql.tries import count_try
 from keystall.platform.asgi.visits import Visits
 from keystall.tenants.customers.flows import Handover, flow_begin, flow_end, flow_hand_over

@@ -13,8 +13,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from keystall.graphql import arrival, ids
+from keystall.graphql.arrival import caller_of
 from keystall.graphql.context import Program, RequestContext
-from keystall.graphql.endpoint import caller_of
 from keystall.graphql.wording import worded
 from keystall.platform.asgi.front import draft_of
 from keystall.platform.settings import Settings

@@ -7,10 +7,12 @@ listening socket (`--fd`): whatever one of them leaves unanswered when it dies, 
 """
 
 import argparse
+import asyncio
 import socket
 import sys
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from keystall.platform.collection import nothing_is_garbage
 from keystall.platform.logs import configure_logs
@@ -18,7 +20,12 @@ from keystall.platform.metrics import serve_metrics
 from keystall.platform.settings import Settings, load_settings
 
 STOP_SECONDS = 2
-"""How long answers that have begun may take to end; open streams never end by themselves."""
+"""How long answers that have begun may take to end. Open streams are told before that."""
+
+END_STREAMS = "keystall.end_streams"
+"""Where an application leaves, in the state of its lifespan, what has its open streams end."""
+
+_LAST_WORDS_SECONDS = 0.1
 
 SWITCH_SECONDS = 0.0005
 """How long a thread at work may keep the loop waiting each time that it wakes up. Python's own is
@@ -26,11 +33,35 @@ ten times that: a page that needs twenty steps of the loop would wait for 0.1 s 
 looked at in a thread."""
 
 
+class _Server(uvicorn.Server):
+    """Has open streams end before uvicorn closes what is open: each says so in its own words."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        end = self.lifespan.state.get(END_STREAMS)
+        if end is not None:
+            end()
+            await asyncio.sleep(_LAST_WORDS_SECONDS)
+        await super().shutdown(sockets)
+
+
 def serve(settings: Settings, app: str, *, bind: str, port: int, fd: int | None = None) -> None:
     """Serve `app` until SIGTERM or SIGINT. Logs and metrics are set up here."""
     configure_logs(settings)
     if settings.metrics_port:
         serve_metrics(settings.metrics_port)
+    sys.setswitchinterval(SWITCH_SECONDS)
+    server = server_of(settings, app, bind=bind, port=port)
+    with nothing_is_garbage():
+        server.config.load()
+    server.run(sockets=[socket.socket(fileno=fd)] if fd is not None else None)
+    if not server.started:
+        raise SystemExit(3)
+
+
+def server_of(
+    settings: Settings, app: ASGIApp | str, *, bind: str = "127.0.0.1", port: int = 0
+) -> uvicorn.Server:
+    """The server of `app`, not running yet."""
     config = uvicorn.Config(
         app,
         host=bind,
@@ -46,13 +77,7 @@ def serve(settings: Settings, app: str, *, bind: str, port: int, fd: int | None 
         timeout_graceful_shutdown=STOP_SECONDS,
         lifespan="on",
     )
-    sys.setswitchinterval(SWITCH_SECONDS)
-    with nothing_is_garbage():
-        config.load()
-    server = uvicorn.Server(config)
-    server.run(sockets=[socket.socket(fileno=fd)] if fd is not None else None)
-    if not server.started:
-        raise SystemExit(3)
+    return _Server(config)
 
 
 def main() -> None:

@@ -125,9 +125,11 @@ def test_every_query_mutation_and_type_has_a_page(surface: Surface) -> None:
     expected = {"", "errors"}
     expected |= {f"query/{name}" for name in built.query_type.fields}
     expected |= {f"mutation/{name}" for name in built.mutation_type.fields}
+    followed = built.subscription_type.fields if built.subscription_type else {}
+    expected |= {f"subscription/{name}" for name in followed}
     expected |= {
         f"type/{name}" for name, kind in built.type_map.items()
-        if name not in ("Query", "Mutation") and not is_introspection_type(kind)
+        if name not in ("Query", "Mutation", "Subscription") and not is_introspection_type(kind)
     }  # fmt: skip
     assert site.paths(surface) == expected
     assert site.page(surface, "type/Query", HERE) is None
@@ -169,6 +171,12 @@ def test_a_page_says_what_it_takes_costs_answers_and_who_uses_it() -> None:
     assert "The permission MONEY: owner, manager, API tokens with this scope." in refund
     invite = str(site.page("admin", "mutation/memberInvite", HERE))
     assert "The permission STAFF: owner." in invite
+    followed = str(site.page("admin", "subscription/jobChanged", HERE))
+    assert "The permission STOCK: owner, manager, API tokens with this scope." in followed
+    assert "points, for each answer." in followed
+    assert f"curl -N {HERE}/graphql/admin" in followed
+    assert "-H &#39;accept: text/event-stream&#39;" in followed
+    assert "Subscriptions" not in str(site.page("operator", "", HERE))
 
 
 def test_trying_an_example_hands_its_document_and_variables_to_graphiql() -> None:

@@ -21,6 +21,7 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
+    OperationType,
     Undefined,
     get_named_type,
     is_leaf_type,
@@ -147,7 +148,7 @@ class Filled:
 def documents(schema: GraphQLSchema, operation: str, name: str) -> list[str]:
     """Operations that together ask one root field for everything its answer has: one, or where it
     answers an interface one for each type behind it."""
-    root = schema.query_type if operation == "query" else schema.mutation_type
+    root = schema.get_root_type(OperationType(operation))
     assert root is not None
     field = root.fields[name]
     named = get_named_type(field.type)

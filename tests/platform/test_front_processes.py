@@ -1,9 +1,6 @@
 """Two web processes as an installation runs them: what one writes, both show within a second."""
 
 import asyncio
-import http.client
-import json
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,16 +8,14 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from keystall.platform.engines.ports import LOOPBACK, free_port
-from keystall.platform.engines.supervisor import Program, spawn, stop_together
 from keystall.platform.settings import Settings
 from keystall.tenants.catalog.input import PriceInput, ProductChanges, VariantInput
 from keystall.tenants.catalog.service import product_update
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.shop import Shop
 from tests.factories import a_product, a_shop, the_variant
+from tests.processes import asked, web_processes
 
-SERVER = (sys.executable, "-m", "keystall.platform.web.server", "keystall.platform.asgi:app")
 TRIES = 3
 """A machine that is busy with other things may be late; a page that is kept for a minute is late
 every time."""
@@ -28,48 +23,12 @@ every time."""
 
 @pytest.fixture
 def ports(settings: Settings, tmp_path: Path) -> Iterator[list[int]]:
-    """Two processes over one database and one Redis, each at a port of its own."""
-    told = settings.model_dump(mode="json", exclude_none=True)
-    environment = {
-        f"KEYSTALL_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-        for name, value in told.items()
-    }
-    running, ports = [], [free_port(), free_port()]
-    try:
-        for number, port in enumerate(ports):
-            command = (*SERVER, "--port", str(port))
-            program = Program(f"web-{number}", command, tmp_path / f"{number}.log", environment)
-            running.append((program, spawn(program)))
-        for (program, process), port in zip(running, ports, strict=True):
-            _wait_until_up(program, port, lambda: process.poll() is None)  # noqa: B023
-        yield ports
-    finally:
-        stop_together(running)
-
-
-def _wait_until_up(program: Program, port: int, lives: object) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end and callable(lives) and lives():
-        try:
-            if _asked(port, "localhost", "/healthz")[0] == 200:
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError(program.log.read_text())
-
-
-def _asked(port: int, host: str, path: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=20)
-    try:
-        connection.request("GET", path, headers={"Host": host})
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-    finally:
-        connection.close()
+    with web_processes(settings, tmp_path) as found:
+        yield [port for port, _ in found]
 
 
 async def shown(port: int, shop: Shop) -> str:
-    status, text = await asyncio.to_thread(_asked, port, f"{shop.slug}.localhost", "/en/")
+    status, text = await asyncio.to_thread(asked, port, f"{shop.slug}.localhost", "/en/")
     assert status == 200
     return text
 
@@ -92,8 +51,8 @@ async def test_a_price_is_seen_by_every_process_within_a_second(
     variant = await the_variant(shop, product)
 
     async def by_the_merchant(price: str) -> None:
-        asked = [VariantInput(id=variant.id, prices=[PriceInput(price, "CNY")])]
-        await product_update(installation, shop, product.id, ProductChanges(variants=asked))
+        changed = [VariantInput(id=variant.id, prices=[PriceInput(price, "CNY")])]
+        await product_update(installation, shop, product.id, ProductChanges(variants=changed))
 
     async def by_hand_and_untold(price: str) -> None:
         connection = await asyncpg.connect(owner_url)
