@@ -5,7 +5,7 @@ the next run on.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,12 +34,14 @@ class Key:
 
 @dataclass(frozen=True)
 class Reference:
-    """A foreign key: `columns` here stand for `targets` of `table`."""
+    """A foreign key: `columns` here stand for `targets` of `table`. One that triggers hold instead
+    names those of them that are on this table."""
 
     name: str
     table: str
     columns: tuple[str, ...]
     targets: tuple[str, ...]
+    triggers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,18 @@ _CONSTRAINTS = """
           from unnest(confkey) with ordinality as k (number, place)
           join pg_attribute on attrelid = confrelid and attnum = number)::text[] as targets
   from pg_constraint where contype in ('f', 'c') and conrelid <> 0 order by conname"""
+HELD = {
+    "codes": Reference(
+        "codes_of_batch", "batches", ("shop_id", "variant_id", "batch_id"),
+        ("shop_id", "variant_id", "id"), ("codes_of_batch", "codes_stay_in_batch"),
+    ),
+}  # fmt: skip
+"""References that are looked up once a statement, by triggers (decision 0068)."""
+HOLDING = {"codes_of_batch": {"codes_of_batch", "codes_stay_in_batch", "batches_are_kept"}}
+"""All the triggers that each of them needs."""
+
+_TRIGGERS = """
+  select tgname::text as name from pg_trigger where not tgisinternal and tgenabled in ('O', 'A')"""
 _POLICIES = """
   select polrelid as oid, polname as name, polpermissive as permissive, polcmd::text as command,
          (select array_agg(coalesce(rolname, 'public') order by rolname)
@@ -126,8 +140,9 @@ async def tables(connection: asyncpg.Connection) -> dict[str, Table]:
     parts = [
         _by_table(await connection.fetch(one)) for one in (_COLUMNS, _KEYS, _CONSTRAINTS, _POLICIES)
     ]
+    triggers = {row["name"] for row in await connection.fetch(_TRIGGERS)}
     return {
-        found["name"]: _table(found, *(rows[found["oid"]] for rows in parts))
+        found["name"]: _table(found, *(rows[found["oid"]] for rows in parts), triggers=triggers)
         for found in await connection.fetch(_TABLES)
     }
 
@@ -145,7 +160,10 @@ def _table(
     keys: Sequence[asyncpg.Record],
     constraints: Sequence[asyncpg.Record],
     policies: Sequence[asyncpg.Record],
+    *,
+    triggers: Set[str],
 ) -> Table:
+    held = HELD.get(found["name"])
     return Table(
         name=found["name"],
         kind=found["kind"],
@@ -162,7 +180,8 @@ def _table(
             Reference(row["name"], row["target"], tuple(row["columns"]), tuple(row["targets"]))
             for row in constraints
             if row["type"] == "f"
-        ],
+        ]
+        + ([held] if held and HOLDING[held.name] <= triggers else []),
         checks={row["name"]: tuple(row["columns"]) for row in constraints if row["type"] == "c"},
         policies=[
             Policy(

@@ -67,7 +67,10 @@ def _of_table(table: Table) -> Iterator[Mutant]:
         pairs = [pair for pair in loose if pair[0] != table.shop_column]
         column, target = next((pair for pair in pairs if pair[1] == "id"), pairs[0])
         name = f"{table.name}_loose_{column}"
-        sql = (
+        let_go = "; ".join(
+            f'drop trigger "{trigger}" on "{table.name}"' for trigger in reference.triggers
+        )
+        sql = let_go or (
             f'{alter} drop constraint "{reference.name}";'
             f' create unique index "{name}" on "{reference.table}" ("{target}");'
             f' {alter} add constraint "{name}" foreign key ("{column}")'

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO, StringIO
 from uuid import UUID
 
+import asyncpg
 import pytest
 import xlsxwriter  # type: ignore[import-untyped]
 
@@ -107,6 +108,51 @@ async def test_a_batch_keeps_what_was_told_of_it_and_goes_whole(shelf: Shelf) ->
     assert await shelf.codes() == ["stays"]
     assert [one.id for one in await batches(shelf) if one.undone_at is None] == [stays]
     assert await undo_refused(shelf, goes) == (UserError("BATCH_UNDONE", ("id",)),)
+
+
+_ANOTHER_CODE = """
+  insert into codes (shop_id, id, variant_id, batch_id, state, sealed, key_version, lookup)
+  select shop_id, $2, $3, $4, 'available', sealed, key_version, 'another'
+  from codes where shop_id = $1 limit 1"""
+
+
+async def test_a_code_is_of_a_batch_of_its_own_shop_and_variant_or_is_not(
+    installation: Installation, shelf: Shelf
+) -> None:
+    sibling, stranger = await a_shelf(installation, shelf.shop), await a_shelf(installation)
+    own, others = await shelf.fill("one"), [await sibling.fill("two"), await stranger.fill("three")]
+
+    for batch in (*others, new_id()):
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            async with database.transaction(shelf.shop) as tx:
+                await tx.execute(_ANOTHER_CODE, shelf.shop, new_id(), shelf.variant, batch)
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            async with database.transaction(shelf.shop) as tx:
+                await tx.execute("update codes set batch_id = $1 where batch_id = $2", batch, own)
+    async with database.transaction(shelf.shop) as tx:
+        await tx.execute(_ANOTHER_CODE, shelf.shop, new_id(), shelf.variant, own)
+        count = await tx.value("select count(*) from codes where batch_id = $1", own)
+        # It was sealed for another place: no rotation of keys could open it.
+        await tx.execute("delete from codes where lookup = 'another'")
+    assert count == 2
+
+
+async def test_batches_are_kept_by_whoever_asks(shelf: Shelf) -> None:
+    batch = await shelf.fill("one")
+    assert await undo(shelf, batch) == 1
+
+    owner = await asyncpg.connect(shelf.installation.settings.owner_database_url)
+    try:
+        for sql in (
+            "delete from batches where id = $1",
+            "update batches set id = gen_random_uuid() where id = $1",
+            "update batches set variant_id = shop_id where id = $1",
+        ):
+            with pytest.raises(asyncpg.ForeignKeyViolationError):
+                await owner.execute(sql, batch)
+        assert await owner.execute("update batches set id = id where id = $1", batch) == "UPDATE 1"
+    finally:
+        await owner.close()
 
 
 @pytest.mark.parametrize("paid", [False, True])
