@@ -5,13 +5,15 @@ reason, blank, or the heading of a table. Codes are opaque: beyond trimming, not
 changed. A code of a table may have several lines, and then counts as the first of them.
 """
 
+import heapq
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from itertools import chain, islice
+from itertools import chain, compress, islice
 from typing import NamedTuple
 
 from keystall.tenants.stock.card_formats import HEAD_LINES, CardFormat, Layout, Use, find_format
@@ -35,6 +37,7 @@ __all__ = [
     "MAX_LINES",
     "BadLine",
     "CodeFacts",
+    "CodeRun",
     "Duplicate",
     "LineProblem",
     "ParsedCode",
@@ -42,6 +45,7 @@ __all__ = [
     "Survey",
     "TooManyLines",
     "UndecidableEncoding",
+    "card_runs",
     "cards",
     "first_bad",
     "parse_file",
@@ -54,6 +58,7 @@ MAX_CODE_LENGTH = 4096
 MAX_NOTE_LENGTH = 500
 MAX_LINES = 2_000_000
 """Lines that a file may have."""
+_RUN = 1_000  # lines that are looked at one by one and then gathered
 
 # Bidirectional overrides show a code other than it is; the rest shows nothing at all.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -123,6 +128,42 @@ class BadLine:
     text: str = field(default="", repr=False, compare=False)
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class CodeRun:
+    """Codes of lines that follow each other, column by column, and the bad lines among them: what
+    is done to each of a million lines is done to a list of them. `texts` as UTF-8; `facts` of those
+    of the `lines` that told any."""
+
+    lines: Sequence[int]
+    texts: Sequence[bytes]
+    bad: Sequence[BadLine] = ()
+    facts: Mapping[int, CodeFacts] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.lines or self.bad)
+
+    @property
+    def last(self) -> int:
+        """The line that it reaches to. It must not be empty."""
+        ends = [*self.lines[-1:], *(bad.line for bad in self.bad[-1:])]
+        return max(ends)
+
+    def split(self, codes: int) -> "tuple[CodeRun, CodeRun]":
+        """So many codes with the bad lines before and among them, and what follows."""
+        if len(self.lines) <= codes:
+            return self, CodeRun((), ())
+        return self.split_after(self.lines[codes - 1])
+
+    def split_after(self, line: int) -> "tuple[CodeRun, CodeRun]":
+        """What stands up to a line of the file, and what follows it."""
+        codes = bisect_right(self.lines, line)
+        bad = bisect_right(self.bad, line, key=_line_of)
+        return (
+            CodeRun(self.lines[:codes], self.texts[:codes], self.bad[:bad], self.facts),
+            CodeRun(self.lines[codes:], self.texts[codes:], self.bad[bad:], self.facts),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
     """What a file holds: distinct codes in its order, repeats, and lines that are no code."""
@@ -140,11 +181,15 @@ class ParsedFile:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a first reading finds: the format, the bytes of a mark, and how many lines there are."""
+    """What a first reading finds: the format, the bytes of a mark, and how many lines there are.
+
+    `flawless`: there is no need to look for a bad line, any line is a code or blank.
+    """
 
     format: CardFormat
     mark: int
     lines: int
+    flawless: bool = False
 
 
 def survey(pieces: Iterable[bytes], *, sheet: bool = False, plain: bool = False) -> Survey:
@@ -160,22 +205,24 @@ def survey(pieces: Iterable[bytes], *, sheet: bool = False, plain: bool = False)
     encoding, mark = marked or ("", 0)
     stream = chain([start[mark:]], stream)
     head: list[str] = []
-    count = 0
+    count, plain_all_through = 0, False
     if encoding.startswith("utf-16"):
         for count, line in enumerate(text_lines(stream, encoding), start=1):
             _counted(count)
             if count <= HEAD_LINES:
                 head.append(line.text)
     else:
-        sample, first = Sample(), list[bytes]()
+        sample, first, plain_all_through = Sample(), list[bytes](), True
         for lines in byte_lines(stream):
             count = _counted(count + len(lines))
+            plain_all_through = plain_all_through and _is_plain(lines)
             sample.add(lines)
             first += lines[: HEAD_LINES - len(first)]
         encoding = encoding or guess_encoding(sample)
         head = [raw.decode(encoding, "replace") for raw in first]
     kind = "xlsx" if sheet else "txt"
-    return Survey(find_format(head, encoding, kind=kind, plain=plain), mark, count)
+    found = find_format(head, encoding, kind=kind, plain=plain)
+    return Survey(found, mark, count, plain_all_through and _holds_lines(found))
 
 
 def survey_text(text: str, *, plain: bool = False) -> Survey:
@@ -193,15 +240,23 @@ def _counted(count: int) -> int:
 
 def cards(pieces: Iterable[bytes], found: Survey) -> Iterator[ParsedCode | BadLine]:
     """The codes and bad lines of a file whose survey is known, in its order; repeats are codes."""
-    pieces, encoding = _after_mark(pieces, found.mark), found.format.encoding
-    if _holds_lines(found.format) and not encoding.startswith("utf-16"):
-        return _quick_codes(byte_lines(pieces), encoding)
-    return _cards(text_lines(pieces, encoding), found.format)
+    if _in_bytes(found):
+        return chain.from_iterable(map(_in_turn, card_runs(pieces, found)))
+    return _all_cards(pieces, found)
+
+
+def card_runs(pieces: Iterable[bytes], found: Survey) -> Iterator[CodeRun]:
+    """The same, thousands of lines at a time."""
+    if _in_bytes(found):
+        return _runs_of_bytes(_after_mark(pieces, found.mark), found.format.encoding)
+    return _runs(_all_cards(pieces, found))
 
 
 def first_bad(pieces: Iterable[bytes], found: Survey) -> BadLine | None:
     """The first line that is no code, as `cards` tells it; None where every line is one."""
-    return next((card for card in cards(pieces, found) if isinstance(card, BadLine)), None)
+    if found.flawless:
+        return None
+    return next((run.bad[0] for run in card_runs(pieces, found) if run.bad), None)
 
 
 def parse_file(data: bytes, *, sheet: bool = False, plain: bool = False) -> ParsedFile:
@@ -214,6 +269,16 @@ def parse_text(text: str, *, plain: bool = False) -> ParsedFile:
     """All of a text that somebody pasted. Raises TooManyLines."""
     found = survey_text(text, plain=plain)
     return _gathered(found.format, _cards(pasted_lines(text), found.format))
+
+
+def _in_bytes(found: Survey) -> bool:
+    """Whether its lines can be told apart, and many of them be seen to be codes, undecoded."""
+    return _holds_lines(found.format) and not found.format.encoding.startswith("utf-16")
+
+
+def _all_cards(pieces: Iterable[bytes], found: Survey) -> Iterator[ParsedCode | BadLine]:
+    lines = text_lines(_after_mark(pieces, found.mark), found.format.encoding)
+    return _cards(lines, found.format)
 
 
 def _after_mark(pieces: Iterable[bytes], mark: int) -> Iterator[bytes]:
@@ -247,19 +312,37 @@ def _holds_lines(found: CardFormat) -> bool:
     return found.layout is Layout.LINES and not found.sheet
 
 
-def _quick_codes(
-    batches: Iterable[Sequence[bytes]], encoding: str
-) -> Iterator[ParsedCode | BadLine]:
+def _runs_of_bytes(pieces: Iterable[bytes], encoding: str) -> Iterator[CodeRun]:
     """`_codes`, a batch at a time: of one that is plain all through no line needs a closer look."""
     first = 1
-    for batch in batches:
+    for batch in byte_lines(pieces):
         if _is_plain(batch):
-            for number, line in enumerate(batch, start=first):
-                if text := line.decode().strip():
-                    yield ParsedCode(number, text)
+            texts = [line.strip() for line in batch]
+            lines = list(compress(range(first, first + len(batch)), texts))
+            yield CodeRun(lines, list(filter(None, texts)))
         else:
-            yield from _codes(decoded(batch, encoding, first=first))
+            yield from _runs(_codes(decoded(batch, encoding, first=first)))
         first += len(batch)
+
+
+def _runs(found: Iterator[ParsedCode | BadLine]) -> Iterator[CodeRun]:
+    while some := list(islice(found, _RUN)):
+        codes = [one for one in some if isinstance(one, ParsedCode)]
+        yield CodeRun(
+            [code.line for code in codes],
+            [code.text.encode() for code in codes],
+            [one for one in some if isinstance(one, BadLine)],
+            {code.line: code.facts for code in codes if code.facts},
+        )
+
+
+def _in_turn(run: CodeRun) -> Iterator[ParsedCode | BadLine]:
+    codes = map(ParsedCode, run.lines, map(bytes.decode, run.texts))
+    return heapq.merge(codes, run.bad, key=_line_of) if run.bad else codes
+
+
+def _line_of(one: ParsedCode | BadLine) -> int:
+    return one.line
 
 
 def _is_plain(lines: Sequence[bytes]) -> bool:

@@ -25,7 +25,7 @@ from keystall.tenants.stock.card_files import (
     Survey,
     TooManyLines,
     UndecidableEncoding,
-    cards,
+    card_runs,
     first_bad,
     survey,
 )
@@ -33,7 +33,7 @@ from keystall.tenants.stock.insertion import Batch, add_codes, begin_batch, stoc
 from keystall.tenants.stock.low_stock import stock_has_risen
 from keystall.tenants.stock.rejects import Reject, forget_later, keep_rejects
 from keystall.tenants.stock.sealing import ShopCipher, shop_cipher
-from keystall.tenants.stock.steps import Step, Stepping, sealed_anew
+from keystall.tenants.stock.steps import SealedCodes, Step, Stepping, sealed_anew
 from keystall.tenants.stock.uploads import drop_codes, open_codes
 from keystall.tenants.writing import Writing, writing
 
@@ -102,7 +102,7 @@ class _Import:
     ) -> Iterator[Step]:
         currency = self.asked.get("currency", "CNY")
         stepping = Stepping(self.variant, cipher, currency, STEP, done, self.dry_run)
-        return stepping.steps(cards(content, found), found.lines)
+        return stepping.steps(card_runs(content, found), found.lines)
 
 
 class _Elsewhere(Exception):
@@ -208,19 +208,14 @@ async def _add(work: _Import, done: int, step: Step) -> int | None:
             raise _Elsewhere
         if job["cancel"]:
             return None
+        # Nothing is promised to anybody by a step: a crash that loses it loses its progress, too.
+        await tx.execute("set local synchronous_commit = off")
         # Inside: keys that rotate while a long import runs are met at its next step.
         cipher = await shop_cipher(tx, work.installation.keys, work.shop)
         if step.version != cipher.version:
             step = await asyncio.to_thread(sealed_anew, step, work.variant, cipher)
         known = await _try(tx, work, step, cipher)
-        rejects = sorted(
-            step.rejects
-            + [
-                Reject(code.line, "SOLD" if known[code.id] == "sold" else "IN_STOCK", 0, code.text)
-                for code in step.codes
-                if code.id in known
-            ]
-        )
+        rejects = sorted(step.rejects + _rejects_of(step.codes, known))
         await keep_rejects(tx, work.shop, work.job, cipher=cipher, part=step.upto, rejects=rejects)
         sold = sum(state == "sold" for state in known.values())
         result = dict(job["result"])
@@ -243,11 +238,21 @@ async def _add(work: _Import, done: int, step: Step) -> int | None:
 async def _try(tx: Writing, work: _Import, step: Step, cipher: ShopCipher) -> Mapping[UUID, str]:
     """Those of the step's codes that were there before, and in which state; the others are added
     but in a dry run."""
-    if not step.codes:
+    if not len(step.codes):
         return {}
     if work.dry_run:
         return await stocked(tx, work.shop, work.variant, cipher, step.codes)
     return await add_codes(tx, work.shop, work.batch, cipher, step.codes)
+
+
+def _rejects_of(codes: SealedCodes, known: Mapping[UUID, str]) -> list[Reject]:
+    if not known:
+        return []
+    return [
+        Reject(line, "SOLD" if known[id_] == "sold" else "IN_STOCK", 0, text.decode())
+        for line, id_, text in zip(codes.lines, codes.ids, codes.texts, strict=True)
+        if id_ in known
+    ]
 
 
 async def _end(work: _Import, state: Ending, found: Mapping[str, Any] | None = None) -> None:

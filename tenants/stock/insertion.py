@@ -1,18 +1,22 @@
 """Rows of codes, thousands at a time."""
 
 import secrets
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+
 from keystall.platform.database import Reads
 from keystall.tenants.stock.sealing import ShopCipher
-from keystall.tenants.stock.steps import SealedCode
+from keystall.tenants.stock.steps import SealedCodes
 from keystall.tenants.writing import Writing
 
 _LINES_BITS = 21
 """Bits of a position for a line's number: 2,097,152 lines, more than a file may have."""
+_UNDRAWN_BITS = 8  # so that a position drawn at random is no sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +45,15 @@ async def begin_batch(tx: Writing, shop: UUID, batch: Batch) -> None:
 
 
 async def add_codes(
-    tx: Writing, shop: UUID, batch: Batch, cipher: ShopCipher, codes: Sequence[SealedCode]
+    tx: Writing, shop: UUID, batch: Batch, cipher: ShopCipher, codes: SealedCodes
 ) -> Mapping[UUID, str]:
-    """Adds codes, sorted by their lookup hash; answers those that were there before, by the id they
-    were to have, with the state of the row that is there.
+    """Adds codes; answers those that were there before, by the id they were to have, with the state
+    of the row that is there.
 
-    Positions follow the lines of the file, whatever the order of the rows: the batch's moment in
-    milliseconds, then the line. So batches are sold in the order they were asked for, each in its
-    own; codes that were numbered from 1 come first. Where a variant is sold at random they are.
+    Rows go in by their lines, as ids and positions do: three of four indexes grow at their end.
+    Positions are the batch's moment in milliseconds, then the line. So batches are sold in the
+    order they were asked for, each in its own; codes that were numbered from 1 come first. Where a
+    variant is sold at random they are.
     """
     # Two imports with the same codes in another order would wait for each other in a circle. Not
     # FOR UPDATE: orders that refer to the variant need not wait.
@@ -61,19 +66,14 @@ async def add_codes(
         raise LookupError("codes for a variant that is not there; variants are never deleted")
     # While keys rotate, an equal code may be there under an older key's lookup.
     known = await _known(tx, shop, batch.variant, _older(cipher, batch.variant, codes))
-    codes = [code for code in codes if code.id not in known] if known else codes
-    positions = _positions(batch.id, codes, shuffled=rules["sale_order"] == "random")
+    codes = codes.without(known) if known else codes
     arguments: list[object] = [
-        shop, batch.variant, batch.id, cipher.version,
-        [code.id for code in codes],
-        [code.sealed for code in codes],
-        [code.lookup for code in codes],
-        positions,
+        shop, batch.variant, batch.id, cipher.version, codes.ids, codes.sealed, codes.lookups,
+        _positions(batch.id, codes.lines, shuffled=rules["sale_order"] == "random"),
         batch.expires_at, rules["expiry_margin_hours"],
     ]  # fmt: skip
-    told = any(code.facts for code in codes)
-    if told:
-        facts = [code.facts for code in codes]
+    if codes.facts:
+        facts = [codes.facts.get(line) for line in codes.lines]
         arguments += [
             [one.note if one else "" for one in facts],
             [one.preview if one else "" for one in facts],
@@ -81,17 +81,32 @@ async def add_codes(
             [one.cost if one else None for one in facts],
             [one.expires_at if one else None for one in facts],
         ]
-    added = await tx.execute(_WITH_FACTS if told else _BARE, *arguments)
-    if added < len(codes):
-        known |= await _known(tx, shop, batch.variant, [(code.id, code.lookup) for code in codes])
+    if await _inserted(tx, _WITH_FACTS if codes.facts else _BARE, arguments) < len(codes):
+        given = list(zip(codes.ids, codes.lookups, strict=True))
+        known |= await _known(tx, shop, batch.variant, given)
     return known
 
 
-def _positions(batch: UUID, codes: Sequence[SealedCode], *, shuffled: bool) -> list[int]:
+async def _inserted(tx: Writing, insert: str, arguments: Sequence[object]) -> int:
+    """Inserts the rows but those that are there; answers how many.
+
+    Most steps have nothing that is there, and to expect it of each row costs a third more: it is
+    asked for once a row has shown it.
+    """
+    await tx.execute("savepoint as_new")
+    try:
+        return await tx.execute(insert, *arguments)
+    except asyncpg.UniqueViolationError:
+        await tx.execute("rollback to savepoint as_new")
+        return await tx.execute(f"{insert} {_BUT_THOSE_THERE}", *arguments)
+
+
+def _positions(batch: UUID, lines: Sequence[int], *, shuffled: bool) -> list[int]:
     if shuffled:
-        return [int.from_bytes(secrets.token_bytes(7), "big") for _ in codes]
+        drawn = array("Q", secrets.token_bytes(8 * len(lines)))
+        return [number >> _UNDRAWN_BITS for number in drawn]
     base = (batch.int >> 80) << _LINES_BITS
-    return [base + code.line for code in codes]
+    return [base + line for line in lines]
 
 
 _INSERT = """
@@ -99,13 +114,14 @@ _INSERT = """
                      lookup, note, preview, premium, cost, expires_at, sellable_until)
   select $1, id, $2, $3, position, 'available', sealed, $4, lookup, note, preview, premium, cost,
          expires, coalesce(expires - make_interval(hours => $10), 'infinity')
-  from ({given}) given
-  on conflict (shop_id, variant_id, lookup) do nothing"""
+  from ({given}) given"""
+_BUT_THOSE_THERE = "on conflict (shop_id, variant_id, lookup) do nothing"
+# Not unnested in FROM, where all rows would be gathered before the first is inserted.
 _BARE = _INSERT.format(
-    given="select *, '' as note, '' as preview, null::bigint as premium, null::bigint as cost,"
+    given="select unnest($5::uuid[]) as id, unnest($6::bytea[]) as sealed,"
+    " unnest($7::bytea[]) as lookup, unnest($8::bigint[]) as position,"
+    " '' as note, '' as preview, null::bigint as premium, null::bigint as cost,"
     " $9::timestamptz as expires"
-    " from unnest($5::uuid[], $6::bytea[], $7::bytea[], $8::bigint[])"
-    " as g (id, sealed, lookup, position)"
 )
 _WITH_FACTS = _INSERT.format(
     given="select id, sealed, lookup, position, note, preview, premium, cost,"
@@ -117,20 +133,20 @@ _WITH_FACTS = _INSERT.format(
 
 
 async def stocked(
-    db: Reads, shop: UUID, variant: UUID, cipher: ShopCipher, codes: Sequence[SealedCode]
+    db: Reads, shop: UUID, variant: UUID, cipher: ShopCipher, codes: SealedCodes
 ) -> dict[UUID, str]:
     """Those of the codes that have a row which is not their own, with its state."""
-    lookups = [(code.id, code.lookup) for code in codes]
-    return await _known(db, shop, variant, lookups + _older(cipher, variant, codes))
+    given = list(zip(codes.ids, codes.lookups, strict=True))
+    return await _known(db, shop, variant, given + _older(cipher, variant, codes))
 
 
-def _older(
-    cipher: ShopCipher, variant: UUID, codes: Sequence[SealedCode]
-) -> list[tuple[UUID, bytes]]:
+def _older(cipher: ShopCipher, variant: UUID, codes: SealedCodes) -> list[tuple[UUID, bytes]]:
     if not cipher.older:
         return []
     return [
-        (code.id, lookup) for code in codes for lookup in cipher.older_lookups(variant, code.text)
+        (id_, lookup)
+        for id_, text in zip(codes.ids, codes.texts, strict=True)
+        for lookup in cipher.older_lookups(variant, text.decode())
     ]
 
 

@@ -6,8 +6,10 @@ as a repeat.
 """
 
 from array import array
+from collections.abc import Sequence
 
 _SMALLEST = 1 << 12
+_WORDS = 4  # of eight bytes in a lookup
 
 
 class SeenCodes:
@@ -20,21 +22,26 @@ class SeenCodes:
         self._count = 0
         self._lay_out(max(_SMALLEST, 1 << (2 * expected).bit_length()))
 
-    def first(self, lookup: bytes, line: int) -> int:
-        """The line that had this code first: `line` itself where none had. 32 random bytes."""
-        key = int.from_bytes(lookup[:8], "little") or 1  # zero is an empty place
-        # In one piece, since it runs once a line.
-        keys, mask = self._keys, self._width - 1
-        place = key & mask
-        while (there := keys[place]) and there != key:
-            place = (place + 1) & mask
-        if there:
-            return self._lines[place]
-        keys[place], self._lines[place] = key, line
-        self._count += 1
-        if self._count * 2 > self._width:
+    def firsts(self, lookups: Sequence[bytes], lines: Sequence[int]) -> list[int]:
+        """For each of the lines the one that had its code first: itself where none had.
+
+        The lookups are 32 random bytes each, lines count from 1.
+        """
+        while (self._count + len(lookups)) * 2 > self._width:
             self._widen()
-        return line
+        table, known, mask = self._keys, self._lines, self._width - 1
+        firsts = list(lines)
+        # The first eight bytes of each. In one piece, since it runs once a line.
+        for at, key in enumerate(array("Q", b"".join(lookups))[::_WORDS]):
+            place = key & mask
+            while (line := known[place]) and table[place] != key:
+                place = (place + 1) & mask
+            if line:
+                firsts[at] = line
+            else:
+                table[place], known[place] = key, lines[at]
+                self._count += 1
+        return firsts
 
     def _lay_out(self, width: int) -> None:
         self._width = width
@@ -46,8 +53,8 @@ class SeenCodes:
         self._lay_out(2 * self._width)
         mask = self._width - 1
         for key, line in zip(keys, lines, strict=True):
-            if key:
+            if line:
                 place = key & mask
-                while self._keys[place]:
+                while self._lines[place]:
                     place = (place + 1) & mask
                 self._keys[place], self._lines[place] = key, line

@@ -1,9 +1,10 @@
 """An import's file as steps: so many lines at a time, codes sealed, repeats and bad lines told.
 
 Runs in a thread, ahead of the database. A step is all that is held of a file, however long it is.
+What is done to each of a million codes is done column by column, to lists: a third of the time.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -11,22 +12,10 @@ from uuid import UUID
 
 from keystall.platform.ids import new_row_id
 from keystall.platform.money import exponent
-from keystall.tenants.stock.card_files import BadLine, CodeFacts, LineProblem, ParsedCode
+from keystall.tenants.stock.card_files import CodeFacts, CodeRun, LineProblem
 from keystall.tenants.stock.rejects import Reject
 from keystall.tenants.stock.sealing import ImportSealer, ShopCipher
 from keystall.tenants.stock.seen_codes import SeenCodes
-
-
-@dataclass(slots=True)
-class SealedCode:
-    """A code ready for its row. Nothing of it is sealed in a dry run."""
-
-    line: int
-    id: UUID
-    sealed: bytes
-    lookup: bytes
-    text: str = field(repr=False)
-    facts: "RowFacts | None" = None
 
 
 @dataclass(slots=True)
@@ -40,17 +29,49 @@ class RowFacts:
     expires_at: datetime | None
 
 
+@dataclass(slots=True, repr=False)
+class SealedCodes:
+    """Codes ready for their rows, column by column, in the order of the file. `texts` are plain, as
+    UTF-8; `facts` of those of the `lines` that told any; nothing is `sealed` in a dry run."""
+
+    lines: list[int] = field(default_factory=list)
+    ids: list[UUID] = field(default_factory=list)
+    texts: list[bytes] = field(default_factory=list)
+    lookups: list[bytes] = field(default_factory=list)
+    sealed: list[bytes] = field(default_factory=list)
+    facts: dict[int, RowFacts] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def without(self, ids: Collection[UUID]) -> "SealedCodes":
+        """The others."""
+        stays = [at for at, one in enumerate(self.ids) if one not in ids]
+        return SealedCodes(
+            [self.lines[at] for at in stays],
+            [self.ids[at] for at in stays],
+            [self.texts[at] for at in stays],
+            [self.lookups[at] for at in stays],
+            [self.sealed[at] for at in stays],
+            self.facts,
+        )
+
+
 @dataclass(slots=True)
 class Step:
-    """The lines after the last step's up to `upto`; codes sorted by their lookup hash, sealed with
-    the data key of `version`."""
+    """The lines after the last step's up to `upto`, sealed with the data key of `version`."""
 
     version: int
     upto: int = 0
-    codes: list[SealedCode] = field(default_factory=list)
+    codes: SealedCodes = field(default_factory=SealedCodes)
     rejects: list[Reject] = field(default_factory=list)
     repeats: int = 0
     bad: int = 0
+
+    @property
+    def cards(self) -> int:
+        """How many lines it has that are not blank."""
+        return len(self.codes) + self.repeats + self.bad
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,43 +89,57 @@ class Stepping:
     def __post_init__(self) -> None:
         object.__setattr__(self, "sealer", self.cipher.for_import(self.variant))
 
-    def steps(self, cards: Iterable[ParsedCode | BadLine], lines: int) -> Iterator[Step]:
+    def steps(self, runs: Iterable[CodeRun], lines: int) -> Iterator[Step]:
         """The steps; the last one reaches to the end of the file's `lines`."""
-        seen, step, taken = SeenCodes(lines), Step(self.cipher.version), 0
-        first_line, lookup_of, done = seen.first, self.sealer.lookup, self.done
-        for card in cards:
-            if isinstance(card, BadLine):
-                if card.line <= done:
-                    continue
-                step.bad += 1
-                step.rejects.append(Reject(card.line, card.reason, 0, card.text))
-            else:
-                lookup = lookup_of(card.text.encode())
-                # Of what was done before, too: a line may repeat it.
-                first = first_line(lookup, card.line)
-                if card.line <= done:
-                    continue
-                if first == card.line:
-                    self._add(card, lookup, step)
-                else:
-                    step.repeats += 1
-                    step.rejects.append(Reject(card.line, "IN_FILE", first, card.text))
-            taken += 1
-            if taken == self.size:
-                step.upto = card.line
-                yield self._finished(step)
-                step, taken = Step(self.cipher.version), 0
+        seen, step = SeenCodes(lines), Step(self.cipher.version)
+        for run in runs:
+            rest = run
+            while rest:
+                part, rest = rest.split(self.size - step.cards)
+                self._add(part, seen, step)
+                if step.cards >= self.size:
+                    step.upto = part.last
+                    yield self._finished(step)
+                    step = Step(self.cipher.version)
         step.upto = lines
         yield self._finished(step)
 
-    def _add(self, card: ParsedCode, lookup: bytes, step: Step) -> None:
-        try:
-            facts = None if card.facts is None else self._facts(card.facts)
-        except _TooPrecise:
-            step.bad += 1
-            step.rejects.append(Reject(card.line, LineProblem.AMOUNT_INVALID, 0, card.text))
+    def _add(self, run: CodeRun, seen: SeenCodes, step: Step) -> None:
+        if self.done:
+            # A line may repeat one that was done before.
+            before, run = run.split_after(self.done)
+            seen.firsts(self._lookups(before), before.lines)
+        for bad in run.bad:
+            self._reject(step, Reject(bad.line, bad.reason, 0, bad.text))
+        lookups = self._lookups(run)
+        firsts, codes = seen.firsts(lookups, run.lines), step.codes
+        if firsts == run.lines and not run.facts:
+            codes.lines += run.lines
+            codes.texts += run.texts
+            codes.lookups += lookups
             return
-        step.codes.append(SealedCode(card.line, new_row_id(), b"", lookup, card.text, facts))
+        for line, text, lookup, first in zip(run.lines, run.texts, lookups, firsts, strict=True):
+            if first != line:
+                step.repeats += 1
+                step.rejects.append(Reject(line, "IN_FILE", first, text.decode()))
+                continue
+            if facts := run.facts.get(line):
+                try:
+                    codes.facts[line] = self._facts(facts)
+                except _TooPrecise:
+                    reason = LineProblem.AMOUNT_INVALID
+                    self._reject(step, Reject(line, reason, 0, text.decode()))
+                    continue
+            codes.lines.append(line)
+            codes.texts.append(text)
+            codes.lookups.append(lookup)
+
+    def _lookups(self, run: CodeRun) -> list[bytes]:
+        return list(map(self.sealer.lookup, run.texts))
+
+    def _reject(self, step: Step, bad: Reject) -> None:
+        step.bad += 1
+        step.rejects.append(bad)
 
     def _facts(self, facts: CodeFacts) -> RowFacts:
         return RowFacts(
@@ -121,31 +156,23 @@ class Stepping:
         return int(minor)
 
     def _finished(self, step: Step) -> Step:
+        codes = step.codes
+        codes.ids = [new_row_id() for _ in codes.lines]
         if not self.dry_run:
-            places = [(code.id, code.text.encode()) for code in step.codes]
-            for code, sealed in zip(step.codes, self.sealer.seal_all(places), strict=True):
-                code.sealed = sealed
-        # Neighbours in the index that finds them are written together.
-        step.codes.sort(key=_lookup)
+            codes.sealed = self.sealer.seal_all(list(zip(codes.ids, codes.texts, strict=True)))
         return step
 
 
 def sealed_anew(step: Step, variant: UUID, cipher: ShopCipher) -> Step:
     """The same step under the newest key, where keys rotated since it was made."""
-    codes = [
-        replace(
-            code,
-            sealed=cipher.seal_code(variant, code.id, code.text),
-            lookup=cipher.lookup(variant, code.text),
-        )
-        for code in step.codes
-    ]
-    return replace(step, version=cipher.version, codes=sorted(codes, key=_lookup))
+    codes, sealer = step.codes, cipher.for_import(variant)
+    again = replace(
+        codes,
+        lookups=list(map(sealer.lookup, codes.texts)),
+        sealed=sealer.seal_all(list(zip(codes.ids, codes.texts, strict=True))),
+    )
+    return replace(step, version=cipher.version, codes=again)
 
 
 class _TooPrecise(Exception):
     """An amount with more decimals than its currency has."""
-
-
-def _lookup(code: SealedCode) -> bytes:
-    return code.lookup
