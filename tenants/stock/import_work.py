@@ -7,7 +7,7 @@ two that run at once notice it, and one leaves.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -109,6 +109,30 @@ class _Elsewhere(Exception):
     """Another worker goes on with this import, or has ended it."""
 
 
+class _Ahead:
+    """Steps that are made in a thread, one ahead."""
+
+    def __init__(self, steps: Iterator[Step]) -> None:
+        self._steps = steps
+        self._coming: asyncio.Task[Step | None] | None = None
+
+    def begin(self) -> None:
+        """Has the next one made from now on."""
+        if self._coming is None:
+            self._coming = asyncio.create_task(asyncio.to_thread(next, self._steps, None))
+
+    async def next(self) -> Step | None:
+        """The next one; None after the last."""
+        self.begin()
+        coming, self._coming = self._coming, None
+        return None if coming is None else await coming
+
+    async def close(self) -> None:
+        """Waits for the thread."""
+        if self._coming is not None:
+            await asyncio.gather(self._coming, return_exceptions=True)
+
+
 async def import_codes(installation: Installation, shop: UUID, item: UUID) -> None:
     """Does, or goes on with, the import that the outbox row `item` is about.
 
@@ -146,17 +170,14 @@ async def _run(work: _Import, found: Survey) -> None:
     done: int | None = await _start(work, found)
     async with database.transaction(work.shop) as tx:
         cipher = await shop_cipher(tx, work.installation.keys, work.shop)
-    steps = work.steps(await work.content(), cipher, found, done or 0)
-    coming = asyncio.create_task(asyncio.to_thread(next, steps, None))
+    steps = _Ahead(work.steps(await work.content(), cipher, found, done or 0))
     try:
-        while done is not None and (step := await coming) is not None:
-            # The next is sealed while this one is written.
-            coming = asyncio.create_task(asyncio.to_thread(next, steps, None))
+        while done is not None and (step := await steps.next()) is not None:
             began = monotonic()
-            done = await _add(work, done, step)
+            done = await _add(work, done, step, steps)
             await asyncio.sleep(PAUSE * (monotonic() - began))
     finally:
-        await asyncio.gather(coming, return_exceptions=True)
+        await steps.close()
     await _end(work, "canceled" if done is None else "done")
 
 
@@ -200,7 +221,7 @@ async def _start(work: _Import, found: Survey) -> int:
     return 0
 
 
-async def _add(work: _Import, done: int, step: Step) -> int | None:
+async def _add(work: _Import, done: int, step: Step, following: _Ahead) -> int | None:
     """Adds a step that follows `done` lines; answers how many are dealt with, None if canceled."""
     async with writing(work.installation, work.shop) as tx:
         job = await _locked(tx, work.shop, work.job)
@@ -208,13 +229,13 @@ async def _add(work: _Import, done: int, step: Step) -> int | None:
             raise _Elsewhere
         if job["cancel"]:
             return None
-        # Nothing is promised to anybody by a step: a crash that loses it loses its progress, too.
-        await tx.execute("set local synchronous_commit = off")
         # Inside: keys that rotate while a long import runs are met at its next step.
         cipher = await shop_cipher(tx, work.installation.keys, work.shop)
         if step.version != cipher.version:
             step = await asyncio.to_thread(sealed_anew, step, work.variant, cipher)
-        known = await _try(tx, work, step, cipher)
+        # The next is made while the database is at work, not before: a thread that computes keeps
+        # each short statement waiting for the interpreter's lock, up to 5 ms.
+        known = await _try(tx, work, step, cipher, meanwhile=following.begin)
         rejects = sorted(step.rejects + _rejects_of(step.codes, known))
         await keep_rejects(tx, work.shop, work.job, cipher=cipher, part=step.upto, rejects=rejects)
         sold = sum(state == "sold" for state in known.values())
@@ -235,14 +256,17 @@ async def _add(work: _Import, done: int, step: Step) -> int | None:
     return step.upto
 
 
-async def _try(tx: Writing, work: _Import, step: Step, cipher: ShopCipher) -> Mapping[UUID, str]:
+async def _try(
+    tx: Writing, work: _Import, step: Step, cipher: ShopCipher, *, meanwhile: Callable[[], None]
+) -> Mapping[UUID, str]:
     """Those of the step's codes that were there before, and in which state; the others are added
     but in a dry run."""
     if not len(step.codes):
         return {}
     if work.dry_run:
+        meanwhile()
         return await stocked(tx, work.shop, work.variant, cipher, step.codes)
-    return await add_codes(tx, work.shop, work.batch, cipher, step.codes)
+    return await add_codes(tx, work.shop, work.batch, cipher, codes=step.codes, meanwhile=meanwhile)
 
 
 def _rejects_of(codes: SealedCodes, known: Mapping[UUID, str]) -> list[Reject]:

@@ -2,7 +2,7 @@
 
 import secrets
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -45,10 +45,16 @@ async def begin_batch(tx: Writing, shop: UUID, batch: Batch) -> None:
 
 
 async def add_codes(
-    tx: Writing, shop: UUID, batch: Batch, cipher: ShopCipher, codes: SealedCodes
+    tx: Writing,
+    shop: UUID,
+    batch: Batch,
+    cipher: ShopCipher,
+    *,
+    codes: SealedCodes,
+    meanwhile: Callable[[], None],
 ) -> Mapping[UUID, str]:
     """Adds codes; answers those that were there before, by the id they were to have, with the state
-    of the row that is there.
+    of the row that is there. `meanwhile` is called when the database is given its long work.
 
     Rows go in by their lines, as ids and positions do: three of four indexes grow at their end.
     Positions are the batch's moment in milliseconds, then the line. So batches are sold in the
@@ -81,6 +87,8 @@ async def add_codes(
             [one.cost if one else None for one in facts],
             [one.expires_at if one else None for one in facts],
         ]
+    await tx.execute("savepoint as_new")
+    meanwhile()
     if await _inserted(tx, _WITH_FACTS if codes.facts else _BARE, arguments) < len(codes):
         given = list(zip(codes.ids, codes.lookups, strict=True))
         known |= await _known(tx, shop, batch.variant, given)
@@ -88,12 +96,11 @@ async def add_codes(
 
 
 async def _inserted(tx: Writing, insert: str, arguments: Sequence[object]) -> int:
-    """Inserts the rows but those that are there; answers how many.
+    """Inserts the rows but those that are there; answers how many. A savepoint `as_new` was made.
 
     Most steps have nothing that is there, and to expect it of each row costs a third more: it is
     asked for once a row has shown it.
     """
-    await tx.execute("savepoint as_new")
     try:
         return await tx.execute(insert, *arguments)
     except asyncpg.UniqueViolationError:
@@ -116,12 +123,11 @@ _INSERT = """
          expires, coalesce(expires - make_interval(hours => $10), 'infinity')
   from ({given}) given"""
 _BUT_THOSE_THERE = "on conflict (shop_id, variant_id, lookup) do nothing"
-# Not unnested in FROM, where all rows would be gathered before the first is inserted.
 _BARE = _INSERT.format(
-    given="select unnest($5::uuid[]) as id, unnest($6::bytea[]) as sealed,"
-    " unnest($7::bytea[]) as lookup, unnest($8::bigint[]) as position,"
-    " '' as note, '' as preview, null::bigint as premium, null::bigint as cost,"
+    given="select *, '' as note, '' as preview, null::bigint as premium, null::bigint as cost,"
     " $9::timestamptz as expires"
+    " from unnest($5::uuid[], $6::bytea[], $7::bytea[], $8::bigint[])"
+    " as g (id, sealed, lookup, position)"
 )
 _WITH_FACTS = _INSERT.format(
     given="select id, sealed, lookup, position, note, preview, premium, cost,"
