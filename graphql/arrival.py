@@ -25,6 +25,7 @@ from keystall.tenants.shops.queries import (
     Membership,
     membership_by_session,
     shop_by_host,
+    shop_by_host_and_token,
     shop_by_id,
     shop_by_token,
 )
@@ -60,16 +61,27 @@ def caller_of(connection: HTTPConnection) -> Caller:
 
 
 async def by_host(
-    installation: Installation, host: str, caller: Caller, *, secret: str | None = None
+    installation: Installation,
+    host: str,
+    caller: Caller,
+    *,
+    secret: str | None = None,
+    token: str = "",
 ) -> RequestContext | None:
     """A buyer at the shop of `host` (without a port); None where no shop answers there.
 
     `secret` is of a session of the shop's customers: one that opens nothing here is a guest's.
+    `token` is a storefront token, looked up in the same round trip as the shop.
     """
-    shop = await shop_by_host(database.single(), host)
-    if shop is None:
+    if token:
+        found = await shop_by_host_and_token(database.single(), host, token)
+    else:
+        shop = await shop_by_host(database.single(), host)
+        found = (shop, None) if shop is not None else None
+    if found is None:
         return None
-    context = at_shop(installation, shop, caller)
+    context = at_shop(installation, found[0], caller)
+    shop, context.storefront_token = found
     if secret:
         context.customer = await customer_of_secret(context.reader, shop.id, secret)
     return context

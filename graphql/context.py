@@ -15,6 +15,7 @@ from keystall.platform.database import Reads
 from keystall.tenants.customers.sessions import Customer
 from keystall.tenants.identity.service import Viewer as Person
 from keystall.tenants.installation import Installation
+from keystall.tenants.shops.queries import StorefrontToken
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.staff.roles import PERMISSIONS, PROGRAM, Permission, Role
 
@@ -79,6 +80,7 @@ class RequestContext:
     `locale` and `currency` are what the answer is worded and priced in.
     `effects` None: over HTTP, where no cookies are set.
     `customer` is who is signed in at the shop itself; nobody, for a guest.
+    `storefront_token` is what the code of a site sent along; None on our own pages.
     `meter` takes what operations cost; None for our own pages, which are not metered.
     `held` is the hash of the session's secret that came along, whether it opens anything or not.
     """
@@ -95,6 +97,7 @@ class RequestContext:
     effects: list[Any] | None = None
     held: bytes = b""
     customer: Customer | None = None
+    storefront_token: StorefrontToken | None = None
     meter: Meter | None = None
     role: Role | None = None
     permissions: frozenset[Permission] = field(init=False)

@@ -23,6 +23,7 @@ ADMIN: Mapping[str, str] = {
     "checklistDismiss": "shop",
     "apiTokenCreate": "api_token",
     "apiTokenRevoke": "api_token",
+    "storefrontTokenCreate": "api_token",
     "productCreate": "product",
     "productUpdate": "product",
     "productArchive": "product",

@@ -8,7 +8,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from keystall.graphql import wire
+from keystall.graphql import storefront_tokens, wire
 from keystall.graphql.context import RequestContext
 from keystall.graphql.errors import ApiError, bad_input, unavailable
 from keystall.graphql.executor import SCHEMAS
@@ -22,17 +22,6 @@ from keystall.graphql.streams.events import EventStream
 from keystall.graphql.streams.streams import Streams
 from keystall.platform.database import AWAY
 
-_CORS = {
-    "access-control-allow-origin": "*",
-    "access-control-expose-headers": "x-request-id, ratelimit, ratelimit-policy, retry-after, etag",
-}
-_PREFLIGHT = _CORS | {
-    "access-control-allow-methods": "GET, POST",
-    "access-control-allow-headers": (
-        "authorization, content-type, accept, if-none-match, x-keystall-locale, x-keystall-currency"
-    ),
-    "access-control-max-age": "86400",
-}
 _ASKS = frozenset({"GET", "HEAD"})
 _log = structlog.get_logger(__name__)
 
@@ -55,7 +44,7 @@ class Endpoint:
     async def _made(self, request: Request) -> Response:
         response = await self._answer(request)
         if self.gate.surface == "storefront":
-            response.headers.update(_CORS)
+            storefront_tokens.tell_browsers(request, response)
         return response
 
     async def _answer(self, request: Request) -> Response:
@@ -74,6 +63,7 @@ class Endpoint:
             else:
                 asked = await wire.asked_by_post(request, MAX_BODY[surface])
             context = await self.gate.admitted(who)
+            storefront_tokens.note_reader(request, context)
             try:
                 if wire.takes_events(request):
                     stream = await self._stream(asked, context, who)
@@ -86,6 +76,7 @@ class Endpoint:
             answer = refused(bad_input(error.message), request_id)
             return wire.respond(answer, media_type, error.status)
         except ApiError as error:
+            storefront_tokens.note_reader(request, error)
             answer = refused(error, request_id)
             return wire.respond(answer, media_type, STATUSES.get(error.code))
         except AWAY as error:
@@ -115,9 +106,12 @@ class Endpoint:
             allowed |= LIVE  # with something wrong with it, or it were a stream by now
         ran = await self.gate.run(asked, context, allowed)
         if self._is_for_everyone(request, asked, ran):
-            if asked.document is None and self.keeps is not None:
+            # With a token it is counted, and readable by one site alone: each is answered anew.
+            mine = context.storefront_token is not None
+            if asked.document is None and self.keeps is not None and not mine:
                 await self.keeps.seen(request, context)
-            response = _shared(request, wire.respond(ran.answer, media_type))
+            whose = "private" if mine else "public"
+            response = _shared(request, wire.respond(ran.answer, media_type), whose)
         else:
             response = wire.respond(ran.told, media_type, ran.status)
         if ran.status == 405:
@@ -137,16 +131,16 @@ class Endpoint:
 
     def _preflight(self) -> Response:
         if self.gate.surface == "storefront":
-            return Response(status_code=204, headers=_PREFLIGHT)
+            return Response(status_code=204, headers=storefront_tokens.PREFLIGHT)
         return JSONResponse({}, 405, {"allow": "GET, POST"})
 
 
-def _shared(request: Request, response: Response) -> Response:
-    """An answer that caches may keep, and ask after each time (RFC 9111, 5.2.2.4): nothing with
-    status 304 where the client has it already."""
+def _shared(request: Request, response: Response, whose: str) -> Response:
+    """An answer that caches may keep (all, or the `private` one of a browser), and ask after each
+    time (RFC 9111, 5.2.2.4): nothing with status 304 where the client has it already."""
     kind = response.headers["content-type"].encode()
     tag = f'"{hashlib.sha256(kind + bytes(response.body)).hexdigest()[:32]}"'
-    headers = {"etag": tag, "cache-control": "public, no-cache", "vary": wire.VARY_SHARED}
+    headers = {"etag": tag, "cache-control": f"{whose}, no-cache", "vary": wire.VARY_SHARED}
     if _has(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)

@@ -41,8 +41,10 @@ class ErrorCode(StrEnum):
 
 
 MEANINGS: Mapping[ErrorCode, str] = {
-    ErrorCode.UNAUTHENTICATED: "Nobody is known to ask: send a token or a session as a bearer.",
-    ErrorCode.FORBIDDEN: "Whoever asks is known and may not; nothing was read or done.",
+    ErrorCode.UNAUTHENTICATED: "Nobody is known to ask: send a token or a session as a bearer."
+    " At a shop: a storefront token is needed, or opens nothing here; `reason` says which.",
+    ErrorCode.FORBIDDEN: "Whoever asks is known and may not; nothing was read or done. With the"
+    " `reason` STOREFRONT_TOKEN_ORIGIN: the token is not for the site whose code sent it.",
     ErrorCode.THROTTLED: "The bucket of points is too empty: `retryAfter` has the seconds to wait.",
     ErrorCode.TOO_MANY_STREAMS: "As many subscriptions are open as may be: close one, or wait.",
     ErrorCode.QUERY_TOO_COSTLY: "The operation has more points, `cost`, than one may, `limit`.",

@@ -1,7 +1,7 @@
 """The way into one schema, whatever it is asked over: who asks, which document, what it costs."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from graphql import OperationType
 from starlette.requests import HTTPConnection
@@ -13,6 +13,7 @@ from keystall.graphql.costs.metering import Meter
 from keystall.graphql.errors import ApiError, ErrorCode, bad_input
 from keystall.graphql.executor import SCHEMAS, Surface, execute
 from keystall.graphql.operation import Answer, NotAllowed, refused
+from keystall.graphql.storefront_tokens import Sent, sent_with
 from keystall.graphql.trusted import Known
 from keystall.graphql.wire import Asked
 from keystall.platform.bucket import Bucket
@@ -42,11 +43,13 @@ class UnknownHost(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """With what somebody came: the `host` they asked, and the `secret` of their bearer."""
+    """With what somebody came: the `host` they asked, the `secret` of their bearer, and what was
+    `sent` along of the site whose code asks."""
 
     host: str
     secret: str | None
     caller: Caller
+    sent: Sent = field(default_factory=Sent)
 
 
 Admit = Callable[[Installation, Coming], Awaitable[RequestContext]]
@@ -56,7 +59,8 @@ Admit = Callable[[Installation, Coming], Awaitable[RequestContext]]
 def coming(connection: HTTPConnection) -> Coming:
     """With what a request or a WebSocket's handshake came (RFC 6750, 2.1)."""
     bearer = bearer_of(connection.headers.get("authorization", ""))
-    return Coming(connection.url.hostname or "", bearer, caller_of(connection))
+    host = connection.url.hostname or ""
+    return Coming(host, bearer, caller_of(connection), sent_with(connection))
 
 
 def bearer_of(authorization: str) -> str | None:
@@ -136,7 +140,12 @@ class Gate:
         return await trusted.document_of(asked, context, self.known)
 
     def counted_as(self, context: RequestContext) -> str:
-        """Whom all that is asked is counted for: a token, a person or customer, or an address."""
+        """Whom all that is asked is counted for: a program's token, a person or customer, or an
+        address.
+
+        A storefront token counts for nothing: all visitors of a site send the same, and one of them
+        would use up what is everybody's; nor does another token give an address more.
+        """
         match context.viewer:
             case Program(token_id=token_id):
                 return f"token:{token_id}"
@@ -156,9 +165,16 @@ class Gate:
         return Meter(self.installation.queue, key, bucket, length)
 
     def _note(self, context: RequestContext, answer: Answer, text: str) -> None:
-        """Counts what was asked for the token that it came with."""
-        viewer, meter = context.viewer, context.meter
-        if context.shop is None or not isinstance(viewer, Program):
+        """Counts what was asked for the token that it came with; whence, of a program's alone: a
+        storefront token is sent by every visitor of a site."""
+        viewer, meter, token = context.viewer, context.meter, context.storefront_token
+        if context.shop is None:
+            return
+        if isinstance(viewer, Program):
+            counted, address = viewer.token_id, context.address
+        elif token is not None:
+            counted, address = token.id, ""
+        else:
             return
         use = Use(refused=True)
         if answer.ran:
@@ -166,4 +182,4 @@ class Gate:
             cost = meter.requested if meter and meter.requested else 0
             use = Use(cost=cost, deprecated=document.deprecated)
         uses = self.installation.token_uses
-        uses.note(context.shop.id, viewer.token_id, context.address, use)
+        uses.note(context.shop.id, counted, address, use)

@@ -1,7 +1,8 @@
 """The three endpoints: `/graphql/storefront` on shops' hosts, the others on the installation's.
 
 The storefront endpoint is open to every site and therefore knows no cookies; a signed-in customer
-is known by their session's secret as a bearer. The admin endpoint takes an API token as a bearer;
+is known by their session's secret as a bearer, and a site by its storefront token, which a shop may
+ask for. The admin endpoint takes an API token as a bearer;
 the operator endpoint a session's secret as a bearer. A browser's GET is answered with GraphiQL.
 """
 
@@ -9,10 +10,10 @@ from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.routing import BaseRoute, Route
 
-from keystall.graphql import arrival
+from keystall.graphql import arrival, storefront_tokens
 from keystall.graphql.context import RequestContext
 from keystall.graphql.endpoint import Endpoint
-from keystall.graphql.errors import unauthenticated
+from keystall.graphql.errors import ApiError, unauthenticated
 from keystall.graphql.gate import Coming, Gate, UnknownHost
 from keystall.graphql.graphiql import page as graphiql
 from keystall.graphql.keeping import Keeps
@@ -61,12 +62,18 @@ def _endpoint(endpoint: Endpoint) -> Route:
 
 
 async def _buyer(installation: Installation, who: Coming) -> RequestContext:
-    context = await arrival.by_host(installation, who.host, who.caller, secret=who.secret)
+    context = await arrival.by_host(
+        installation, who.host, who.caller, secret=who.secret, token=who.sent.token
+    )
     if context is None:
         raise UnknownHost
-    if who.secret and context.customer is None:
+    try:
+        storefront_tokens.admit(context, who.sent)
+        if who.secret and context.customer is None:
+            raise unauthenticated()
+    except ApiError:
         await context.reader.finish()
-        raise unauthenticated()
+        raise
     return context
 
 

@@ -125,6 +125,7 @@ ROOTS: Mapping[str, Permission | None] = {
     "apiTokens": _P.TOKENS,
     "apiTokenCreate": _P.TOKENS,
     "apiTokenRevoke": _P.TOKENS,
+    "storefrontTokenCreate": _P.TOKENS,
     "webhooks": _P.WEBHOOKS,
     "webhook": _P.WEBHOOKS,
     "webhookSamples": _P.WEBHOOKS,

@@ -47,6 +47,8 @@ CODES: Mapping[str, str] = {
     "EMAIL_INVALID": "This is not an email address.",
     "PAYMENT_METHOD_UNAVAILABLE": "This way to pay is not open.",
     "OUT_OF_RANGE": "The number is smaller or larger than allowed.",
+    "ORIGIN_INVALID": "This is no origin of a site: a scheme and a host, and maybe a port.",
+    "ORIGIN_INSECURE": "Only sites of one's own machine may do without https.",
     "EXPIRY_OUT_OF_RANGE": "The end lies in the past, or further ahead than allowed.",
     "SHOP_CLOSED": "The shop is closed or suspended.",
     # Accounts.

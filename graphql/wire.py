@@ -22,7 +22,9 @@ RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
 EVENTS = "text/event-stream"
 VARY = "accept, authorization"
-VARY_SHARED = f"{VARY}, accept-language, x-keystall-locale, x-keystall-currency"
+VARY_SHARED = (
+    f"{VARY}, accept-language, x-keystall-locale, x-keystall-currency, x-keystall-storefront-token"
+)
 """What an answer that caches may keep hangs on, beside the address."""
 _HASH = re.compile("[0-9a-f]{64}")
 _DOCUMENT_ID = re.compile(f"sha256:({_HASH.pattern})")

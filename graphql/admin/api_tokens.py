@@ -1,4 +1,4 @@
-"""API tokens: keys with which programs work for a shop."""
+"""API tokens: keys with which programs work for a shop, and public ones of sites' code."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -24,12 +24,30 @@ from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.scalars import Count
 from keystall.platform import clock
 from keystall.tenants.shops import queries
+from keystall.tenants.shops.origins import MAX_ORIGINS
 from keystall.tenants.shops.queries import ApiTokenView, TokenUseView
-from keystall.tenants.shops.tokens import MAX_DAYS, Terms, api_token_create, api_token_revoke
+from keystall.tenants.shops.tokens import (
+    MAX_DAYS,
+    Terms,
+    api_token_create,
+    api_token_revoke,
+    storefront_token_create,
+)
 from keystall.tenants.staff.roles import Permission
 
 DAYS = 30
 """How many days of usage are told."""
+
+
+@enum_type
+class ApiTokenKind(Enum):
+    """Which API a token is for."""
+
+    ADMIN = value("admin", "A program's key to the merchants' API: a secret.")
+    STOREFRONT = value(
+        "storefront",
+        "Of the code of sites, for the shop's own API: public, and bound to the sites' origins.",
+    )
 
 
 @enum_type
@@ -86,13 +104,23 @@ class ApiTokenUsage:
 
 @object_type
 class ApiToken(Node):
-    """A key with which a program works for the shop."""
+    """A key with which a program works for the shop, or a public one of sites' code."""
 
+    kind: ApiTokenKind = described("Which API it is for.")
     name: str = described("What the token is for, in the merchant's words.")
     hint: str = described("The token's first characters, to tell it from others.")
     created_at: datetime = described("When it was made.")
     expires_at: datetime | None = described("When it ends by itself; null where it does not.")
-    scopes: list[ApiTokenScope] = described("What it may be used for.")
+    scopes: list[ApiTokenScope] = described(
+        "What it may be used for; empty of a storefront token, which opens what anyone may see."
+    )
+    origins: list[str] = described(
+        "Of a storefront token: the sites whose code may send it, as `https://www.example.com`."
+    )
+    public_token: str | None = described(
+        "A storefront token itself, to be put into a site's code; null of others, which are shown"
+        " once."
+    )
     made_by: str | None = described(
         "The email address of whoever made it; null where nobody knows, or where they work for the"
         " shop no more."
@@ -103,7 +131,10 @@ class ApiToken(Node):
     last_used_at: datetime | None = described(
         "When it was used last, to the minute; null where it never was."
     )
-    last_address: str = described("From which network address; empty where it never was.")
+    last_address: str = described(
+        "From which network address; empty where it never was, and of a storefront token, which"
+        " comes from every visitor's."
+    )
 
     @resolver
     async def usage(self, info: Info) -> ApiTokenUsage:
@@ -118,6 +149,13 @@ class ApiTokenCreatePayload(Payload[ApiTokenUserError]):
 
     api_token: ApiToken | None = described("The new token; null where it was refused.")
     secret: str | None = described("The token itself, shown this once; null where it was refused.")
+
+
+@object_type
+class StorefrontTokenCreatePayload(Payload[ApiTokenUserError]):
+    """The answer to storefrontTokenCreate."""
+
+    api_token: ApiToken | None = described("The new token; null where it was refused.")
 
 
 @object_type
@@ -163,10 +201,44 @@ class ApiTokenMutation:
         return ApiTokenCreatePayload(api_token=api_token(view), secret=secret, user_errors=[])
 
     @resolver
+    async def storefront_token_create(
+        self,
+        info: Info,
+        name: Annotated[str, about("What the token is for.")],
+        origins: Annotated[
+            list[str],
+            about(
+                "The sites whose code may send it, each as `https://www.example.com`, with its port"
+                f" where it has one of its own: 1 to {MAX_ORIGINS}. `http` is for localhost."
+            ),
+        ],
+        expires_in_days: Annotated[
+            int | None, about(f"It ends so many days from now, 1 to {MAX_DAYS}.")
+        ] = None,
+        expires_at: Annotated[
+            datetime | None,
+            about("It ends then; counts in place of `expiresInDays`. With neither it does not."),
+        ] = None,
+    ) -> StorefrontTokenCreatePayload:
+        """Makes a public token for the code of sites. It is no secret: `publicToken` shows it."""
+        context = info.context
+        terms = Terms(
+            days=expires_in_days,
+            expires_at=expires_at,
+            made_by=context.require_person().account_id,
+        )
+        shop = context.require_shop().id
+        call = storefront_token_create(context.installation, shop, name, origins, terms)
+        made, errors = await attempted(context, call, ApiTokenUserError)
+        return StorefrontTokenCreatePayload(
+            api_token=api_token(made) if made else None, user_errors=errors
+        )
+
+    @resolver
     async def api_token_revoke(
         self, info: Info, id: Annotated[strawberry.ID, about("The token.")]
     ) -> ApiTokenRevokePayload:
-        """Revokes an API token at once."""
+        """Revokes an API token, of either kind, at once."""
         context = info.context
         call = api_token_revoke(
             context.installation, context.require_shop().id, row_of("ApiToken", id)
@@ -222,11 +294,14 @@ def api_token(view: ApiTokenView) -> ApiToken:
     """A live token."""
     return ApiToken(
         id=encode("ApiToken", view.id),
+        kind=ApiTokenKind.STOREFRONT if view.is_public else ApiTokenKind.ADMIN,
         name=view.name,
         hint=view.hint,
         created_at=view.created_at,
         expires_at=view.expires_at,
         scopes=[one for one in ApiTokenScope if one.value in view.scopes],
+        origins=list(view.origins),
+        public_token=view.public_text or None,
         made_by=view.maker or None,
         maker_left=view.maker_left,
         last_used_at=view.last_used_at,

@@ -185,6 +185,11 @@ def _scopes(row: Row, column: str, found: Any) -> list[ChangedLine]:
     return [_line(worded("value.comma", row.locale).join(told))]
 
 
+def _origins(row: Row, column: str, found: Any) -> list[ChangedLine]:
+    """Of a storefront token: the sites that may send it."""
+    return [_line(site, ChangedText.TYPED) for site in found]
+
+
 def _settings(row: Row, column: str, found: Any) -> list[ChangedLine]:
     """Of a theme: words of ours where the theme is, what somebody chose or typed elsewhere."""
     return [_setting(name, str(chosen), row.locale) for name, chosen in found.items()]
@@ -205,6 +210,7 @@ SPOKEN: Mapping[str, Speaker] = {
     "sha256": _typed,
     "events": _events,
     "scopes": _scopes,
+    "origins": _origins,
     "disabled_reason": _state,
     "name": _typed,
     "status_reason": _typed,
@@ -244,6 +250,7 @@ SPOKEN: Mapping[str, Speaker] = {
     "enabled": _yes_or_no,
     "mail_codes": _yes_or_no,
     "trusted_only": _yes_or_no,
+    "token_only": _yes_or_no,
     "by_hand": _yes_or_no,
     "cancel": _yes_or_no,
     "checklist_dismissed_at": _instant,

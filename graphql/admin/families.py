@@ -53,7 +53,7 @@ PaymentMethodErrorCode = error_codes(
 ApiTokenErrorCode = error_codes(
     "ApiTokenErrorCode", "an API token",
     "REQUIRED", "TOO_LONG", "INVALID", "NOT_FOUND", "LIMIT_REACHED", "OUT_OF_RANGE",
-    "EXPIRY_OUT_OF_RANGE",
+    "EXPIRY_OUT_OF_RANGE", "TOO_MANY", "ORIGIN_INVALID", "ORIGIN_INSECURE",
 )  # fmt: skip
 UploadErrorCode = error_codes(
     "UploadErrorCode", "a file to send", "REQUIRED", "TOO_LONG", "INVALID", "OUT_OF_RANGE",

@@ -78,6 +78,9 @@ class Shop(Node):
     trusted_only: bool = described(
         "Whether the storefront's API answers trusted documents alone, and refuses all others."
     )
+    token_only: bool = described(
+        "Whether the storefront's API answers requests with a storefront token alone."
+    )
     created_at: datetime = described("When it was opened.")
 
     @resolver
@@ -131,6 +134,7 @@ def shop(context: RequestContext, facts: ShopFacts) -> Shop:
         hold_share=facts.hold_share,
         mail_codes=facts.mail_codes,
         trusted_only=facts.trusted_only,
+        token_only=facts.token_only,
         created_at=facts.created_at,
     )
 
@@ -218,6 +222,11 @@ class ShopUpdateInput:
     )
     trusted_only: bool | None = described(
         "Whether the storefront's API answers trusted documents alone. The shop's own pages go on.",
+        default=strawberry.UNSET,
+    )
+    token_only: bool | None = described(
+        "Whether the storefront's API answers requests with a storefront token alone. The shop's"
+        " own pages go on.",
         default=strawberry.UNSET,
     )
 

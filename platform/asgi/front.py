@@ -27,6 +27,7 @@ from starlette.types import Scope
 
 from keystall.graphql.context import RequestContext
 from keystall.graphql.public import private_parts
+from keystall.graphql.storefront_tokens import HEADER
 from keystall.graphql.wire import VARY_SHARED
 from keystall.platform import database
 from keystall.platform.kept import Kept, Making
@@ -50,6 +51,8 @@ _TOPICS = frozenset({"catalog", "shop"})
 
 _API = "/graphql/storefront"
 _VARYING = frozenset(name.encode() for name in VARY_SHARED.split(", "))
+_OF_SOMEBODY = frozenset({b"authorization", HEADER.encode()})
+"""Who sends one of them is answered by the API itself: refused, or counted."""
 _OF_ASKER = frozenset({b"ratelimit", b"ratelimit-policy", b"retry-after"})
 """Headers that tell one asker how much they may still ask: what is known costs nobody anything."""
 
@@ -259,7 +262,8 @@ class _Asked(NamedTuple):
 
     @classmethod
     def of(cls, scope: Scope) -> "_Asked | None":
-        """None for a part of a page, for who signs in, and for addresses without end."""
+        """None for a part of a page, for who signs in or sends a token, and for addresses without
+        end."""
         host = b""
         cookie = if_none_match = ""
         path, query = scope["path"], scope["query_string"]
@@ -278,7 +282,7 @@ class _Asked(NamedTuple):
             elif name == b"hx-request":
                 return None
             elif is_api and name in _VARYING:
-                if name == b"authorization":
+                if name in _OF_SOMEBODY:
                     return None
                 varying += ((name, value),)
                 length += len(value)

@@ -25,7 +25,7 @@ RECORDED: Mapping[str, Recorded] = {
         "slug", "name", "status", "status_reason", "locales", "default_locale", "currencies",
         "default_currency", "contact", "notice", "policies", "icp_number", "translations", "theme",
         "theme_settings", "logo_file_id", "hold_minutes", "unpaid_per_buyer", "unpaid_per_address",
-        "hold_share", "mail_codes", "trusted_only", "checklist_dismissed_at",
+        "hold_share", "mail_codes", "trusted_only", "token_only", "checklist_dismissed_at",
     )),
     "categories": Recorded("category", "id", "name", True, (
         "slug", "name", "translations", "position",
@@ -41,7 +41,7 @@ RECORDED: Mapping[str, Recorded] = {
     )),
     "prices": Recorded("variant", "variant_id", "currency", True, ("amount",)),
     "api_tokens": Recorded("api_token", "id", "name", True, (
-        "name", "scopes", "expires_at", "revoked_at",
+        "name", "scopes", "origins", "expires_at", "revoked_at",
     )),
     "payment_accounts": Recorded("payment_account", "id", "provider", True, (
         "provider", "settles_with", "enabled", "removed_at",

@@ -61,6 +61,7 @@ class ShopChanges:
     hold_share: int | Keep = KEEP
     mail_codes: bool | Keep = KEEP
     trusted_only: bool | Keep = KEEP
+    token_only: bool | Keep = KEEP
 
 
 def shop_errors(shop: ShopInput) -> list[UserError]:

@@ -38,6 +38,7 @@ class ShopRow(Model):
     hold_share = fields.IntField(default=50)
     mail_codes = fields.BooleanField(default=False)
     trusted_only = fields.BooleanField(default=False)
+    token_only = fields.BooleanField(default=False)
     created_at = fields.DatetimeField(default=clock.now)
     reviewed_at = fields.DatetimeField(null=True)
     checklist_dismissed_at = fields.DatetimeField(null=True)
@@ -49,6 +50,9 @@ class ShopRow(Model):
 
 class ApiToken(Model):
     """A key with which a program works for its shop; the secret itself is kept nowhere.
+
+    Or a public token of sites' code: `public_text` is the token and `origins` are those sites; it
+    has no scopes.
 
     `scopes` are permissions of `tenants/staff/roles.py`, `made_by` the account that made it.
     """
@@ -65,6 +69,8 @@ class ApiToken(Model):
     made_by = fields.UUIDField(null=True)
     last_used_at = fields.DatetimeField(null=True)
     last_address = fields.TextField(default="")
+    origins: ArrayField = ArrayField(element_type="text", null=True)
+    public_text = fields.TextField(null=True)
 
     class Meta:
         table = "api_tokens"

@@ -23,6 +23,9 @@ class Merchant:
 class ApiTokenView:
     """A live API token; `hint` is how its secret begins.
 
+    A storefront token has `origins` and no scopes, and is known as it is: `public_text`, empty of
+    others.
+
     `maker` is the email of who made it: empty where nobody knows, or where they work for the shop
     no more (`maker_left`). `last_used_at` may lag by a minute.
     """
@@ -37,6 +40,13 @@ class ApiTokenView:
     maker_left: bool
     last_used_at: datetime | None
     last_address: str
+    origins: tuple[str, ...]
+    public_text: str
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it is a storefront token."""
+        return self.public_text != ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,14 @@ class ShopByToken:
     token_id: UUID
     scopes: frozenset[Permission]
     shop: Shop
+
+
+@dataclass(frozen=True, slots=True)
+class StorefrontToken:
+    """A live storefront token, and the sites whose code may send it."""
+
+    id: UUID
+    origins: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +108,23 @@ async def shop_by_host(db: Reads, host: str) -> Shop | None:
     """The shop that answers at `host` (without a port, any case)."""
     row = await db.row("select * from host_shop($1)", host.lower())
     return None if row is None else shop_from(row)
+
+
+async def shop_by_host_and_token(
+    db: Reads, host: str, token: str
+) -> tuple[Shop, StorefrontToken | None] | None:
+    """The same with the shop's storefront token: None for one revoked, ended, made up, or of
+    another shop."""
+    row = await db.row(
+        "select token_id, token.origins as token_origins, (shop).* from host_shop_token($1, $2)"
+        " as token",
+        host.lower(), secret_hash(token),
+    )  # fmt: skip
+    if row is None:
+        return None
+    found = row["token_id"]
+    known = None if found is None else StorefrontToken(found, frozenset(row["token_origins"]))
+    return shop_from(row), known
 
 
 async def membership_by_session(
@@ -127,14 +162,18 @@ async def api_tokens(db: Reads, shop: UUID) -> list[ApiTokenView]:
         """
         select id, name, hint, api_tokens.created_at, expires_at, scopes,
                coalesce(email, '') as maker, made_by is not null and email is null as maker_left,
-               last_used_at, last_address
+               last_used_at, last_address, coalesce(origins, '{}') as origins,
+               coalesce(public_text, '') as public_text
         from api_tokens left join shop_members() as members on members.account_id = made_by
         where shop_id = $1 and revoked_at is null and (expires_at is null or expires_at > now())
         order by id desc
         """,
         shop,
     )
-    return [ApiTokenView(**{**row, "scopes": _scopes(row["scopes"])}) for row in rows]
+    return [
+        ApiTokenView(**{**row, "scopes": _scopes(row["scopes"]), "origins": tuple(row["origins"])})
+        for row in rows
+    ]
 
 
 async def token_uses(

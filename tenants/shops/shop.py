@@ -38,6 +38,7 @@ class Shop:
     hold_share: int
     mail_codes: bool
     trusted_only: bool
+    token_only: bool
     created_at: datetime
     catalog_version: int = field(compare=False)
 

@@ -51,6 +51,7 @@ _SAME_IN_CHINESE = frozenset(
     {
         "Apache",
         "Excel",
+        "http",
         "https",
         "Keystall",
         "Markdown",

@@ -122,8 +122,9 @@ async def set_scene(town: Town, speech: Speech, stripe_key: str) -> AsyncIterato
         await town.sign_in(**town.shop["merchant"])
     merchant = await town.sign_in(**town.shop["merchant"])
     tokens = f"/console/{town.slug}/tokens"
-    found = await town.linked(tokens, f"{tokens}/", session=merchant)
+    found = await town.linked(tokens, f"{tokens}/", session=merchant, but="storefront")
     names["api_token"] = found.rpartition("/")[2]
+    names["site_token"] = await _site(town, merchant)
     operator = await town.sign_in(**town.told["operator"])
     await town.give_up(FAILED_KIND)
     names |= await _shops(town, speech, merchant, stripe_key)
@@ -293,6 +294,15 @@ async def _staff(town: Town, speech: Speech, merchant: str) -> dict[str, str]:
     names = {"invitation_used": await town.mailed(came, "/invitation/")}
     await town.send_form(names["invitation_used"], "InvitationSignUp", password=PASSWORD)
     return names | {"invitation": await town.mailed(invited, "/invitation/")}
+
+
+async def _site(town: Town, merchant: str) -> str:
+    """The id of a token for the code of a site."""
+    to, _ = await town.send_form(
+        f"/console/{town.slug}/tokens/storefront", "StorefrontTokenCreate", session=merchant,
+        name="www.example.com", origins="https://www.example.com\nhttp://localhost:5173",
+    )  # fmt: skip
+    return to.rpartition("/")[2].partition("?")[0]
 
 
 async def _desk(town: Town, names: dict[str, str], operator: str) -> dict[str, str]:

@@ -309,11 +309,12 @@ class Town:
                                           password=password)  # fmt: skip
         return session
 
-    async def linked(self, path: str, beginning: str, *, session: str) -> str:
-        """The first address on a page of the installation's that begins like this."""
+    async def linked(self, path: str, beginning: str, *, session: str, but: str = "/") -> str:
+        """The first address on a page of the installation's that begins like this and does not go
+        on with `but`."""
         answer = await self.http.get(self.told["platform_url"] + path, headers=_signed(session))
         assert answer.status_code == 200, answer.text
-        found = re.search(rf'href="({re.escape(beginning)}[^"?#]+)"', answer.text)
+        found = re.search(rf'href="({re.escape(beginning)}(?!{but})[^"?#]+)"', answer.text)
         assert found, f"no {beginning} on {path}"
         return found[1]
 

@@ -55,6 +55,7 @@ async def test_an_answer_for_everyone_has_a_tag(
     assert first.headers["cache-control"] == "public, no-cache"
     assert set(first.headers["vary"].split(", ")) == {
         "accept", "authorization", "accept-language", "x-keystall-locale", "x-keystall-currency",
+        "x-keystall-storefront-token",
     }  # fmt: skip
     assert "etag" in first.headers["access-control-expose-headers"]
     for answer in (again, weakly, whatever):

@@ -48,6 +48,11 @@ OPERATIONS: tuple[tuple[Surface, str], ...] = (
     ),
     (
         "admin",
+        "mutation ($s: String!) { storefrontTokenCreate(name: $s, origins: [$s]) {"
+        " userErrors { code message } } }",
+    ),
+    (
+        "admin",
         "mutation ($s: String!) { shopUpdate(input: {name: $s, contact: $s, themePreset: $s}) {"
         " userErrors { code message } } }",
     ),

@@ -44,6 +44,7 @@ EXCUSED: Mapping[Surface, Mapping[str, str]] = {
         "who works here, and what they may": (
             "memberInvite invitationResend invitationWithdraw memberUpdate memberRemove shopLeave"
             " invitationAccept invitationSignUp apiTokenCreate apiTokenRevoke"
+            " storefrontTokenCreate"
         ),
         "the shop and its words": (
             "shopCreate shopUpdate shopClose shopReopen shopAskApproval checklistDismiss"

@@ -62,6 +62,7 @@ _WORDS = {
     "themePreset": "harbor", "text": "A-NEW-CODE", "token": "token", "password": "plum tree 19",
     "current": "plum tree 19", "link": "link", "step": "step", "code": "000000", "credential": "{}",
     "language": "zh-CN", "url": "https://erp.example.com/hook",
+    "origins": "https://www.example.com",
     "filename": "codes.txt", "mimeType": "text/plain",
     "document": "query($id: ID!) { node(id: $id) { ... on Product { name } } }",
 }  # fmt: skip

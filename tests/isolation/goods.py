@@ -45,7 +45,7 @@ from keystall.tenants.shops.operating import shop_resume, shop_suspend
 from keystall.tenants.shops.queries import shop_by_id
 from keystall.tenants.shops.service import shop_update
 from keystall.tenants.shops.shop import Shop
-from keystall.tenants.shops.tokens import api_token_create
+from keystall.tenants.shops.tokens import api_token_create, storefront_token_create
 from keystall.tenants.staff.invitations import (
     invitation_accept,
     invitation_offer,
@@ -99,6 +99,7 @@ class Goods:
     codes_file: str = ""
     placed: dict[str, str] = field(default_factory=dict)
     token: str = ""
+    public: str = ""
     customer: Customer | None = None
     customer_secret: str = ""
     stocked: str = ""
@@ -138,6 +139,7 @@ async def a_full_shop(installation: Installation, canary: str) -> Goods:
     goods.name("Session", owner.session_id)
     await a_colleagues_passkey(installation, goods)
     _, goods.token = await api_token_create(installation, goods.shop.id, f"{canary} token")
+    await a_storefront_token(installation, goods)
     await a_member(installation, goods)
     await stock(installation, goods)
     for outcome, quantity in (("delivered", 1), ("refunding", 1), ("pending", 1)):
@@ -167,11 +169,20 @@ async def a_full_shop(installation: Installation, canary: str) -> Goods:
     return goods
 
 
+async def a_storefront_token(installation: Installation, goods: Goods) -> None:
+    """Names a public token of a site's."""
+    shop, canary = goods.shop.id, goods.canary
+    sites = [f"https://{canary}.example.com"]
+    made = await storefront_token_create(installation, shop, f"{canary} site", sites)
+    goods.public = made.public_text
+    goods.name("ApiToken", made.id)
+
+
 async def a_webhook(installation: Installation, goods: Goods) -> None:
     """A webhook of a program's whose receiver took nothing, told once, and its secret changed."""
     shop, canary = goods.shop.id, goods.canary
     async with writing(installation, shop) as tx:
-        token = await tx.value("select id from api_tokens limit 1")
+        token = await tx.value("select id from api_tokens where public_text is null limit 1")
     webhook, _ = await webhook_create(
         installation, shop, url=f"https://{canary}.example.com/hook", events=["order.paid"],
         told=Told(f"query($id: ID!) {{ {canary}: order(id: $id) {{ number }} }}", frozenset()),
@@ -591,7 +602,7 @@ async def _find(installation: Installation, goods: Goods) -> None:
         for kind, sql in {
             "Code": "select id from codes where state = 'available' order by id limit 1",
             "OrderLine": "select id from order_lines limit 1",
-            "ApiToken": "select id from api_tokens limit 1",
+            "ApiToken": "select id from api_tokens where public_text is null limit 1",
             "Payment": "select id from payments limit 1",
             "Refund": "select id from refunds limit 1",
         }.items():

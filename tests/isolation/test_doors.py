@@ -73,6 +73,37 @@ async def test_an_api_token_opens_its_own_shop_whatever_is_asked(
             assert not tells(answer.json(), other.canary)
 
 
+async def test_a_storefront_token_opens_its_own_shop_s_api_alone(
+    installation: Installation, client: httpx2.AsyncClient, mine: Goods, theirs: Goods
+) -> None:
+    query = "{ shop { name } products { nodes { name } } }"
+    for goods, other in ((mine, theirs), (theirs, mine)):
+        opened = {}
+        for at_shop in (goods, other):
+            opened[at_shop.canary] = await client.post(
+                at(installation, at_shop, "/graphql/storefront"),
+                headers={"x-keystall-storefront-token": goods.public},
+                json={"query": query},
+            )
+        assert opened[goods.canary].json()["data"]["shop"]["name"] == goods.shop.name
+        assert opened[other.canary].status_code == 401
+        assert "data" not in opened[other.canary].json()
+        assert not tells(opened[other.canary].json(), other.canary)
+        made_up = await client.post(
+            at(installation, other, "/graphql/storefront"),
+            headers={"x-keystall-storefront-token": "ks_public_made-up"},
+            json={"query": query},
+        )
+        assert made_up.status_code == 401
+        assert _plain(made_up) == _plain(opened[other.canary])
+
+
+def _plain(answer: httpx2.Response) -> tuple[str, dict[str, str]]:
+    """What an answer says, but for its request's own id."""
+    told = answer.json()["errors"][0]
+    return told["message"], {**told["extensions"], "requestId": ""}
+
+
 async def test_a_session_opens_no_shop_that_its_person_does_not_run(
     installation: Installation, mine: Goods, theirs: Goods
 ) -> None:

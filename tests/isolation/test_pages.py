@@ -34,6 +34,7 @@ from tests.isolation.goods import (
     a_lone_order,
     a_member,
     a_sold_code,
+    a_storefront_token,
     a_stripe_account,
     a_webhook,
     buy,
@@ -185,7 +186,9 @@ async def test_the_rightful_owner_is_not_refused_by_any_form(
             elif form.mutation == "CodeReport":
                 await a_sold_code(shops.installation, given)
                 given.words["pending token"] = given.words["delivered token"]
-            if form.mutation.startswith("Webhook"):
+            if form.mutation == "StorefrontTokenRevoke":
+                await a_storefront_token(shops.installation, given)
+            elif form.mutation.startswith("Webhook"):
                 await a_webhook(shops.installation, given)
             doing = visiting
             if form.mutation.startswith(("Member", "Invitation", "ShopLeave")):

@@ -54,7 +54,7 @@ OWNERS = frozenset({
     "invitationWithdraw",
     "invitations", "memberInvite", "memberRemove", "memberUpdate", "members",
     "paymentMethodClose", "paymentMethodCreate", "paymentMethodOpen", "paymentMethodRemove",
-    "paymentMethodUpdate", "shopAskApproval", "shopClose", "shopReopen",
+    "paymentMethodUpdate", "shopAskApproval", "shopClose", "shopReopen", "storefrontTokenCreate",
 })  # fmt: skip
 MANAGERS = frozenset({
     "activity", "activityActors", "batchUndo", "categoryCreate", "categoryDelete",
@@ -74,7 +74,7 @@ MANAGERS = frozenset({
 PEOPLES = frozenset(
     name
     for name in OWNERS
-    if name.startswith(("member", "invitation", "apiToken", "paymentMethod"))
+    if name.startswith(("member", "invitation", "apiToken", "storefrontToken", "paymentMethod"))
 )
 
 ASKED = {
@@ -90,7 +90,9 @@ VISITED["manager"] = VISITED["support"] | {
     "activity", "categories", "category", "confirm", "documents", "job", "mail", "mails", "product",
     "product_new", "settings", "stock", "webhook", "webhook_delivery", "webhook_new", "webhooks",
 }  # fmt: skip
-VISITED["owner"] = VISITED["manager"] | {"payments", "staff", "token", "tokens"}
+VISITED["owner"] = VISITED["manager"] | {
+    "payments", "staff", "storefront_tokens", "token", "tokens",
+}  # fmt: skip
 
 HANDLERS = {
     "/jobs/{job}/events": ("manager", "owner"),

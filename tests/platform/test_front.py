@@ -25,6 +25,7 @@ from keystall.tenants.shops.operating import shop_suspend
 from keystall.tenants.shops.queries import shop_by_host
 from keystall.tenants.shops.service import shop_update
 from keystall.tenants.shops.shop import Shop
+from keystall.tenants.shops.tokens import storefront_token_create
 from keystall.tenants.trusted_documents.service import (
     trusted_document_delete,
     trusted_document_register,
@@ -441,6 +442,62 @@ async def test_arbitrary_documents_and_those_who_sign_in_are_answered_from_the_d
     chinese = await ask_by_hash(process, shop, own, **{"x-keystall-locale": "zh-CN"})
     assert chinese.status_code == 200
     assert len({key[-1] for key in process.kept._once if isinstance(key, tuple)}) == 2
+
+
+async def test_a_shop_that_asks_for_a_token_gives_nothing_from_memory_without_one(
+    installation: Installation, process: Process, statements: list[str]
+) -> None:
+    shop = await a_shop(installation)
+    token = await storefront_token_create(
+        installation, shop.id, "Site", ["https://www.example.com"]
+    )
+    own = next(key for key, one in vouched(PAGES).items() if one.startswith("query Policies"))
+    async with a_process(installation) as other:
+        for each in (process, other):
+            await each.caught_up()
+            for _ in ("cold", "warm"):
+                assert (await ask_by_hash(each, shop, own)).status_code == 200
+            page = await each.get(shop)
+        await shop_update(installation, shop.id, ShopChanges(token_only=True))
+        for each in (process, other):
+            await each.caught_up()
+            for _ in range(2):
+                refused = await ask_by_hash(each, shop, own)
+                assert refused.status_code == 401
+                error = refused.json()["errors"][0]["extensions"]
+                assert error["reason"] == "STOREFRONT_TOKEN_NEEDED"
+            statements.clear()
+            for _ in ("cold", "warm"):
+                drawn = await each.get(shop)
+                assert (drawn.status_code, drawn.content) == (200, page.content)
+            told = {"x-keystall-storefront-token": token.public_text}
+            assert (await ask_by_hash(each, shop, own, **told)).status_code == 200
+            assert (await ask_by_hash(each, shop, own)).status_code == 401
+
+
+async def test_an_answer_that_everyone_gets_from_memory_is_not_given_to_who_sends_a_token(
+    installation: Installation, process: Process, statements: list[str]
+) -> None:
+    shop = await a_shop(installation)
+    token = await storefront_token_create(
+        installation, shop.id, "Site", ["https://www.example.com"]
+    )
+    await process.caught_up()
+    own = next(key for key, one in vouched(PAGES).items() if one.startswith("query Policies"))
+    told = {"x-keystall-storefront-token": token.public_text}
+    site, foreign = {"origin": "https://www.example.com"}, {"origin": "https://evil.example"}
+    for _ in ("first", "again"):
+        answer = await ask_by_hash(process, shop, own, **told, **site)
+        assert answer.headers["access-control-allow-origin"] == "https://www.example.com"
+    anyone = await ask_by_hash(process, shop, own, **foreign)
+    assert anyone.headers["access-control-allow-origin"] == "*"
+    statements.clear()
+    warm = await ask_by_hash(process, shop, own, **foreign)
+    assert (warm.content, statements) == (answer.content, [])
+    refused = await ask_by_hash(process, shop, own, **told, **foreign)
+    assert (refused.status_code, "access-control-allow-origin" in refused.headers) == (403, False)
+    wrong = await ask_by_hash(process, shop, own, **{"x-keystall-storefront-token": "none"})
+    assert wrong.status_code == 401
 
 
 async def test_a_page_is_not_drawn_again_where_only_the_shop_was_forgotten(

@@ -130,10 +130,23 @@ def api_token(name: str = "Robot", **usage: Any) -> dict[str, Any]:
         for day in range(1, 31)
     ]
     return {
-        "id": "t-1", "name": name, "hint": "ks_1234", "createdAt": MOMENT, "expiresAt": None,
-        "scopes": _SCOPES, "madeBy": None, "makerLeft": False, "lastUsedAt": None,
+        "id": "t-1", "kind": "ADMIN", "name": name, "hint": "ks_1234", "createdAt": MOMENT,
+        "expiresAt": None, "origins": [], "publicToken": None, "scopes": _SCOPES,
+        "madeBy": None, "makerLeft": False, "lastUsedAt": None,
         "lastAddress": "",
         "usage": {"requests": 0, "refused": 0, "cost": 0, "byDay": days, "deprecated": [], **usage},
+    }  # fmt: skip
+
+
+def site_token() -> dict[str, Any]:
+    """What is special of a storefront token with long names of sites."""
+    return {
+        "kind": "STOREFRONT", "scopes": [], "expiresAt": MOMENT,
+        "publicToken": "ks_public_" + "Zk3Q" * 10 + "abc",
+        "origins": [
+            "https://a-very-long-name-of-a-site-that-nobody-would-type.promotions.example.com:8443",
+            "http://localhost:5173", "https://www.example.com",
+        ],
     }  # fmt: skip
 
 
@@ -184,6 +197,7 @@ def shop(**changes: Any) -> dict[str, Any]:
         "holdShare": 50,
         "mailCodes": False,
         "trustedOnly": False,
+        "tokenOnly": False,
         "translations": [],
         "paymentMethods": [payment_method()],
         "createdAt": MOMENT,
@@ -953,17 +967,40 @@ _CONSOLE: Scenes = {
             )
         },
     ),
+    "token-storefront": (
+        "/galaxy/tokens/t-3?done=created",
+        {"apiToken": {**api_token(LONG, requests=900), **site_token()}},
+    ),
+    "storefront-tokens-none": (
+        "/galaxy/tokens/storefront", {"apiTokens": [], "shop": shop(tokenOnly=True)},
+    ),
+    "storefront-tokens": (
+        "/galaxy/tokens/storefront?done=saved",
+        {
+            "apiTokens": [
+                {"id": "t-3", "name": LONG, "createdAt": MOMENT, "makerLeft": True,
+                 "madeBy": None, "lastUsedAt": MOMENT, **site_token()},
+                {"id": "t-4", "kind": "STOREFRONT", "name": "Site",
+                 "origins": ["https://www.example.com"], "createdAt": MOMENT,
+                 "expiresAt": None, "madeBy": "mei@example.com", "makerLeft": False,
+                 "lastUsedAt": None},
+                {**api_token("Robot")},
+            ]
+        },
+    ),
     "tokens-none": ("/galaxy/tokens", {"apiTokens": []}),
     "tokens": (
         "/galaxy/tokens?done=revoked",
         {
             "apiTokens": [
-                {"id": "t-1", "name": LONG, "hint": "ks_1234", "createdAt": MOMENT,
-                 "expiresAt": None, "scopes": ["ORDERS", "MONEY"], "madeBy": None,
-                 "makerLeft": True, "lastUsedAt": MOMENT, "lastAddress": "2001:db8::17"},
-                {"id": "t-2", "name": "Robot", "hint": "ks_5678", "createdAt": MOMENT,
-                 "expiresAt": MOMENT, "scopes": _SCOPES, "madeBy": "mei@example.com",
-                 "makerLeft": False, "lastUsedAt": None, "lastAddress": ""},
+                {"id": "t-1", "kind": "ADMIN", "name": LONG, "hint": "ks_1234",
+                 "createdAt": MOMENT, "expiresAt": None, "scopes": ["ORDERS", "MONEY"],
+                 "madeBy": None, "makerLeft": True, "lastUsedAt": MOMENT,
+                 "lastAddress": "2001:db8::17"},
+                {"id": "t-2", "kind": "ADMIN", "name": "Robot", "hint": "ks_5678",
+                 "createdAt": MOMENT, "expiresAt": MOMENT, "scopes": _SCOPES,
+                 "madeBy": "mei@example.com", "makerLeft": False, "lastUsedAt": None,
+                 "lastAddress": ""},
             ]
         },
     ),

@@ -599,6 +599,47 @@ def test_a_token_is_shown_once() -> None:
     assert "ks_secret" not in client(scene).get(HERE + "/tokens").text
 
 
+def test_each_kind_of_token_has_its_own_list() -> None:
+    tokens = SCENES["storefront-tokens"][1]["apiTokens"]
+    used = [{**one, "scopes": [], "hint": "", "lastAddress": "", **one} for one in tokens]
+    scene = Scene({**SHOP, "apiTokens": used})
+    programs = client(scene).get(HERE + "/tokens").text
+    sites = client(scene).get(HERE + "/tokens/storefront").text
+    assert ("/tokens/t-1" in programs, "/tokens/t-3" in programs) == (True, False)
+    assert ("/tokens/t-1" in sites, "/tokens/t-3" in sites) == (False, True)
+
+
+def test_sites_are_typed_one_a_line_and_told_what_is_wrong_beside_them() -> None:
+    sites = "https://www.example.com\n\n  http://example.com\n"
+    wrong = {"path": ["origins", "1"], "message": "It needs https.", "code": "ORIGIN_INSECURE"}
+    refused = {"apiToken": None, "userErrors": [wrong]}
+    scene = Scene(SCENES["storefront-tokens"][1] | SHOP, {"storefrontTokenCreate": refused})
+    page, typed = HERE + "/tokens/storefront", {"name": "Site", "origins": sites}
+    answer = post(scene, page, "StorefrontTokenCreate", **typed, expiresInDays="")
+    assert answer.status_code == 422
+    assert "It needs https." in answer.text
+    assert "http://example.com" in answer.text
+    made = {"apiToken": {"id": "t-9"}, "userErrors": []}
+    scene = Scene(SCENES["storefront-tokens"][1] | SHOP, {"storefrontTokenCreate": made})
+    answer = post(scene, page, "StorefrontTokenCreate", **typed, expiresInDays="90")
+    assert (answer.status_code, answer.headers["location"]) == (
+        303, "/console/galaxy/tokens/t-9?done=created",
+    )  # fmt: skip
+    assert scene.calls[-1][1] == {
+        "name": "Site",
+        "origins": ["https://www.example.com", "http://example.com"],
+        "expiresInDays": 90,
+    }
+
+
+def test_the_question_before_all_are_refused_says_when_nobody_is_left() -> None:
+    without = Scene({**SHOP, "apiTokens": []})
+    page = HERE + "/tokens/storefront"
+    assert "every website and app" in client(without).get(page).text
+    some = Scene(SCENES["storefront-tokens"][1] | SHOP)
+    assert "Websites and apps that send no token" in client(some).get(page).text
+
+
 def test_a_webhooks_secret_is_shown_once_and_a_refused_document_is_kept() -> None:
     made = {"webhook": {"id": "h-1", "url": "https://x"}, "secret": "whsec_c2Vj", "userErrors": []}
     scene = Scene(SHOP, {"webhookCreate": made})

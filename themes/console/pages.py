@@ -328,6 +328,23 @@ PAGES: tuple[Page, ...] = (
         ),
         Form("ApiTokenRevoke", fields=("id",), success=_HERE + "/tokens?done=revoked"),
     ),
+    _page(
+        "storefront_tokens",
+        "/tokens/storefront",
+        "tokens",
+        Form(
+            "StorefrontTokenCreate",
+            fields=("name", "origins", "expiresInDays", "expiresAt"),
+            success=_HERE + "/tokens/{storefrontTokenCreate.apiToken.id}?done=created",
+        ),
+        Form(
+            "StorefrontTokenRevoke",
+            fields=("id",),
+            success=_HERE + "/tokens/storefront?done=revoked",
+        ),
+        Form("TokenOnly", success=_HERE + "/tokens/storefront?done=saved#main"),
+        Form("TokenOrNot", success=_HERE + "/tokens/storefront?done=saved#main"),
+    ),
     _page("token", "/tokens/{id}", "tokens", requires=("apiToken",)),
     _page(
         "documents",

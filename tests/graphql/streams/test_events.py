@@ -21,7 +21,12 @@ from keystall.graphql.wire import Asked
 from keystall.platform import database
 from keystall.platform.database import _client
 from keystall.tenants.installation import Installation
-from keystall.tenants.shops.tokens import Terms, api_token_create, api_token_revoke
+from keystall.tenants.shops.tokens import (
+    Terms,
+    api_token_create,
+    api_token_revoke,
+    storefront_token_create,
+)
 from keystall.tenants.staff.roles import Permission
 from keystall.tenants.writing import writing
 from tests.factories import a_shop
@@ -339,6 +344,30 @@ async def test_a_token_that_was_revoked_ends_its_streams(
         assert await events.end() == ["complete"]
     async with swift.following("localhost", JOB, given, **headers) as events:
         assert events.response.status_code == 401
+    await swift.quiet()
+
+
+async def test_a_site_s_stream_is_for_its_origin_and_ends_with_its_token(
+    swift: Served, purchase: Purchase
+) -> None:
+    installation, shop = purchase.installation, purchase.shop
+    door = Door.of(installation, shop, await purchase.order())
+    sites = ["https://www.example.com"]
+    token = await storefront_token_create(installation, shop.id, "Site", sites)
+    sent = {"x-keystall-storefront-token": token.public_text}
+    given = {"token": door.token}
+    async with swift.following(
+        door.host, ORDER, given, **sent, origin="https://evil.example"
+    ) as events:
+        assert events.response.status_code == 403
+        assert "access-control-allow-origin" not in events.response.headers
+    async with swift.following(door.host, ORDER, given, **sent, origin=sites[0]) as events:
+        assert events.response.headers["access-control-allow-origin"] == sites[0]
+        await events.answer()
+        await api_token_revoke(installation, shop.id, token.id)
+        told = await events.answer()
+        assert told["errors"][0]["extensions"]["reason"] == "STOREFRONT_TOKEN_UNKNOWN"
+        assert await events.end() == ["complete"]
     await swift.quiet()
 
 
