@@ -42,12 +42,14 @@ class RequestReader(Reads, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a document asks for below one field: the `batches` that its loaded fields are read by.
+    """What a document asks for below one field: the `batches` that its loaded fields are read by,
+    and all `fields`, as "Product.name"; None where they are not known.
 
     `alone`: nothing else of the document reads, here or elsewhere.
     """
 
     batches: frozenset[Batch[Any, Any]] = frozenset()
+    fields: frozenset[str] | None = None
     alone: bool = False
 
 

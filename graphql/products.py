@@ -9,7 +9,7 @@ from uuid import UUID
 from keystall.graphql.context import UNKNOWN, Needs, RequestContext
 from keystall.graphql.errors import bad_input
 from keystall.graphql.relay import Connection, connection, decode_any, page_size
-from keystall.graphql.shelf import keep_around, parts_for, reader_for
+from keystall.graphql.shelf import keep_around, parts_for, reader_for, texts_for
 from keystall.tenants.catalog.around import Part
 from keystall.tenants.catalog.lists import (
     ListedProduct,
@@ -35,7 +35,7 @@ async def products_connection(
 
     `needs` are those of the field that answers the list. Raises ApiError for a page that cannot be.
     """
-    page = _Page(wanted, page_size(first), after, parts_for(needs))
+    page = _Page(wanted, page_size(first), after, parts_for(needs), texts_for(needs))
     with page.right_place():
         rows = await product_list(
             reader_for(context, needs),
@@ -44,6 +44,7 @@ async def products_connection(
             after=decode_any(after),
             limit=page.size + 1,
             parts=page.parts,
+            texts=page.texts,
         )
     return page.connection(context, rows, node)
 
@@ -60,7 +61,7 @@ async def category_products_connection(
 ) -> Connection[Product]:
     """The same of one category: those of all categories that are asked for at one moment are read
     by one statement."""
-    page = _Page(wanted, page_size(first), after, parts_for(needs))
+    page = _Page(wanted, page_size(first), after, parts_for(needs), texts_for(needs))
     with page.right_place():
         rows = await context.load(page, category)
     return page.connection(context, rows or [], node)
@@ -74,6 +75,7 @@ class _Page:
     size: int
     after: str | None
     parts: frozenset[Part]
+    texts: bool
 
     async def __call__(
         self, context: RequestContext, categories: Sequence[UUID]
@@ -86,6 +88,7 @@ class _Page:
             after=decode_any(self.after),
             limit=self.size + 1,
             parts=self.parts,
+            texts=self.texts,
         )
 
     @contextmanager

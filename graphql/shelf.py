@@ -9,7 +9,7 @@ from keystall.graphql.context import Batch, Needs, RequestContext
 from keystall.platform.database import Reads
 from keystall.tenants.catalog.around import Around, Part
 from keystall.tenants.catalog.availability import best_band
-from keystall.tenants.catalog.queries import ProductView
+from keystall.tenants.catalog.queries import UNREAD, ProductView
 
 _PART: Mapping[Batch[Any, Any], Part] = {
     loads.categories: "category",
@@ -20,6 +20,16 @@ _PART: Mapping[Batch[Any, Any], Part] = {
     loads.bands: "bands",
     loads.bands_of_products: "bands",
 }
+
+
+_TEXTS = frozenset({"Product.descriptionHtml", "Product.summary"})
+"""What is made of products' descriptions."""
+
+
+def texts_for(needs: Needs) -> bool:
+    """Whether descriptions of products are going to be asked for. They are long, so that they are
+    not read where it is known that they are not."""
+    return needs.fields is None or bool(needs.fields & _TEXTS) or loads.products in needs.batches
 
 
 def parts_for(needs: Needs) -> frozenset[Part]:
@@ -54,4 +64,5 @@ def keep_around(
     for batch, part in _PART.items():
         if part in parts:
             context.prime(batch, kept[batch])
-    context.prime(loads.products, {product.id: product for product, _ in found})
+    whole = {product.id: product for product, _ in found if product.description is not UNREAD}
+    context.prime(loads.products, whole)

@@ -51,6 +51,7 @@ from keystall.graphql.plans.plan import (
     Present,
     Selection,
     Shape,
+    asked_below,
     below,
 )
 
@@ -138,7 +139,10 @@ class Compiler:
 
     def _selection(self, kind: GraphQLObjectType, fields: GroupedFieldSet) -> Selection:
         is_kind: Any = kind.is_type_of  # strawberry's never answers an awaitable
-        selection = Selection(dict.fromkeys(fields), is_kind)
+        names = frozenset(
+            f"{kind.name}.{details[0].node.name.value}" for details in fields.values()
+        )
+        selection = Selection(dict.fromkeys(fields), names, is_kind)
         chosen: list[Plain | Load | Call] = []
         for key, details in fields.items():
             definition = kind.fields.get(details[0].node.name.value)
@@ -164,7 +168,8 @@ class Compiler:
             return Load(key, loaded, shape, allow)
         called: Any = definition.resolve  # strawberry gives every field one
         reads = _definition(definition).is_async
-        needs = Needs(frozenset(one.loaded.batch for one in below(shape) if isinstance(one, Load)))
+        batches = frozenset(one.loaded.batch for one in below(shape) if isinstance(one, Load))
+        needs = Needs(batches, asked_below(shape))
         arguments = _constant(definition, node)
         return Call(key, definition, node, arguments, shape, called, reads, needs)
 

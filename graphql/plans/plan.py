@@ -86,10 +86,12 @@ class Listed:
 class Selection:
     """What is selected of an object type.
 
-    `blank` has every key of it, in order, with what does not depend on the object.
+    `blank` has every key of it, in order, with what does not depend on the object; `fields` are the
+    names of all that is selected, as "Product.name".
     """
 
     blank: Out
+    fields: frozenset[str]
     is_kind: Callable[[Any, Any], bool] | None
     plain: Sequence["Plain"] = ()
     loads: Sequence["Load"] = ()
@@ -197,6 +199,24 @@ def below(shape: Shape) -> Iterator[Load | Call | Abstract]:
             shapes = [one.shape for fields in (plain, loads, calls) for one in fields]
             for inner in shapes:
                 yield from below(inner)
+
+
+def asked_below(shape: Shape) -> frozenset[str] | None:
+    """The `fields` of all selections in a shape, as deep as it goes; None where an interface is,
+    below which nobody knows."""
+    match shape:
+        case Abstract():
+            return None
+        case Present(inner) | Listed(inner):
+            return asked_below(inner)
+        case Selection(fields=asked, plain=plain, loads=loads, calls=calls):
+            for inner in [one.shape for fields in (plain, loads, calls) for one in fields]:
+                below_it = asked_below(inner)
+                if below_it is None:
+                    return None
+                asked |= below_it
+            return asked
+    return frozenset()
 
 
 def put(key: str, values: Sequence[Any], outs: Sequence[Out]) -> None:

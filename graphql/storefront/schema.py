@@ -29,7 +29,7 @@ from keystall.graphql.relay import (
     page_size,
 )
 from keystall.graphql.schema import KeystallSchema
-from keystall.graphql.shelf import keep_around, parts_for, reader_for
+from keystall.graphql.shelf import keep_around, parts_for, reader_for, texts_for
 from keystall.graphql.storefront.cart import Cart, cart_of
 from keystall.graphql.storefront.catalog import (
     Category,
@@ -132,8 +132,13 @@ class Query:
     ) -> Product | None:
         """One product by the short name in its address."""
         context, parts = info.context, parts_for(info.needs)
-        reader = reader_for(context, info.needs)
-        found = await product_on_sale(reader, context.require_shop().id, slug, parts=parts)
+        found = await product_on_sale(
+            reader_for(context, info.needs),
+            context.require_shop().id,
+            slug,
+            parts=parts,
+            texts=texts_for(info.needs),
+        )
         if found is None:
             return None
         keep_around(context, [found], parts)

@@ -15,12 +15,13 @@ from keystall.platform.database import Reads
 from keystall.platform.ids import told_id
 from keystall.tenants.catalog.availability import LOW, Band, band
 from keystall.tenants.catalog.queries import (
-    PRODUCT_COLUMNS,
     CategoryView,
     ImageView,
     PriceView,
     ProductView,
     VariantView,
+    product_columns,
+    product_view,
 )
 
 Part = Literal["category", "images", "variants", "prices", "bands"]
@@ -62,11 +63,12 @@ class Around:
 
 
 async def product_on_sale(
-    db: Reads, shop: UUID, slug: str, *, parts: Collection[Part] = ()
+    db: Reads, shop: UUID, slug: str, *, parts: Collection[Part] = (), texts: bool = True
 ) -> tuple[ProductView, Around] | None:
-    """One product on sale, by the short name in its address, and the `parts` of what is around."""
+    """One product on sale, by the short name in its address, and the `parts` of what is around;
+    without `texts` its description is not read."""
     row = await db.row(
-        f"select {PRODUCT_COLUMNS}{part_columns(parts)} from products"  # noqa: S608 constants
+        f"select {product_columns(texts=texts)}{part_columns(parts)} from products"  # noqa: S608
         " where products.shop_id = $1 and products.slug = $2 and products.status = 'active'",
         shop, slug,
     )  # fmt: skip
@@ -74,7 +76,7 @@ async def product_on_sale(
         return None
     values = dict(row)
     around = take_around(values, parts)
-    return ProductView(**values), around
+    return product_view(values), around
 
 
 def part_columns(parts: Collection[Part]) -> str:

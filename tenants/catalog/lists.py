@@ -9,7 +9,7 @@ from uuid import UUID
 from keystall.platform.database import Reads
 from keystall.tenants.catalog.around import Around, Part, part_columns, take_around
 from keystall.tenants.catalog.input import ProductStatus
-from keystall.tenants.catalog.queries import PRODUCT_COLUMNS, ProductView
+from keystall.tenants.catalog.queries import ProductView, product_columns, product_view
 from keystall.tenants.search.terms import query_terms
 
 ProductSort = Literal["featured", "newest", "price_asc", "price_desc", "name"]
@@ -69,13 +69,15 @@ async def product_list(
     after: Key | None,
     limit: int,
     parts: Collection[Part] = (),
+    texts: bool = True,
 ) -> list[ListedProduct]:
     """Up to `limit` products after the place `after`, with the `parts` of what is around them, by
-    one statement.
+    one statement; without `texts` their descriptions are not read.
 
     Raises ValueError for a place in another kind of list.
     """
-    if (listing := _listing(shop, wanted, after=after, limit=limit, parts=parts)) is None:
+    listing = _listing(_Statement(shop), wanted, after=after, limit=limit, parts=parts, texts=texts)
+    if listing is None:
         return []
     rows = await db.rows(listing.sql, *listing.arguments)
     return [listing.listed(dict(row)) for row in rows]
@@ -90,11 +92,12 @@ async def products_of_categories(
     after: Key | None,
     limit: int,
     parts: Collection[Part] = (),
+    texts: bool = True,
 ) -> dict[UUID, list[ListedProduct]]:
     """The same of each of the categories, by one statement for all; one without any is missing."""
     statement = _Statement(shop)
     statement.conditions.append("products.category_id = wanted.category_id")
-    listing = _listing(shop, wanted, after=after, limit=limit, parts=parts, statement=statement)
+    listing = _listing(statement, wanted, after=after, limit=limit, parts=parts, texts=texts)
     if listing is None:
         return {}
     rows = await db.rows(
@@ -120,23 +123,22 @@ class _Listing:
     def listed(self, values: dict[str, Any]) -> ListedProduct:
         key: Key = (values.pop("sorted_by"),) if self.sorted_by else ()
         around = take_around(values, self.parts)
-        return ListedProduct(ProductView(**values), (*key, str(values["id"])), around)
+        return ListedProduct(product_view(values), (*key, str(values["id"])), around)
 
 
 def _listing(
-    shop: UUID,
+    statement: "_Statement",
     wanted: ProductFilter,
     *,
     after: Key | None,
     limit: int,
     parts: Collection[Part],
-    statement: "_Statement | None" = None,
+    texts: bool,
 ) -> _Listing | None:
     """None where nothing can be found. Raises ValueError for a place in another kind of list."""
     words = query_terms(wanted.query) if wanted.query is not None else None
     if words == []:
         return None
-    statement = statement or _Statement(shop)
     by, kind, direction = _ORDERS[wanted.sort]
     tables = "products"
     if wanted.sort in ("price_asc", "price_desc"):
@@ -144,7 +146,7 @@ def _listing(
     _narrow(statement, wanted, words)
     if after is not None:
         _go_on(statement, wanted.sort, after)
-    columns = PRODUCT_COLUMNS + part_columns(parts)
+    columns = product_columns(texts=texts) + part_columns(parts)
     columns += f", {by}::{kind} as sorted_by" if by else ""
     order = f"{by} {direction}, products.id {direction}" if by else f"products.id {direction}"
     sql = (

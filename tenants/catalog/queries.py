@@ -17,10 +17,15 @@ from keystall.tenants.catalog.input import ProductStatus
 Texts = Mapping[str, Mapping[str, str]]
 """`{locale: {field: text}}`."""
 
-PRODUCT_COLUMNS = (
-    "products.id, products.slug, products.name, products.description, products.description_html,"
-    " products.status, products.position, products.category_id, products.translations,"
-    " products.buyer_fields, products.created_at, products.updated_at, products.stopped_reason"
+_PRODUCT_COLUMNS = (
+    "products.id, products.slug, products.name, products.status, products.position,"
+    " products.category_id, products.buyer_fields, products.created_at, products.updated_at,"
+    " products.stopped_reason"
+)
+_TEXTS = ", products.description, products.description_html, products.translations"
+_NAMES = (
+    ", (select coalesce(jsonb_object_agg(locale, texts - '{description,description_html}'::text[]),"
+    " '{}') from jsonb_each(products.translations) as spoken (locale, texts)) as translations"
 )
 _VARIANT_COLUMNS = (
     "id, product_id, name, translations, position, min_quantity, max_quantity, archived_at"
@@ -28,11 +33,21 @@ _VARIANT_COLUMNS = (
 _CATEGORY_COLUMNS = "id, slug, name, translations, position"
 
 
+class _Unread:
+    """Stands where a text was not read: whoever takes it for one fails."""
+
+    __slots__ = ()
+
+
+UNREAD: Any = _Unread()
+
+
 @dataclass(frozen=True, slots=True)
 class ProductView:
     """A product. Texts are in the shop's default language, `translations` has the others'
     `name`, `description` (Markdown) and `description_html`; `stopped_reason` says why the operator
-    took it off sale, empty where that did not happen."""
+    took it off sale, empty where that did not happen. Both descriptions are UNREAD, and missing
+    from the translations, where nobody asked for them."""
 
     id: UUID
     slug: str
@@ -91,10 +106,23 @@ class CategoryView:
     position: int
 
 
+def product_columns(*, texts: bool = True) -> str:
+    """What to select of `products` for a `product_view`; without `texts`, which are long, no
+    descriptions."""
+    return _PRODUCT_COLUMNS + (_TEXTS if texts else _NAMES)
+
+
+def product_view(values: Mapping[str, Any]) -> ProductView:
+    """The product of a row of `product_columns`."""
+    if "description" in values:
+        return ProductView(**values)
+    return ProductView(**values, description=UNREAD, description_html=UNREAD)
+
+
 async def products_by_ids(db: Reads, shop: UUID, ids: Sequence[UUID]) -> dict[UUID, ProductView]:
     """Products of any status."""
     rows = await db.rows(
-        f"select {PRODUCT_COLUMNS} from products"  # noqa: S608 constant
+        f"select {product_columns()} from products"  # noqa: S608 constant
         " where shop_id = $1 and id = any ($2::uuid[])",
         shop, list(ids),
     )  # fmt: skip

@@ -90,6 +90,45 @@ async def test_a_product_with_all_around_it_is_one_statement(
         assert len(counting.statements) == 1
 
 
+@pytest.mark.parametrize(
+    ("asked", "read"),
+    [
+        ("name", False),
+        ("title: name variants { name } category { name }", False),
+        ("...Texts", True),
+        ("summary", True),
+        ("variants { product { descriptionHtml } }", True),
+    ],
+)
+async def test_descriptions_are_read_where_they_are_asked_for(
+    installation: Installation, asked: str, *, read: bool
+) -> None:
+    made = await a_shop(installation)
+    shop = await shop_update(installation, made.id, ShopChanges(locales=["en", "zh-CN"]))
+    shelf = await category_create(installation, shop, CategoryInput(name="Cards"))
+    chinese = ProductTranslation("zh-CN", "卡", "*快*")
+    product = await a_product(
+        installation, shop, "Card", description="Sold **fast**", category_id=shelf.id,
+        translations=[chinese],
+    )  # fmt: skip
+    fragment = "fragment Texts on Product { name descriptionHtml }" if asked == "...Texts" else ""
+    told = {}
+    for query in (
+        f"{{ products {{ nodes {{ id {asked} }} }} }}",
+        f'{{ product(slug: "{product.slug}") {{ id {asked} }} }}',
+        f'{{ category(slug: "{shelf.slug}") {{ products {{ nodes {{ id {asked} }} }} }} }}',
+    ):
+        context = buyer(installation, shop, locale="zh-CN")
+        context.reader = counting = CountingReader(context.reader)
+        found = await ask("storefront", context, query + fragment)
+        [statement] = [one for one in counting.statements if " from products" in one]
+        assert ("products.description_html" in statement) is read
+        told[query] = str(found)
+    stripped = "descriptionHtml" in asked or "summary" in asked or fragment
+    assert all(("快" in answer) is bool(stripped) for answer in told.values())
+    assert all("卡" in answer for answer in told.values() if "name" in asked or fragment)
+
+
 async def test_a_product_shows_what_is_sold_and_how_much_is_left(
     installation: Installation, shop: Shop
 ) -> None:

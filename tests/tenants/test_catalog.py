@@ -108,12 +108,18 @@ async def test_a_product_is_written_whole_and_read_back_by_its_parts(
 
     async with database.transaction(shop.id) as db:
         assert await product_on_sale(db, shop.id, "steam-card") == (product, Around())
+        without = await product_on_sale(db, shop.id, "steam-card", texts=False)
         variants = (await queries.variants_by_products(db, shop.id, [product.id]))[product.id]
         prices = await queries.prices_by_variants(db, shop.id, [v.id for v in variants])
         images = (await queries.images_by_products(db, shop.id, [product.id]))[product.id]
     assert (product.name, product.status, product.category_id) == (
         "Steam Card", "active", category.id,
     )  # fmt: skip
+    names = {"zh-CN": {"name": "蒸汽卡"}}
+    assert without is not None
+    assert without[0] == dataclasses.replace(
+        product, description=queries.UNREAD, description_html=queries.UNREAD, translations=names
+    )
     assert product.description_html == "<p>Sold <strong>fast</strong></p>\n"
     assert product.translations == {
         "zh-CN": {
