@@ -46,6 +46,7 @@ CODES: Mapping[str, str] = {
     "CART_COMPLETED": "The cart has become an order already.",
     "EMAIL_INVALID": "This is not an email address.",
     "PAYMENT_METHOD_UNAVAILABLE": "This way to pay is not open.",
+    "RETURN_NOT_ALLOWED": "It is on no site of the storefront token that the request came with.",
     "OUT_OF_RANGE": "The number is smaller or larger than allowed.",
     "ORIGIN_INVALID": "This is no origin of a site: a scheme and a host, and maybe a port.",
     "ORIGIN_INSECURE": "Only sites of one's own machine may do without https.",

@@ -40,6 +40,7 @@ from keystall.tenants.installation import Installation
 from keystall.tenants.languages import spoken_locale
 from keystall.tenants.orders.service import cancel_order
 from keystall.tenants.payments.checks import Finding, find_payment
+from keystall.tenants.payments.returning import checked_return
 from keystall.tenants.payments.service import start_payment
 from keystall.tenants.shops.shop import Shop
 
@@ -247,17 +248,20 @@ class Mutation(RecoveryMutation, CodeReportMutation, CustomerMutation):
         idempotency_key: Annotated[
             str, about("A text of your own, new for each purchase, 8 to 64 characters.")
         ],
+        return_url: Annotated[
+            str | None,
+            about(
+                "Where the provider sends the buyer after paying, with `{token}` in the place of"
+                " the order's token, such as `https://www.example.com/#/order/{token}`: on a site"
+                " of the storefront token that the request comes with. Left out, it is the order's"
+                " page in the shop."
+            ),
+        ] = None,
     ) -> CartCompletePayload:
         """Makes an order of a cart, holds the goods, and tells where to pay. The same key with the
         same input answers the same order."""
         context = info.context
-        call = cart_complete(
-            *_shop(context),
-            row_of("Cart", cart_id),
-            payment_account_id=row_of("PaymentMethod", payment_method),
-            idempotency_key=idempotency_key,
-            address=context.address,
-        )
+        call = _complete(context, cart_id, payment_method, idempotency_key, return_url)
         row, errors = await attempted(context, call, CartUserError)
         if row is None:
             return CartCompletePayload(order=None, redirect_url=None, user_errors=errors)
@@ -361,6 +365,20 @@ def _placed(error: UserError, places: dict[str, str]) -> UserError:
     if above[-1:] != ["buyer_fields"] or key not in places:
         return error
     return UserError(error.code, (*above, places[key], "value"), error.params)
+
+
+async def _complete(
+    context: RequestContext, cart: str, method: str, key: str, return_url: str | None
+) -> UUID:
+    site = context.storefront_token
+    return await cart_complete(
+        *_shop(context),
+        row_of("Cart", cart),
+        payment_account_id=row_of("PaymentMethod", method),
+        idempotency_key=key,
+        address=context.address,
+        return_url=checked_return(return_url, site.origins if site else frozenset()),
+    )
 
 
 async def _cancel(context: RequestContext, row: UUID | None, key: str | None) -> None:

@@ -49,6 +49,7 @@ class _Placed:
     currency: str
     buyer: Buyer
     expires_at: datetime
+    return_url: str | None
 
 
 async def cart_complete(
@@ -59,17 +60,20 @@ async def cart_complete(
     payment_account_id: UUID,
     idempotency_key: str,
     address: str = "",
+    return_url: str | None = None,
 ) -> UUID:
     """Makes an order of a cart, its goods held until it expires; answers the order's id.
 
-    `address` is the network address the buyer came from, where it is known. The same key and input
-    answer the same order. Refuses with every problem the cart has, an email that is missing, a
-    payment account that is not open, and a buyer who holds too much unpaid (`holding`).
+    `address` is the network address the buyer came from, where it is known. `return_url` is where
+    the buyer goes after paying, checked (`payments.returning`); None: to the order's page in the
+    shop. The same key and input answer the same order. Refuses with every problem the cart has, an
+    email that is missing, a payment account that is not open, and a buyer who holds too much unpaid
+    (`holding`).
     """
     if shop.status != "open":
         raise refuse("SHOP_CLOSED")
     check_key(idempotency_key)
-    print_ = fingerprint(cart_id, payment_account_id)
+    print_ = fingerprint(cart_id, payment_account_id, *filter(None, [return_url]))
     async with writing(installation, shop.id) as tx:
         cart = await _locked_cart(tx, shop.id, cart_id, payment_account_id)
         if cart is None or cart["order_id"] is not None:
@@ -94,6 +98,7 @@ async def cart_complete(
             cart["currency"],
             buyer,
             clock.now() + timedelta(minutes=minutes),
+            return_url,
         )
         await _write_order(tx, shop.id, cart, placed)
         await _hold(tx, shop.id, placed)
@@ -186,10 +191,11 @@ async def _await_payment(tx: Writing, shop: UUID, placed: _Placed, account_id: U
     total = cart_total([line for _, line in placed.lines])
     await tx.execute(
         """
-        insert into payments (shop_id, id, order_id, account_id, amount, currency, state)
-        values ($1, $2, $3, $4, $5, $6, 'started')
+        insert into payments (shop_id, id, order_id, account_id, amount, currency, state,
+                              return_url)
+        values ($1, $2, $3, $4, $5, $6, 'started', $7)
         """,
-        shop, payment_id, placed.order_id, account_id, total, placed.currency,
+        shop, payment_id, placed.order_id, account_id, total, placed.currency, placed.return_url,
     )  # fmt: skip
     await record(tx, shop, placed.order_id, "order.placed", actor="buyer")
     check_at = next_check(now, placed.expires_at, now) or placed.expires_at

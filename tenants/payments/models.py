@@ -41,7 +41,7 @@ class PaymentSecret(Model):
 class Payment(Model):
     """One request for payment; its id is the reference the provider knows.
 
-    `checked_at`: when the provider was last asked about it.
+    `checked_at`: when the provider was last asked about it. `return_url`: see `returning.py`.
     """
 
     id = fields.UUIDField(primary_key=True)
@@ -53,6 +53,7 @@ class Payment(Model):
     state = fields.TextField()
     provider_reference = fields.TextField(null=True)
     redirect_url = fields.TextField(null=True)
+    return_url = fields.TextField(null=True)
     created_at = fields.DatetimeField(auto_now_add=True)
     checked_at = fields.DatetimeField(null=True)
 

@@ -22,6 +22,7 @@ from keystall.platform.payments.stripe.keys import UnusableKey
 from keystall.tenants.installation import Installation
 from keystall.tenants.orders.tokens import order_token
 from keystall.tenants.payments.inbox import store_notice
+from keystall.tenants.payments.returning import TOKEN, return_address
 from keystall.tenants.payments.secrets import account_secrets
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.writing import writing
@@ -66,8 +67,8 @@ async def start_payment(installation: Installation, shop: Shop, order: UUID) -> 
     async with database.transaction(shop.id) as tx:
         row = await tx.row(
             """
-            select payments.id, payments.amount, payments.currency, redirect_url, provider,
-                   account_id, number, locale, expires_at
+            select payments.id, payments.amount, payments.currency, redirect_url, return_url,
+                   provider, account_id, number, locale, expires_at
             from orders join payments on payments.shop_id = $1 and order_id = orders.id
             join payment_accounts on payment_accounts.shop_id = $1
               and payment_accounts.id = account_id
@@ -87,7 +88,7 @@ async def start_payment(installation: Installation, shop: Shop, order: UUID) -> 
         description=f"{shop.name} {row['number']}",
         locale=row["locale"],
         notify_url=f"{address}/callbacks/{row['provider']}/{row['account_id']}",
-        return_url=f"{address}/order/{token}",
+        return_url=return_address(row["return_url"] or f"{address}/order/{TOKEN}", token),
         expires_at=row["expires_at"],
     )
     try:

@@ -10,6 +10,7 @@ from keystall.platform.payments.port import ForgedNotice
 from keystall.platform.payments.stripe.provider import METHODS
 from keystall.tenants.errors import Refused
 from keystall.tenants.installation import Installation
+from keystall.tenants.orders.tokens import order_token
 from keystall.tenants.payments.service import provider_of, start_payment
 from tests.payments.emulator import Emulator
 from tests.payments.till import Till, a_till
@@ -28,6 +29,14 @@ async def test_a_paid_session_delivers_and_the_fee_is_in_the_ledger(till: Till) 
     assert await till.status(order) == "delivered"
     # 2.9% and 0.30 of 19.80
     assert await till.balances() == {"provider:stripe": 1893, "fees": 87, "sales": -1980}
+
+
+async def test_a_buyer_from_elsewhere_is_sent_back_there_with_the_order_s_token(till: Till) -> None:
+    order = await till.order(return_url="https://www.example.com/#/order/{token}")
+    session = await till.session(order)
+    token = order_token(till.installation.keys, till.shop.id, order)
+    assert session["success_url"] == f"https://www.example.com/#/order/{token}"
+    assert session["cancel_url"] == session["success_url"]
 
 
 async def test_asking_where_to_pay_twice_opens_one_session(till: Till) -> None:

@@ -44,7 +44,7 @@ class Till:
     variant: UUID
     currency: str
 
-    async def order(self, quantity: int = 1) -> UUID:
+    async def order(self, quantity: int = 1, *, return_url: str | None = None) -> UUID:
         """An order placed, its buyer sent to Stripe."""
         cart = await cart_create(
             self.installation, self.shop, [NewLine(self.variant, quantity)],
@@ -56,7 +56,7 @@ class Till:
         )  # fmt: skip
         return await cart_complete(
             self.installation, self.shop, cart,
-            payment_account_id=self.account, idempotency_key=str(cart),
+            payment_account_id=self.account, idempotency_key=str(cart), return_url=return_url,
         )  # fmt: skip
 
     async def session(self, order: UUID) -> JsonObject:
