@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -25,7 +25,6 @@ from tests.e2e.town import Placed, Town
 pytestmark = pytest.mark.browser
 
 Demo: TypeAlias = dict[str, Any]
-Front: TypeAlias = Callable[[str], str]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "shop-front"
 CODE = re.compile(r"[0-9A-Z]{5}(-[0-9A-Z]{5}){3}")
 
@@ -45,25 +44,37 @@ def _serving(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
+class Fronts:
+    """The example, built for shops of a demo and served."""
+
+    def __init__(self, demo: Demo, folder: Path, served: ExitStack) -> None:
+        self._demo, self._folder, self._served = demo, folder, served
+        self._addresses: dict[tuple[str, bool], str] = {}
+
+    async def of(self, slug: str, *, named: bool = False) -> str:
+        """The address of the front of a shop; `named`: the shop has made a token for its site."""
+        if (slug, named) not in self._addresses:
+            folder = self._folder / f"{slug}-{named}"
+            folder.mkdir()
+            address = self._served.enter_context(_serving(folder))
+            async with http_client() as http:
+                town = Town(self._demo, slug, http)
+                token = await town.storefront_token(address.rstrip("/")) if named else ""
+            self._build(folder, {"VITE_SHOP": town.shop["url"], "VITE_SHOP_TOKEN": token})
+            self._addresses[slug, named] = address
+        return self._addresses[slug, named]
+
+    def _build(self, folder: Path, given: dict[str, str]) -> None:
+        npm = shutil.which("npm")
+        assert npm is not None
+        command = [npm, "run", "--silent", "build", "--", "--outDir", str(folder), "--emptyOutDir"]
+        subprocess.run(command, cwd=EXAMPLE, env=environ | given, check=True)
+
+
 @pytest.fixture(scope="module")
-def front(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    """Builds the example for a shop, by its slug, and serves it: answers its address."""
-    npm = shutil.which("npm")
-    assert npm is not None
-    addresses: dict[str, str] = {}
+def fronts(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fronts]:
     with ExitStack() as served:
-
-        def built(slug: str) -> str:
-            if slug not in addresses:
-                folder = tmp_path_factory.mktemp(slug) / "dist"
-                shop = next(shop["url"] for shop in demo["shops"] if shop["slug"] == slug)
-                command = [npm, "run", "--silent", "build", "--", "--outDir", str(folder)]
-                given = environ | {"VITE_SHOP": shop}
-                subprocess.run([*command, "--emptyOutDir"], cwd=EXAMPLE, env=given, check=True)
-                addresses[slug] = served.enter_context(_serving(folder))
-            return addresses[slug]
-
-        yield built
+        yield Fronts(demo, tmp_path_factory.mktemp("fronts"), served)
 
 
 @pytest.fixture
@@ -87,10 +98,11 @@ async def opened(chromium: Browser, **options: Any) -> AsyncIterator[Page]:
         await context.close()
 
 
-async def test_a_buyer_on_a_phone_holds_a_code(chromium: Browser, front: Front) -> None:
+async def test_a_buyer_on_a_phone_holds_a_code(chromium: Browser, fronts: Fronts) -> None:
+    base = await fronts.of("northwind", named=True)
     found: list[str] = []
     async with opened(chromium, viewport=PHONE, locale="en-US") as page:
-        await page.goto(front("northwind"))
+        await page.goto(base)
         await expect(page.get_by_role("link", name="Parcel Backup")).to_contain_text("$24.00")
         found += await faults(page)
         await page.get_by_role("link", name="Parcel Backup").click()
@@ -103,13 +115,14 @@ async def test_a_buyer_on_a_phone_holds_a_code(chromium: Browser, front: Front) 
         await page.get_by_role("button", name="One fewer").click()
         await page.get_by_label("Email address").fill("front@buyer.example.com")
         await page.get_by_role("button", name="Order and pay $24.00").click()
+        await page.wait_for_url("**/p/*")
+        await page.get_by_role("link", name="Back to the shop").click()
         await expect(page.locator("h1")).to_have_text("Waiting for your payment")
         found += await faults(page)
-        async with page.context.expect_page() as opening:
-            await page.get_by_role("link", name="Pay $24.00").click()
-        provider = await opening.value
-        await provider.get_by_role("button", name="Pay $24.00", exact=True).click()
+        await page.get_by_role("link", name="Pay $24.00").click()
+        await page.get_by_role("button", name="Pay $24.00", exact=True).click()
         await page.get_by_role("heading", name="Delivered").wait_for()
+        assert page.url.startswith(f"{base}#/order/")
         # The address is all it takes: this is where a mailed or kept link leads.
         await page.reload()
         await page.get_by_role("button", name="Show codes").click()
@@ -123,12 +136,12 @@ async def test_a_buyer_on_a_phone_holds_a_code(chromium: Browser, front: Front) 
 
 
 async def test_a_desk_in_chinese_answers_what_a_product_asks(
-    chromium: Browser, front: Front
+    chromium: Browser, fronts: Fronts
 ) -> None:
     typed = frozenset({"galaxy-help", "support@galaxy.example.com", "English"})
     found: list[str] = []
     async with opened(chromium, viewport=DESK, locale="zh-CN", color_scheme="dark") as page:
-        await page.goto(front("galaxy"))
+        await page.goto(await fronts.of("galaxy"))
         await expect(page.get_by_role("link", name="星光通行证")).to_contain_text("已售罄")
         found += [*await faults(page), *await strange_words(page, "zh-CN", typed)]
         await page.get_by_role("link", name="龙渊手游").click()
@@ -142,6 +155,9 @@ async def test_a_desk_in_chinese_answers_what_a_product_asks(
         await expect(page.locator("h1")).to_have_text("等待付款")
         typed |= {"front@buyer.example.com"}
         found += [*await faults(page), *await strange_words(page, "zh-CN", typed)]
+        # The shop has named no site: the payment page leads to the shop, and has a tab of its own.
+        pay = page.get_by_role("link", name="去支付 ¥28.00")
+        await expect(pay).to_have_attribute("target", "_blank")
         await page.get_by_role("button", name="取消订单").click()
         await expect(page.locator("h1")).to_have_text("已取消")
         await page.get_by_label("语言").select_option("English")
@@ -150,17 +166,17 @@ async def test_a_desk_in_chinese_answers_what_a_product_asks(
 
 
 async def test_a_long_shelf_goes_on_and_long_words_stay_inside(
-    chromium: Browser, front: Front, town: Town
+    chromium: Browser, fronts: Fronts, town: Town
 ) -> None:
     made = [await town.product(f"Thing {number:02d} {'of-length-' * 12}") for number in range(12)]
     async with opened(chromium, viewport=PHONE, locale="en-US") as page:
-        await page.goto(front("northwind"))
+        await page.goto(await fronts.of("northwind"))
         await expect(page.get_by_role("listitem")).to_have_count(12)
         await page.get_by_role("button", name="Show more").click()
         await expect(page.get_by_role("listitem")).to_have_count(15)
         await expect(page.get_by_role("button", name="Show more")).to_have_count(0)
         found = await faults(page)
-        await page.goto(f"{front('northwind')}#/product/{made[0]['slug']}")
+        await page.goto(f"{await fronts.of('northwind')}#/product/{made[0]['slug']}")
         await expect(page.get_by_role("radio")).to_be_disabled()
         await expect(page.get_by_role("button", name="Add to cart")).to_have_count(0)
         found += await faults(page)
@@ -168,12 +184,12 @@ async def test_a_long_shelf_goes_on_and_long_words_stay_inside(
 
 
 async def test_the_last_one_bought_by_another_is_told_at_its_line(
-    chromium: Browser, front: Front, town: Town
+    chromium: Browser, fronts: Fronts, town: Town
 ) -> None:
     made = await town.product("Last one")
     await town.stock(made["variant"], ["ONLY-ONE"], until=("done", "DONE"))
     async with opened(chromium, viewport=PHONE, locale="en-US") as page:
-        await page.goto(f"{front('northwind')}#/product/{made['slug']}")
+        await page.goto(f"{await fronts.of('northwind')}#/product/{made['slug']}")
         await page.get_by_role("button", name="Add to cart").click()
         await page.get_by_label("Email address").fill("late@buyer.example.com")
         taken: Placed = await town.place(made["variant"])
@@ -183,15 +199,15 @@ async def test_the_last_one_bought_by_another_is_told_at_its_line(
         await town.expire(taken)
         await page.get_by_role("button", name=re.compile("Order and pay")).click()
         await expect(page.locator("h1")).to_have_text("Waiting for your payment")
-        await page.goto(f"{front('northwind')}#/order/{taken.token}")
+        await page.goto(f"{await fronts.of('northwind')}#/order/{taken.token}")
         await expect(page.locator("h1")).to_have_text("Expired")
 
 
-async def test_nothing_there_and_nobody_there_are_told(chromium: Browser, front: Front) -> None:
+async def test_nothing_there_and_nobody_there_are_told(chromium: Browser, fronts: Fronts) -> None:
     async def cut(route: Route) -> None:
         await route.abort()
 
-    base = front("northwind")
+    base = await fronts.of("northwind")
     async with opened(chromium, viewport=PHONE, locale="en-US") as page:
         for path, told in (
             ("#/order/nobodys", "There is no such order."),

@@ -309,6 +309,20 @@ class Town:
                                           password=password)  # fmt: skip
         return session
 
+    async def storefront_token(self, origin: str) -> str:
+        """A new token for the site of this origin, made by the merchant in the console."""
+        who = self.shop["merchant"]
+        session = await self.sign_in(who["email"], who["password"])
+        made, _ = await self.send_form(
+            f"/console/{self.slug}/tokens/storefront", "StorefrontTokenCreate", session=session,
+            name="Front", origins=origin, expiresInDays="",
+        )  # fmt: skip
+        url = self.told["platform_url"] + made.removeprefix(self.told["platform_url"])
+        answer = await self.http.get(url, headers=_signed(session))
+        found = re.search(r"ks_public_[\w-]+", answer.text)
+        assert found, answer.text
+        return found[0]
+
     async def linked(self, path: str, beginning: str, *, session: str, but: str = "/") -> str:
         """The first address on a page of the installation's that begins like this and does not go
         on with `but`."""

@@ -5,6 +5,12 @@ import { choices } from "./choices";
 /** The shop's own address, where its API is. Another shop is another build. */
 export const SHOP = import.meta.env.VITE_SHOP ?? "http://northwind.localhost:8000";
 
+/**
+ * A storefront token, where the shop has made one for this site. It is public, as all of this is: it
+ * tells the shop whose code asks, and lets buyers come back here after paying.
+ */
+export const TOKEN = import.meta.env.VITE_SHOP_TOKEN;
+
 export const client = new Client({
   url: `${SHOP}/graphql/storefront`,
   exchanges: [cacheExchange, fetchExchange],
@@ -13,11 +19,12 @@ export const client = new Client({
   fetchOptions: () => ({ headers: headers() }),
 });
 
-/** What goes with every request. It is no place for a secret: anyone can read this page's code. */
+/** What goes with every request. */
 function headers(): Record<string, string> {
   const { locale, currency } = choices();
   return {
     "x-keystall-locale": locale,
+    ...(TOKEN ? { "x-keystall-storefront-token": TOKEN } : {}),
     ...(currency ? { "x-keystall-currency": currency } : {}),
   };
 }

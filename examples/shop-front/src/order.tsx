@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 import { useMutation, useQuery } from "urql";
 
+import { TOKEN } from "./api";
 import { newKey } from "./carts";
 import { Codes } from "./codes";
 import { useFront } from "./front";
@@ -123,7 +124,8 @@ function Paying({ order, token }: { order: Found; token: string }) {
     <div className="paying">
       <p>{words.until(until)}</p>
       {order.paymentUrl ? (
-        <a className="button main" href={order.paymentUrl} target="_blank" rel="noreferrer">
+        // Without a token the payment page does not lead back here: it gets a tab of its own.
+        <a className="button main" href={order.paymentUrl} target={TOKEN ? "_self" : "_blank"}>
           {words.payNow(order.total.formatted)}
         </a>
       ) : (

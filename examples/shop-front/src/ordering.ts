@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { useMutation } from "urql";
 
+import { TOKEN } from "./api";
 import type { CartFound } from "./cart";
 import { useFront } from "./front";
 import { graphql } from "./gql";
@@ -22,17 +23,26 @@ const CartBuyer = graphql(/* GraphQL */ `
 `);
 
 const CartComplete = graphql(/* GraphQL */ `
-  mutation CartComplete($cartId: ID!, $method: ID!, $key: String!) {
-    cartComplete(cartId: $cartId, paymentMethod: $method, idempotencyKey: $key) {
+  mutation CartComplete($cartId: ID!, $method: ID!, $key: String!, $returnUrl: String) {
+    cartComplete(
+      cartId: $cartId
+      paymentMethod: $method
+      idempotencyKey: $key
+      returnUrl: $returnUrl
+    ) {
       order {
         token
       }
+      redirectUrl
       userErrors {
         ...CartErrors
       }
     }
   }
 `);
+
+/** Where the payment page leads back to: the API puts the order's token into its place. */
+const returnUrl = TOKEN ? location.href.split("#")[0] + link.order("{token}") : null;
 
 /** Why something was refused; `path` leads to the field, and is empty where it is about it all. */
 export type Refusal = Pick<CartErrorsFragment, "path" | "message">;
@@ -63,12 +73,13 @@ export function useOrdering(cart: CartFound, key: string) {
       return buyer.data.cartBuyerUpdate.userErrors;
     }
     const done = await complete(
-      { cartId: cart.id, method: told("method"), key },
+      { cartId: cart.id, method: told("method"), key, returnUrl },
       { additionalTypenames: ["Cart"] },
     );
     if (!done.data) return unserved(done);
-    const { order, userErrors } = done.data.cartComplete;
+    const { order, redirectUrl, userErrors } = done.data.cartComplete;
     if (order) go(link.order(order.token));
+    if (redirectUrl && returnUrl) location.assign(redirectUrl);
     return userErrors;
   }
 
