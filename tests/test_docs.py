@@ -27,6 +27,8 @@ COMMAND_SETTINGS = frozenset(
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _GRAPHQL = re.compile(r"^```graphql (\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_IN_SCRIPT = re.compile(r"/\* GraphQL \*/ `([^`]*)`")
+_QUOTED = re.compile(r"^```tsx? (\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"```.*?```|`[^`\n]+`|^ {4,}[^\n]*$", re.DOTALL | re.MULTILINE)
 _GENERATED_ANCHOR = re.compile(r"[^\w\- ]")
 
@@ -105,6 +107,28 @@ def test_settings_that_are_named_exist(guide: Path) -> None:
     named = set(re.findall(r"KEYSTALL_([A-Z][A-Z_]*[A-Z])", guide.read_text(encoding="utf-8")))
 
     assert sorted(named - known) == []
+
+
+def test_the_guide_quotes_the_example() -> None:
+    quoted = _QUOTED.findall((ROOT / "docs" / "shop-front.md").read_text(encoding="utf-8"))
+
+    assert len(quoted) > 5
+    wrong = [
+        (name, text)
+        for name, text in quoted
+        if text not in (EXAMPLE / name).read_text(encoding="utf-8")
+    ]
+    assert wrong == []
+
+
+def test_the_example_s_documents_are_valid() -> None:
+    files = sorted((EXAMPLE / "src").glob("*.ts*"))
+    documents = [one for file in files for one in _IN_SCRIPT.findall(file.read_text("utf-8"))]
+
+    assert len(documents) > 5
+    # Together, since fragments are shared.
+    errors = validate(SCHEMAS["storefront"]._schema, parse("\n".join(documents)))
+    assert [str(error) for error in errors] == []
 
 
 def settings_table() -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Page, Response, Route, expect
 
 from keystall.platform.http import http_client
 from tests.e2e.reading import DESK, PHONE, faults, strange_words
@@ -68,7 +68,9 @@ class Fronts:
         npm = shutil.which("npm")
         assert npm is not None
         command = [npm, "run", "--silent", "build", "--", "--outDir", str(folder), "--emptyOutDir"]
-        subprocess.run(command, cwd=EXAMPLE, env=environ | given, check=True)
+        subprocess.run(
+            command, cwd=EXAMPLE, env=environ | given, check=True, stdout=subprocess.DEVNULL
+        )
 
 
 @pytest.fixture(scope="module")
@@ -194,13 +196,24 @@ async def test_the_last_one_bought_by_another_is_told_at_its_line(
         await page.get_by_label("Email address").fill("late@buyer.example.com")
         taken: Placed = await town.place(made["variant"])
         await page.get_by_role("button", name=re.compile("Order and pay")).click()
-        await expect(page.get_by_role("alert")).to_contain_text("sold out")
+        line = page.get_by_role("listitem").get_by_role("alert")
+        await expect(line).to_have_text("Last one is sold out.")
+        await expect(page.get_by_role("alert")).to_have_count(1)
+        other = await page.context.new_page()
+        await other.clock.install()  # it never asks again by itself: what it learns comes streaming
+        async with other.expect_response(_is_stream):
+            await other.goto(f"{await fronts.of('northwind')}#/order/{taken.token}")
+        await expect(other.locator("h1")).to_have_text("Waiting for your payment")
+        await other.clock.pause_at("2100-01-01")
         # What was held comes back, and then the same button does it.
         await town.expire(taken)
+        await expect(other.locator("h1")).to_have_text("Expired")
         await page.get_by_role("button", name=re.compile("Order and pay")).click()
         await expect(page.locator("h1")).to_have_text("Waiting for your payment")
-        await page.goto(f"{await fronts.of('northwind')}#/order/{taken.token}")
-        await expect(page.locator("h1")).to_have_text("Expired")
+
+
+def _is_stream(response: Response) -> bool:
+    return response.headers.get("content-type", "").startswith("text/event-stream")
 
 
 async def test_nothing_there_and_nobody_there_are_told(chromium: Browser, fronts: Fronts) -> None:

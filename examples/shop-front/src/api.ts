@@ -16,6 +16,8 @@ export const client = new Client({
   exchanges: [cacheExchange, fetchExchange],
   // By POST alone: an order's token must not stand in an address, which logs keep.
   preferGetMethod: false,
+  // Subscriptions come as server-sent events, over the same endpoint.
+  fetchSubscriptions: true,
   fetchOptions: () => ({ headers: headers() }),
 });
 

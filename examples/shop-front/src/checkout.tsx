@@ -65,6 +65,8 @@ export function Checkout({ cart, idempotencyKey }: Props) {
       )}
       {refusals
         .filter((refusal) => !isEmail(refusal) && !refusal.path.includes("buyerFields"))
+        // What the lines say already is not said twice.
+        .filter(({ message }) => !cart.problems.some((problem) => problem.message === message))
         .map(({ message }) => (
           <Problem key={message} text={message} />
         ))}

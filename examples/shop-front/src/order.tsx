@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { useMutation, useQuery } from "urql";
+import { useMutation, useQuery, useSubscription } from "urql";
 
 import { TOKEN } from "./api";
 import { newKey } from "./carts";
@@ -35,6 +35,14 @@ const OrderByToken = graphql(/* GraphQL */ `
   }
 `);
 
+const OrderChanged = graphql(/* GraphQL */ `
+  subscription OrderChanged($token: String!) {
+    orderChanged(token: $token) {
+      status
+    }
+  }
+`);
+
 const OrderCancel = graphql(/* GraphQL */ `
   mutation OrderCancel($token: String!, $key: String!) {
     orderCancel(token: $token, idempotencyKey: $key) {
@@ -49,7 +57,7 @@ const OrderCancel = graphql(/* GraphQL */ `
 `);
 
 type Found = NonNullable<OrderQuery["order"]>;
-const EVERY_MS = 3000;
+const EVERY_MS = 10_000;
 
 export function Order({ token }: { token: string }) {
   const { words } = useFront();
@@ -89,9 +97,8 @@ export function Order({ token }: { token: string }) {
       <p className="total">
         {words.total} <strong>{order.total.formatted}</strong>
       </p>
-      <p className="soft">
-        {order.status === "DELIVERED" && words.sent(order.email)} {words.keep}
-      </p>
+      {order.status === "DELIVERED" && <p className="soft">{words.sent(order.email)}</p>}
+      <p className="soft">{words.keep}</p>
       <a className="button" href={link.shelf}>
         {words.back}
       </a>
@@ -99,19 +106,32 @@ export function Order({ token }: { token: string }) {
   );
 }
 
-/** The order as it is now: asked for again while it waits for its payment. */
+/**
+ * The order as it is now, asked for again whenever it has changed; and now and then while it waits
+ * for its payment, for lines are cut, and some networks let no stream through.
+ */
 function useOrder(token: string) {
   const [{ data, error, stale, fetching }, again] = useQuery({
     query: OrderByToken,
     variables: { token },
     requestPolicy: "cache-and-network",
   });
-  const waits = data?.order?.status === "PENDING" && !fetching && !stale;
+  const status = data?.order?.status;
+  const pending = status === "PENDING";
+  const [{ data: told }] = useSubscription({
+    query: OrderChanged,
+    variables: { token },
+    pause: !pending,
+  });
+  const changed = pending && told?.orderChanged ? told.orderChanged.status !== status : false;
+  const waits = pending && !fetching && !stale;
   useEffect(() => {
     if (!waits) return;
-    const timer = setTimeout(() => again({ requestPolicy: "network-only" }), EVERY_MS);
+    const ask = () => again({ requestPolicy: "network-only" });
+    if (changed) return ask();
+    const timer = setTimeout(ask, EVERY_MS);
     return () => clearTimeout(timer);
-  }, [waits, again]);
+  }, [waits, changed, again]);
   return { order: data?.order, error, again };
 }
 

@@ -64,7 +64,6 @@ const en = {
   lost: "This code cannot be read any more. Please write to the shop.",
   copy: "Copy",
   copied: "Copied",
-  again: "Buy again",
   // States
   loading: "Loading",
   retry: "Try again",
@@ -135,7 +134,6 @@ const zh: Words = {
   lost: "该卡密已无法读取，请联系商家。",
   copy: "复制",
   copied: "已复制",
-  again: "再次购买",
   loading: "加载中",
   retry: "重试",
   unreachable: "无法连接店铺，请检查网络。",
