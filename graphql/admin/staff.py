@@ -62,6 +62,7 @@ class StaffPermission(Enum):
     CLOSING = value("closing", "Close the shop and open it again.")
     PAYMENT_ACCOUNTS = value("payment_accounts", "Say where the money goes.")
     TOKENS = value("tokens", "Make API tokens.")
+    WEBHOOKS = value("webhooks", "Set up webhooks, and read what they told.")
     STAFF = value("staff", "Invite people, change their roles, and let them go.")
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from keystall.graphql.admin.api_tokens import ApiTokenScope
+from keystall.graphql.admin.staff import StaffPermission
 from keystall.graphql.context import Program, RequestContext
 from keystall.graphql.deeds import ADMIN
 from keystall.graphql.executor import execute
@@ -26,7 +28,7 @@ from keystall.platform.live import Live
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
 from keystall.tenants.staff.members import member_update
-from keystall.tenants.staff.roles import PROGRAM, ROLES, Role
+from keystall.tenants.staff.roles import PROGRAM, ROLES, Permission, Role
 from keystall.themes.console.pages import PAGES
 from tests.graphql.asking import merchant
 from tests.graphql.conftest import Mutation, Query
@@ -170,6 +172,15 @@ def test_every_field_and_mutation_is_on_exactly_one_of_the_lists() -> None:
     names = [name for _, name, _ in roots("admin")]
     assert sorted(name for one in lists for name in one) == sorted(names)
     assert {page.name for page in AT_SHOP} == VISITED["owner"]
+
+
+def test_people_and_programs_are_told_of_each_permission_by_its_name() -> None:
+    assert {one.name: one.value for one in StaffPermission} == {
+        one.name: one.value for one in Permission
+    }
+    assert {one.name: one.value for one in ApiTokenScope} == {
+        one.name: one.value for one in PROGRAM
+    }
 
 
 def test_a_schema_with_a_field_that_nobody_has_classified_is_not_built() -> None:
