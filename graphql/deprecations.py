@@ -1,8 +1,7 @@
-"""Which deprecated fields, arguments and values a document asks for.
+"""Which deprecated fields, arguments and values are asked for: named in a document, or given by
+the variables that came with it."""
 
-What comes by variables is not looked at: it is found by its name in the document, or not at all.
-"""
-
+from collections.abc import Mapping
 from typing import Any
 
 from graphql import (
@@ -12,10 +11,12 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
+    OperationDefinitionNode,
     TypeInfo,
     TypeInfoVisitor,
     Visitor,
     get_named_type,
+    type_from_ast,
     visit,
 )
 
@@ -45,6 +46,34 @@ def deprecated_in(schema: GraphQLSchema, ast: DocumentNode) -> tuple[str, ...]:
     finder = _Finder(types)
     visit(ast, TypeInfoVisitor(types, finder))
     return tuple(sorted(finder.found))
+
+
+def deprecated_given(
+    schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+) -> set[str]:
+    """What is deprecated of the variables of a valid operation: `Input.field`, `Enum.VALUE`.
+    Variables that nobody declared count for nothing, as for the operation itself."""
+    found: set[str] = set()
+    waiting: list[tuple[Any, Any]] = [
+        (type_from_ast(schema, one.type), variables.get(one.variable.name.value))
+        for one in operation.variable_definitions or ()
+    ]
+    while waiting:
+        kind, given = waiting.pop()
+        named = get_named_type(kind)
+        if isinstance(given, list):
+            waiting += ((named, one) for one in given)
+        elif isinstance(named, GraphQLEnumType) and isinstance(given, str):
+            value = named.values.get(given)
+            if value is not None and value.deprecation_reason is not None:
+                found.add(f"{named.name}.{given}")
+        elif isinstance(named, GraphQLInputObjectType) and isinstance(given, Mapping):
+            for name in given.keys() & named.fields.keys():
+                field = named.fields[name]
+                if field.deprecation_reason is not None:
+                    found.add(f"{named.name}.{name}")
+                waiting.append((field.type, given[name]))
+    return found
 
 
 class _Finder(Visitor):

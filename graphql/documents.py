@@ -23,7 +23,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from keystall.graphql.costs.counting import OperationCost, costs
-from keystall.graphql.deprecations import deprecated_in, has_deprecated
+from keystall.graphql.deprecations import deprecated_given, deprecated_in, has_deprecated
 from keystall.graphql.errors import bad_input
 from keystall.graphql.limits import MAX_TOKENS, DocumentLimits, overloads
 from keystall.graphql.plans.compiling import Plans
@@ -87,6 +87,17 @@ class Documents:
         self._suggestions = suggestions
         self._some_deprecated = has_deprecated(schema)
         self.read = lru_cache(KEPT)(self._read)
+
+    def deprecated(
+        self, text: str, operation_name: str | None, variables: Mapping[str, Any]
+    ) -> tuple[str, ...]:
+        """What is deprecated of a valid document and of the variables that came with it."""
+        document = self.read(text)
+        if not self._some_deprecated:
+            return document.deprecated
+        operation = document.operation(operation_name)
+        given = deprecated_given(self._schema, operation, variables)
+        return tuple(sorted(given.union(document.deprecated)))
 
     def _read(self, text: str) -> Document:
         """The document of a text. Raises GraphQLError where it cannot be parsed."""

@@ -130,7 +130,7 @@ class Gate:
                 answer = refused(error, context.request_id)
         if meter.throttled:
             status = 429
-        self._note(context, answer, text)
+        self._note(context, asked, answer, text)
         return Ran(answer, meter, text, status)
 
     async def document(self, asked: Asked, context: RequestContext) -> str:
@@ -164,7 +164,7 @@ class Gate:
         key = f"{self.surface}:{shop}:{self.counted_as(context)}"
         return Meter(self.installation.queue, key, bucket, length)
 
-    def _note(self, context: RequestContext, answer: Answer, text: str) -> None:
+    def _note(self, context: RequestContext, asked: Asked, answer: Answer, text: str) -> None:
         """Counts what was asked for the token that it came with; whence, of a program's alone: a
         storefront token is sent by every visitor of a site."""
         viewer, meter, token = context.viewer, context.meter, context.storefront_token
@@ -178,8 +178,9 @@ class Gate:
             return
         use = Use(refused=True)
         if answer.ran:
-            document = SCHEMAS[self.surface].documents.read(text)
+            documents = SCHEMAS[self.surface].documents
+            old = documents.deprecated(text, asked.operation_name, asked.variables)
             cost = meter.requested if meter and meter.requested else 0
-            use = Use(cost=cost, deprecated=document.deprecated)
+            use = Use(cost=cost, deprecated=old)
         uses = self.installation.token_uses
         uses.note(context.shop.id, counted, address, use)

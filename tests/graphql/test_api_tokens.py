@@ -280,16 +280,20 @@ async def test_a_token_that_works_hard_is_counted_beyond_what_an_int_holds(
     }
 
 
-def test_what_is_deprecated_in_a_document_is_found_by_its_place() -> None:
-    schema = build_schema("""
+OLD = """
       directive @marked on FIELD_DEFINITION
       enum Color { RED BLUE @deprecated }
       input Filter { color: Color, old: Int @deprecated }
       type Thing { name: String, alias: String @deprecated(reason: "Ask for name.") }
       type Query {
         thing(id: ID, key: ID @deprecated, filter: Filter, color: Color): Thing
+        things(filters: [Filter!]): [Thing]
         old: Int @deprecated
-      }""")
+      }"""
+
+
+def test_what_is_deprecated_in_a_document_is_found_by_its_place() -> None:
+    schema = build_schema(OLD)
     assert has_deprecated(schema)
     assert not has_deprecated(build_schema("type Query { thing: Int }"))
     for text, places in {
@@ -304,6 +308,32 @@ def test_what_is_deprecated_in_a_document_is_found_by_its_place() -> None:
     }.items():
         document = Documents(schema, suggestions=False).read(text)
         assert document.deprecated == places, text
+
+
+@pytest.mark.parametrize(
+    ("variables", "places"),
+    [
+        ({}, ()),
+        ({"c": "RED", "f": {"color": "RED"}, "all": []}, ()),
+        ({"c": "BLUE"}, ("Color.BLUE",)),
+        ({"f": {"old": None}}, ("Filter.old",)),
+        ({"f": {"color": "BLUE", "old": 1}}, ("Color.BLUE", "Filter.old")),
+        ({"all": [{"color": "RED"}, {"color": "BLUE"}]}, ("Color.BLUE",)),
+        ({"all": {"old": 1}}, ("Filter.old",)),
+        ({"nobody": {"old": 1}, "c": 7, "f": "BLUE", "all": None}, ()),
+    ],
+)
+def test_what_is_deprecated_of_variables_is_found_as_well(
+    variables: dict[str, Any], places: tuple[str, ...]
+) -> None:
+    documents = Documents(build_schema(OLD), suggestions=False)
+    text = """
+      query One($c: Color, $f: Filter, $all: [Filter!]) {
+        thing(color: $c, filter: $f) { name } things(filters: $all) { alias } }
+      query Other { thing { name } }"""
+    assert documents.read(text).faults == ()
+    asked = documents.deprecated(text, "One", variables)
+    assert asked == tuple(sorted((*places, "Thing.alias")))
 
 
 async def test_what_a_token_asks_for_that_is_deprecated_is_counted_and_told(
