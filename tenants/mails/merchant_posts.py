@@ -17,6 +17,7 @@ from keystall.tenants.mails.port import (
     MerchantOrder,
     MerchantRefundDue,
     MerchantSoldOut,
+    MerchantTokenEnding,
     MerchantWebhookDisabled,
 )
 from keystall.tenants.mails.posts import (
@@ -169,6 +170,28 @@ async def merchant_webhook_disabled(
         webhook=webhook,
         host=urlsplit(found["url"]).hostname or "",
         reason=found["disabled_reason"],
+    )
+    return await _to_merchants(db, letter)
+
+
+async def merchant_token_ending(
+    db: Reads, installation: Installation, shop: UUID, token: UUID
+) -> list[Post]:
+    """Nothing where the token was revoked since, or has ended while no worker ran."""
+    found = await db.row(
+        "select name, to_char(expires_at at time zone 'UTC', 'YYYY-MM-DD') as ends_on,"
+        " public_text is not null as of_site from api_tokens"
+        " where shop_id = $1 and id = $2 and revoked_at is null and expires_at > now()",
+        shop, token,
+    )  # fmt: skip
+    if found is None:
+        return []
+    letter = MerchantTokenEnding(
+        stall=await stall_told(db, installation, shop),
+        token=token,
+        name=found["name"],
+        ends_on=found["ends_on"],
+        of_site=found["of_site"],
     )
     return await _to_merchants(db, letter)
 

@@ -205,6 +205,18 @@ class MerchantWebhookDisabled:
 
 
 @dataclass(frozen=True, slots=True)
+class MerchantTokenEnding:
+    """To the merchant: an API token ends soon, at `ends_on` (a day of UTC, YYYY-MM-DD). `of_site`:
+    it is a storefront token."""
+
+    stall: Stall
+    token: UUID
+    name: str
+    ends_on: str
+    of_site: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AccountConfirm:
     """To whoever signed up: the link that proves the address."""
 
@@ -282,6 +294,7 @@ Letter = (
     | MerchantDeclined
     | MerchantListingStopped
     | MerchantWebhookDisabled
+    | MerchantTokenEnding
     | MerchantCodeReport
     | CodeReportAnswered
     | AccountConfirm

@@ -103,6 +103,7 @@ _READS: Mapping[str, _Read] = {
     "mail.merchant_declined": merchant_posts.merchant_reviewed,
     "mail.merchant_listing_stopped": merchant_posts.merchant_listing_stopped,
     "mail.merchant_webhook_disabled": merchant_posts.merchant_webhook_disabled,
+    "mail.merchant_token_ending": merchant_posts.merchant_token_ending,
     "mail.merchant_code_report": merchant_posts.merchant_code_report,
     "mail.code_report_answered": buyer_posts.code_report_answered,
     "mail.customer_link": buyer_posts.customer_link,

@@ -24,11 +24,15 @@ from keystall.tenants.writing import writing
 
 PREFIX = "ks_admin_"
 PUBLIC_PREFIX = "ks_public_"
+ENDING = "mail.merchant_token_ending"
+"""The mail that tells of a token's end; what it is about is the token."""
 MAX_TOKENS = 20
 """As many of each kind a shop may have."""
 MAX_YEARS = 3
 MAX_DAYS = MAX_YEARS * 366
 """How long a token that ends may live."""
+_TOLD_BEFORE = timedelta(days=7)
+"""Its shop is written to, once, so long before a token ends that lives longer than that."""
 _HINT_BEYOND = 4
 """As many characters of a secret are shown beyond its prefix."""
 
@@ -125,7 +129,8 @@ async def storefront_token_create(
 
 
 async def _keep(installation: Installation, token: ApiToken) -> ApiTokenView:
-    """Writes a new token. Refuses LIMIT_REACHED."""
+    """Writes a new token, and has its end told of in time. Refuses LIMIT_REACHED."""
+    now = clock.now()
     shop, public = token.shop_id, token.public_text is not None
     async with writing(installation, shop) as tx:
         # Held until the commit: two requests at once must not both find the last place free.
@@ -134,6 +139,9 @@ async def _keep(installation: Installation, token: ApiToken) -> ApiTokenView:
         if len(live) >= MAX_TOKENS:
             raise refuse("LIMIT_REACHED", limit=MAX_TOKENS)
         await token.save(force_create=True)
+        told_at = (token.expires_at or now) - _TOLD_BEFORE
+        if told_at > now:
+            await tx.post(ENDING, token.id, due_at=told_at)
         return next(one for one in await api_tokens(tx, shop) if one.id == token.id)
 
 

@@ -10,11 +10,20 @@ from keystall.platform.ids import new_id
 from keystall.tenants import token_uses
 from keystall.tenants.errors import Refused
 from keystall.tenants.installation import Installation
+from keystall.tenants.mails.merchant_posts import merchant_token_ending
+from keystall.tenants.mails.port import MerchantTokenEnding
 from keystall.tenants.retention.sweep import days_kept
 from keystall.tenants.shops import queries
 from keystall.tenants.shops.queries import ApiTokenView
 from keystall.tenants.shops.shop import Shop
-from keystall.tenants.shops.tokens import MAX_DAYS, Terms, api_token_create, api_token_revoke
+from keystall.tenants.shops.tokens import (
+    ENDING,
+    MAX_DAYS,
+    Terms,
+    api_token_create,
+    api_token_revoke,
+    storefront_token_create,
+)
 from keystall.tenants.staff.roles import PROGRAM, Permission, scopes_of
 from keystall.tenants.token_uses import Asked, TokenUses
 from keystall.tenants.writing import writing
@@ -107,6 +116,49 @@ async def test_a_token_opens_nothing_from_the_moment_that_it_ends(
     assert opened == queries.ShopByToken(token.id, frozenset({P.MONEY, P.ORDERS}), shop)
     assert token.expires_at is not None
     assert timedelta(hours=23) < token.expires_at - clock.now() <= timedelta(days=1)
+
+
+async def test_a_token_s_end_is_told_once_a_week_before_and_not_where_it_was_revoked(
+    installation: Installation,
+) -> None:
+    shop = await a_shop(installation)
+    robot, _ = await api_token_create(installation, shop.id, "Robot", Terms(days=30))
+    site = await storefront_token_create(
+        installation, shop.id, "Site", ["https://www.example.com"], Terms(days=8)
+    )
+    await api_token_create(installation, shop.id, "For ever")
+    await api_token_create(installation, shop.id, "Short", Terms(days=7))
+    revoked, _ = await api_token_create(installation, shop.id, "Gone", Terms(days=30))
+    await api_token_revoke(installation, shop.id, revoked.id)
+    elsewhere = await a_shop(installation)
+    async with database.transaction(shop.id) as tx:
+        left = await tx.rows(
+            "select subject_id, due_at from outbox where kind = $1 order by due_at", ENDING
+        )
+        told = [
+            await merchant_token_ending(tx, installation, shop.id, row["subject_id"])
+            for row in left
+        ]
+    assert robot.expires_at is not None
+    assert site.expires_at is not None
+    week = timedelta(days=7)
+    assert {row["subject_id"]: row["due_at"] for row in left} == {
+        site.id: site.expires_at - week,
+        robot.id: robot.expires_at - week,
+        revoked.id: next(row["due_at"] for row in left if row["subject_id"] == revoked.id),
+    }
+    letters = [post.letter for posts in told for post in posts]
+    assert [
+        (one.name, one.of_site, one.ends_on)
+        for one in letters
+        if isinstance(one, MerchantTokenEnding)
+    ] == [
+        ("Site", True, site.expires_at.date().isoformat()),
+        ("Robot", False, robot.expires_at.date().isoformat()),
+    ]
+    assert len(letters) == 2
+    async with database.transaction(elsewhere.id) as tx:
+        assert await merchant_token_ending(tx, installation, elsewhere.id, robot.id) == []
 
 
 async def test_a_token_that_says_nothing_of_scopes_may_what_tokens_could_before(

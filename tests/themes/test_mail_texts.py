@@ -23,6 +23,7 @@ from keystall.tenants.mails.port import (
     MerchantOrder,
     MerchantRefundDue,
     MerchantSoldOut,
+    MerchantTokenEnding,
     MerchantWebhookDisabled,
     OrderDelivered,
     OrderLink,
@@ -89,6 +90,11 @@ LETTERS: list[tuple[Letter, str, str, str]] = [
        "露露卡铺: the webhook to erp.example.com was switched off",
        "http://localhost:8000/console/lulu/webhooks/V2ViaG9vazoBmfOyERFyIoMzRERVVWZm")
       for reason in ("failing", "gone", "token")],
+    *[(MerchantTokenEnding(STALL, ROW, "Robot", "2026-12-24", of_site),
+       "【露露卡铺】API 令牌“Robot”将于 2026-12-24 到期",
+       "露露卡铺: the API token “Robot” ends on 2026-12-24",
+       "http://localhost:8000/console/lulu/tokens/QXBpVG9rZW46AZnzshERciKDM0REVVVmZg")
+      for of_site in (True, False)],
     (AccountConfirm("http://localhost:8000", "token", days=7),
      "请确认您的邮箱", "Confirm your email address", "http://localhost:8000/confirm/token"),
     (StaffInvitation(STALL, "lin@example.com", "support", "token", days=7),

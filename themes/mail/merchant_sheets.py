@@ -12,6 +12,7 @@ from keystall.tenants.mails.port import (
     MerchantOrder,
     MerchantRefundDue,
     MerchantSoldOut,
+    MerchantTokenEnding,
     MerchantWebhookDisabled,
     Stall,
 )
@@ -28,6 +29,7 @@ MerchantLetter = (
     | MerchantDeclined
     | MerchantListingStopped
     | MerchantWebhookDisabled
+    | MerchantTokenEnding
 )
 
 
@@ -52,6 +54,8 @@ def merchant_sheet(letter: MerchantLetter, messages: Messages) -> Sheet:
             return _merchant_listing_stopped(letter, messages)
         case MerchantWebhookDisabled():
             return _merchant_webhook_disabled(letter, messages)
+        case MerchantTokenEnding():
+            return _merchant_token_ending(letter, messages)
 
 
 def _merchant_order(letter: MerchantOrder, m: Messages) -> Sheet:
@@ -203,6 +207,24 @@ def _merchant_webhook_disabled(letter: MerchantWebhookDisabled, m: Messages) -> 
         action=m.t("mail.merchant_webhook_disabled.action"),
         url=_console_url(letter.stall, "webhooks", "Webhook", letter.webhook),
         note=m.t("mail.merchant_webhook_disabled.note"),
+    )
+
+
+def _merchant_token_ending(letter: MerchantTokenEnding, m: Messages) -> Sheet:
+    whose = "site" if letter.of_site else "program"
+    return Sheet(
+        head=_head(letter.stall, m),
+        subject=m.t(
+            "mail.merchant_token_ending.subject",
+            shop=short(letter.stall.name),
+            name=short(letter.name),
+            date=letter.ends_on,
+        ),
+        title=m.t("mail.merchant_token_ending.title", name=letter.name, date=letter.ends_on),
+        lead=m.t(f"mail.merchant_token_ending.lead.{whose}"),
+        action=m.t("mail.merchant_token_ending.action"),
+        url=_console_url(letter.stall, "tokens", "ApiToken", letter.token),
+        note=m.t("mail.merchant_token_ending.note"),
     )
 
 
