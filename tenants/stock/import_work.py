@@ -9,7 +9,7 @@ two that run at once notice it, and one leaves.
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, Literal
@@ -233,9 +233,11 @@ async def _add(work: _Import, done: int, step: Step, following: _Ahead) -> int |
         cipher = await shop_cipher(tx, work.installation.keys, work.shop)
         if step.version != cipher.version:
             step = await asyncio.to_thread(sealed_anew, step, work.variant, cipher)
+        met = job["result"]["duplicates_in_stock"] + job["result"]["duplicates_sold"]
+        batch = replace(work.batch, partly_there=met > 0)
         # The next is made while the database is at work, not before: a thread that computes keeps
         # each short statement waiting for the interpreter's lock, up to 5 ms.
-        known = await _try(tx, work, step, cipher, meanwhile=following.begin)
+        known = await _try(tx, work, step, cipher, batch=batch, meanwhile=following.begin)
         rejects = sorted(step.rejects + _rejects_of(step.codes, known))
         await keep_rejects(tx, work.shop, work.job, cipher=cipher, part=step.upto, rejects=rejects)
         sold = sum(state == "sold" for state in known.values())
@@ -257,7 +259,13 @@ async def _add(work: _Import, done: int, step: Step, following: _Ahead) -> int |
 
 
 async def _try(
-    tx: Writing, work: _Import, step: Step, cipher: ShopCipher, *, meanwhile: Callable[[], None]
+    tx: Writing,
+    work: _Import,
+    step: Step,
+    cipher: ShopCipher,
+    *,
+    batch: Batch,
+    meanwhile: Callable[[], None],
 ) -> Mapping[UUID, str]:
     """Those of the step's codes that were there before, and in which state; the others are added
     but in a dry run."""
@@ -266,7 +274,7 @@ async def _try(
     if work.dry_run:
         meanwhile()
         return await stocked(tx, work.shop, work.variant, cipher, step.codes)
-    return await add_codes(tx, work.shop, work.batch, cipher, codes=step.codes, meanwhile=meanwhile)
+    return await add_codes(tx, work.shop, batch, cipher, codes=step.codes, meanwhile=meanwhile)
 
 
 def _rejects_of(codes: SealedCodes, known: Mapping[UUID, str]) -> list[Reject]:

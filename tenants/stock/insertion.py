@@ -21,7 +21,10 @@ _UNDRAWN_BITS = 8  # so that a position drawn at random is no sign
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A set of codes that came together. `cost` of the whole, in minor units of `currency`."""
+    """A set of codes that came together. `cost` of the whole, in minor units of `currency`.
+
+    `partly_there`: some of them were found in stock already, so there may be more.
+    """
 
     id: UUID
     variant: UUID
@@ -31,6 +34,7 @@ class Batch:
     cost: int | None = None
     currency: str = ""
     expires_at: datetime | None = None
+    partly_there: bool = False
 
 
 async def begin_batch(tx: Writing, shop: UUID, batch: Batch) -> None:
@@ -74,7 +78,8 @@ async def add_codes(
     known = await _known(tx, shop, batch.variant, _older(cipher, batch.variant, codes))
     codes = codes.without(known) if known else codes
     arguments: list[object] = [
-        shop, batch.variant, batch.id, cipher.version, codes.ids, codes.sealed, codes.lookups,
+        shop, batch.variant, batch.id, cipher.version, codes.ids, codes.sealed,
+        b"".join(codes.lookups),
         _positions(batch.id, codes.lines, shuffled=rules["sale_order"] == "random"),
         batch.expires_at, rules["expiry_margin_hours"],
     ]  # fmt: skip
@@ -87,25 +92,27 @@ async def add_codes(
             [one.cost if one else None for one in facts],
             [one.expires_at if one else None for one in facts],
         ]
+    insert = _WITH_FACTS if codes.facts else _BARE
     await tx.execute("savepoint as_new")
     meanwhile()
-    if await _inserted(tx, _WITH_FACTS if codes.facts else _BARE, arguments) < len(codes):
+    if await _inserted(tx, insert, arguments, as_new=not batch.partly_there) < len(codes):
         given = list(zip(codes.ids, codes.lookups, strict=True))
         known |= await _known(tx, shop, batch.variant, given)
     return known
 
 
-async def _inserted(tx: Writing, insert: str, arguments: Sequence[object]) -> int:
+async def _inserted(tx: Writing, insert: str, arguments: Sequence[object], *, as_new: bool) -> int:
     """Inserts the rows but those that are there; answers how many. A savepoint `as_new` was made.
 
-    Most steps have nothing that is there, and to expect it of each row costs a third more: it is
-    asked for once a row has shown it.
+    Most imports have nothing that is there, and to expect it of each row costs a third more: it is
+    expected from when a row has shown it.
     """
-    try:
-        return await tx.execute(insert, *arguments)
-    except asyncpg.UniqueViolationError:
-        await tx.execute("rollback to savepoint as_new")
-        return await tx.execute(f"{insert} {_BUT_THOSE_THERE}", *arguments)
+    if as_new:
+        try:
+            return await tx.execute(insert, *arguments)
+        except asyncpg.UniqueViolationError:
+            await tx.execute("rollback to savepoint as_new")
+    return await tx.execute(f"{insert} {_BUT_THOSE_THERE}", *arguments)
 
 
 def _positions(batch: UUID, lines: Sequence[int], *, shuffled: bool) -> list[int]:
@@ -116,25 +123,28 @@ def _positions(batch: UUID, lines: Sequence[int], *, shuffled: bool) -> list[int
     return [base + line for line in lines]
 
 
+# The lookups come end to end, 32 bytes each: the driver takes half a microsecond for each member of
+# an array of bytes, PostgreSQL as long to cut a piece off as to take a member out.
 _INSERT = """
   insert into codes (shop_id, id, variant_id, batch_id, position, state, sealed, key_version,
                      lookup, note, preview, premium, cost, expires_at, sellable_until)
-  select $1, id, $2, $3, position, 'available', sealed, $4, lookup, note, preview, premium, cost,
+  select $1, id, $2, $3, position, 'available', sealed, $4,
+         substring($7::bytea from (place * 32 - 31)::int for 32), note, preview, premium, cost,
          expires, coalesce(expires - make_interval(hours => $10), 'infinity')
   from ({given}) given"""
 _BUT_THOSE_THERE = "on conflict (shop_id, variant_id, lookup) do nothing"
 _BARE = _INSERT.format(
     given="select *, '' as note, '' as preview, null::bigint as premium, null::bigint as cost,"
     " $9::timestamptz as expires"
-    " from unnest($5::uuid[], $6::bytea[], $7::bytea[], $8::bigint[])"
-    " as g (id, sealed, lookup, position)"
+    " from unnest($5::uuid[], $6::bytea[], $8::bigint[]) with ordinality"
+    " as g (id, sealed, position, place)"
 )
 _WITH_FACTS = _INSERT.format(
-    given="select id, sealed, lookup, position, note, preview, premium, cost,"
+    given="select id, sealed, position, place, note, preview, premium, cost,"
     " coalesce(own_expiry, $9::timestamptz) as expires"
-    " from unnest($5::uuid[], $6::bytea[], $7::bytea[], $8::bigint[], $11::text[], $12::text[],"
-    " $13::bigint[], $14::bigint[], $15::timestamptz[])"
-    " as g (id, sealed, lookup, position, note, preview, premium, cost, own_expiry)"
+    " from unnest($5::uuid[], $6::bytea[], $8::bigint[], $11::text[], $12::text[],"
+    " $13::bigint[], $14::bigint[], $15::timestamptz[]) with ordinality"
+    " as g (id, sealed, position, note, preview, premium, cost, own_expiry, place)"
 )
 
 

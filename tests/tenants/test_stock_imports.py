@@ -18,6 +18,7 @@ from keystall.tenants.stock import import_work
 from keystall.tenants.stock.card_files import MAX_LINES, parse_file, survey
 from keystall.tenants.stock.imports import codes_import
 from keystall.tenants.stock.previews import MAX_TEXT
+from keystall.tenants.writing import Writing
 from tests.tenants.shelves import Shelf, a_shelf, an_upload
 
 DATA = Path(__file__).parents[1] / "data"
@@ -290,6 +291,29 @@ async def test_two_imports_of_the_same_codes_in_opposite_order_do_not_lock_up(
     assert sum(result["added"] for result in results) == 3_000
     assert sum(result["duplicates_in_stock"] for result in results) == 3_000
     assert sorted(await shelf.codes()) == lines
+
+
+async def test_only_the_first_step_that_meets_a_known_code_is_inserted_twice(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shelf.fill("CODE-01500\nCODE-02500\nCODE-02501")
+    monkeypatch.setattr(import_work, "STEP", 1_000)
+    undone: list[str] = []
+    execute = Writing.execute
+
+    async def noted(self: Writing, sql: str, *args: object) -> int:
+        if sql.startswith("rollback"):
+            undone.append(sql)
+        return await execute(self, sql, *args)
+
+    monkeypatch.setattr(Writing, "execute", noted)
+
+    job = await shelf.fill(THREE_THOUSAND)
+
+    assert undone == ["rollback to savepoint as_new"]
+    result = (await shelf.job(job))["result"]
+    assert (result["added"], result["duplicates_in_stock"]) == (2_997, 3)
+    assert sorted(await shelf.codes()) == THREE_THOUSAND.split("\n")
 
 
 async def test_a_canceled_import_keeps_and_tells_what_was_added(
