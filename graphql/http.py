@@ -2,22 +2,27 @@
 
 The storefront endpoint is open to every site and therefore knows no cookies; a signed-in customer
 is known by their session's secret as a bearer, and a site by its storefront token, which a shop may
-ask for. The admin endpoint takes an API token as a bearer;
-the operator endpoint a session's secret as a bearer. A browser's GET is answered with GraphiQL.
+ask for. The admin endpoint takes an API token as a bearer; the operator endpoint a session's secret
+as a bearer. A browser's GET is answered with GraphiQL, and a WebSocket is spoken with where the
+schema has subscriptions.
 """
+
+from collections.abc import Iterator
 
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from keystall.graphql import arrival, storefront_tokens
 from keystall.graphql.context import RequestContext
 from keystall.graphql.endpoint import Endpoint
 from keystall.graphql.errors import ApiError, unauthenticated
+from keystall.graphql.executor import SCHEMAS
 from keystall.graphql.gate import Coming, Gate, UnknownHost
 from keystall.graphql.graphiql import page as graphiql
 from keystall.graphql.keeping import Keeps
 from keystall.graphql.limits import MAX_BODY
+from keystall.graphql.streams.sockets import Sockets
 from keystall.graphql.streams.streams import Streams
 from keystall.graphql.trusted import Known
 from keystall.graphql.uploads import Uploads
@@ -35,7 +40,7 @@ def shop_routes(
     subscriptions hear by, nothing where there is none."""
     streams = streams or Streams(Live(installation.queue))
     return [
-        _endpoint(Endpoint(Gate(installation, "storefront", _buyer, known), streams, keeps)),
+        *_endpoint(Endpoint(Gate(installation, "storefront", _buyer, known), streams, keeps)),
         Route("/graphql/assets/{name}", graphiql.asset),
     ]
 
@@ -46,19 +51,22 @@ def installation_routes(
     """Routes of the installation's own host."""
     streams = streams or Streams(Live(installation.queue))
     return [
-        _endpoint(Endpoint(Gate(installation, "admin", _program, None), streams)),
-        _endpoint(Endpoint(Gate(installation, "operator", _operator, None), streams)),
+        *_endpoint(Endpoint(Gate(installation, "admin", _program, None), streams)),
+        *_endpoint(Endpoint(Gate(installation, "operator", _operator, None), streams)),
         Uploads(installation).route(),
         Route("/graphql/assets/{name}", graphiql.asset),
     ]
 
 
-def _endpoint(endpoint: Endpoint) -> Route:
+def _endpoint(endpoint: Endpoint) -> Iterator[BaseRoute]:
     surface = endpoint.gate.surface
     # Wider than our own limit, which refuses in the API's words; the server's is narrower.
     room = Middleware(RequestBodyLimitMiddleware, max_body_size=2 * MAX_BODY[surface])
     methods = ["GET", "POST", "OPTIONS"]
-    return Route(f"/graphql/{surface}", endpoint.answer, methods=methods, middleware=[room])
+    path = f"/graphql/{surface}"
+    yield Route(path, endpoint.answer, methods=methods, middleware=[room])
+    if SCHEMAS[surface]._schema.subscription_type is not None:
+        yield WebSocketRoute(path, Sockets(endpoint.gate, endpoint.streams).serve)
 
 
 async def _buyer(installation: Installation, who: Coming) -> RequestContext:

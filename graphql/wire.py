@@ -101,7 +101,7 @@ async def asked_by_post(request: Request, limit: int) -> Asked:
         raise Malformed(400, "The body is not JSON.") from None
     if not isinstance(body, dict):
         raise Malformed(400, "The body must be an object with `query`; there are no batches.")
-    return _asked(body)
+    return asked_of(body)
 
 
 async def _body(request: Request, limit: int) -> bytes:
@@ -130,10 +130,11 @@ def asked_by_get(parameters: QueryParams) -> Asked:
             except orjson.JSONDecodeError:
                 raise Malformed(400, f"`{name}` is not JSON.") from None
     body["operationName"] = parameters.get("operationName") or None
-    return _asked(body)
+    return asked_of(body)
 
 
-def _asked(body: Mapping[str, Any]) -> Asked:
+def asked_of(body: Mapping[str, Any]) -> Asked:
+    """The request in an object. Raises Malformed."""
     variables = body.get("variables")
     operation_name = body.get("operationName")
     if not isinstance(variables, dict | None):

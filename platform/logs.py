@@ -67,6 +67,11 @@ def _plain_traceback(target: TextIO, exc_info: Any) -> None:
     target.write(_DETAIL.sub("", whole.getvalue()))
 
 
+def _tells_no_address(record: logging.LogRecord) -> bool:
+    """Leaves out what uvicorn says of each WebSocket: that has the query, and ours has not."""
+    return "WebSocket %s" not in str(record.msg)
+
+
 def configure_logs(settings: Settings) -> None:
     """Set up logging for this process. Call once, before the first line is logged."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
@@ -111,3 +116,4 @@ def configure_logs(settings: Settings) -> None:
         "stripe",
     ):  # fmt: skip
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_tells_no_address)

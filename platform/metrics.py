@@ -50,6 +50,11 @@ KEPT_EVICTIONS = Counter("keystall_kept_evictions", "Answers that made room for 
 KEPT_BYTES = Gauge(
     "keystall_kept_bytes", "Memory taken by kept answers", multiprocess_mode="livesum"
 )
+OPEN_STREAMS = Gauge(
+    "keystall_open_streams",
+    "Subscriptions and WebSockets of the APIs that are open",
+    multiprocess_mode="livesum",
+)
 _log = structlog.get_logger()
 
 

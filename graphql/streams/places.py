@@ -6,10 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from keystall.graphql.errors import ApiError, ErrorCode
+from keystall.platform.metrics import OPEN_STREAMS
 
-MOST: Mapping[str, int] = {"all": 5_000, "address": 100, "socket": 100, "token": 50, "customer": 50}
+MOST: Mapping[str, int] = {
+    "all": 5_000,
+    "address": 100,
+    "socket": 100,
+    "token": 50,
+    "customer": 50,
+    "account": 50,
+}
 """By what they are counted: all of a process; an address's, which may be a whole school's; the
-sockets of an address, in use or not; a token's, and a customer's."""
+sockets of an address, in use or not; and those of a token, a customer or a person."""
 
 
 @dataclass(slots=True)
@@ -21,6 +29,8 @@ class Place:
 
     def free(self) -> None:
         """Gives it back; once, however often it is asked."""
+        if self.keys:
+            OPEN_STREAMS.dec()
         for key in self.keys:
             self.counted[key] -= 1
             if not self.counted[key]:
@@ -49,4 +59,5 @@ class Places:
                     details={"limit": most},
                 )
         self.counted.update(wanted)
+        OPEN_STREAMS.inc()
         return Place(self.counted, wanted)

@@ -9,6 +9,7 @@ that come while one is read, or while the reader is slow, are one.
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -108,12 +109,11 @@ class Subscription:
     async def answers(self) -> AsyncGenerator[Answer | None, None]:
         """The answers, each unlike the one before; None is a sign of life. Ends after the last that
         can come. Raises ApiError once whoever asks no longer may, and Cut at the process's end."""
-        if self.topic is None:
-            yield (await self._read(first=True)).ran.told
-            return
         live, pace = self.streams.live, self.streams.pace
         sent = b""
-        with live.listening(self.topic) as changed:
+        # Without a topic there is one answer, as soon as it can be read.
+        hearing = live.listening(self.topic) if self.topic else nullcontext(asyncio.Event())
+        with hearing as changed:
             changed.set()
             looked = monotonic()
             while True:

@@ -3,6 +3,7 @@
 A request that may change something must come from a page of the same origin: the browser says so in
 `Sec-Fetch-Site`, or else in `Origin` (compared with Host, port included). A request that says
 neither is no browser's; it passes only without cookies, so that it carries nobody's authority.
+A WebSocket counts as such a request: no other rule of browsers keeps foreign pages from opening it.
 Some paths are meant for strangers (gateway callbacks, the storefront API): there a foreign request
 passes, but its cookies are taken off it. After OWASP's Cross-Site Request Forgery Prevention.
 """
@@ -25,7 +26,7 @@ class CsrfMiddleware:
         self._open_paths = tuple(open_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in _SAFE_METHODS or _is_own(scope):
+        if scope["type"] == "lifespan" or scope.get("method") in _SAFE_METHODS or _is_own(scope):
             await self.app(scope, receive, send)
         elif self._open_paths and scope["path"].startswith(self._open_paths):
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"cookie"]

@@ -54,6 +54,9 @@ class ObservationMiddleware:
         self._known = known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._watch_socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -87,6 +90,36 @@ class ObservationMiddleware:
             route = getattr(scope.get("route"), "path", "other")
             path = "" if scope["path"] in _QUIET else loggable_path(scope["path"])
             _record(scope["method"], route, path, status, (first_byte or perf_counter()) - began)
+
+    async def _watch_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket has an id and a log line as requests have; the line comes at its end."""
+        began = perf_counter()
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        code = 0
+
+        async def receive_noting() -> Message:
+            nonlocal code
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                code = code or message.get("code", 0)
+            return message
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal code
+            if message["type"] in ("websocket.accept", "websocket.http.response.start"):
+                header = (b"x-request-id", request_id.encode())
+                message["headers"] = [*message.get("headers", ()), header]
+            code = message.get("code", message.get("status", code))
+            await send(message)
+
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self.app(scope, receive_noting, send_with_id)
+        finally:
+            seconds = round(perf_counter() - began, 1)
+            _log.info("websocket", path=loggable_path(scope["path"]), code=code, seconds=seconds)
 
 
 async def _give(ready: Ready, scope: Scope, send: Send, began: float) -> None:

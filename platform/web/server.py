@@ -22,6 +22,13 @@ from keystall.platform.settings import Settings, load_settings
 STOP_SECONDS = 2
 """How long answers that have begun may take to end. Open streams are told before that."""
 
+MESSAGE_BYTES = 64 * 1024
+"""What one message over a WebSocket may have; a longer one closes it (1009). Uncompressed, so that
+none is longer than it came."""
+
+PING_SECONDS = 20
+"""How often a WebSocket is pinged, and how long it may take to answer."""
+
 END_STREAMS = "keystall.end_streams"
 """Where an application leaves, in the state of its lifespan, what has its open streams end."""
 
@@ -68,7 +75,11 @@ def server_of(
         port=port,
         loop="uvloop",
         http="httptools",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=MESSAGE_BYTES,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
         proxy_headers=bool(settings.forwarded_allow_ips),

@@ -25,7 +25,8 @@ async def test_the_reference_fits_and_axe_finds_nothing(chromium: Browser, demo:
             color_scheme=scheme,
         )
         page = await context.new_page()
-        for path in ("", "query/products", "mutation/cartComplete", "type/Order", "errors"):
+        for path in ("", "query/products", "mutation/cartComplete", "subscription/orderChanged",
+                     "type/Order", "errors"):  # fmt: skip
             answer = await page.goto(base + path)
             assert answer is not None
             assert answer.status == 200
@@ -41,11 +42,17 @@ async def test_an_example_opens_in_graphiql_and_runs(chromium: Browser, demo: De
     base = shop["storefront_graphql"].replace("/storefront", "/reference/storefront")
     context = await chromium.new_context(viewport=DESK)  # type: ignore[arg-type]
     page = await context.new_page()
-    for name, answered in (("product", '"slug": "inkwell"'), ("shop", '"slug": "northwind"')):
-        # The second one finds the tabs of the first kept by the browser.
-        await page.goto(f"{base}/query/{name}")
+    for root, name, answered in (
+        ("query", "product", '"slug": "inkwell"'),
+        # The others find the tabs of the first kept by the browser.
+        ("query", "shop", '"slug": "northwind"'),
+        # Over a WebSocket: the example's token opens no order.
+        ("subscription", "orderChanged", '"orderChanged": null'),
+    ):
+        title = name[:1].upper() + name[1:]
+        await page.goto(f"{base}/{root}/{name}")
         await page.get_by_role("link", name="Try it in GraphiQL").click()
-        await page.locator(".graphiql-query-editor").get_by_text(f"query {name.title()}").wait_for()
+        await page.locator(".graphiql-query-editor").get_by_text(f"{root} {title}").wait_for()
         results = page.locator(".result-window")
         await expect(results).not_to_contain_text('"data"')
         await page.get_by_role("button", name="Execute query").click()

@@ -6,7 +6,9 @@
   const query = asked.get("query");
   const variables = asked.get("variables") ?? "";
   const opened = query ? { query, variables } : undefined;
-  const fetcher = GraphiQL.createFetcher({ url: window.location.pathname });
+  const url = window.location.pathname;
+  const subscriptionUrl = window.location.origin.replace(/^http/, "ws") + url;
+  const fetcher = GraphiQL.createFetcher({ url, subscriptionUrl });
   ReactDOM.createRoot(document.getElementById("graphiql")).render(
     React.createElement(GraphiQL, {
       fetcher,

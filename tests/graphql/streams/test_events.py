@@ -28,6 +28,7 @@ from keystall.tenants.shops.tokens import (
     storefront_token_create,
 )
 from keystall.tenants.staff.roles import Permission
+from keystall.tenants.trusted_documents.service import trusted_document_register
 from keystall.tenants.writing import writing
 from tests.factories import a_shop
 from tests.graphql.streams.following import (
@@ -37,6 +38,7 @@ from tests.graphql.streams.following import (
     PATIENCE,
     SWIFT,
     Door,
+    Events,
     Served,
     serving,
 )
@@ -442,6 +444,45 @@ async def test_a_stream_outlives_an_outage_of_the_database(
                 await events.beat()
         await purchase.pay(order)
         assert (await events.answer())["data"]["orderChanged"]["status"] == "DELIVERED"
+
+
+async def test_an_answer_with_codes_is_a_reveal_and_looking_after_a_stream_is_none(
+    swift: Served, purchase: Purchase
+) -> None:
+    order = await purchase.order()
+    await purchase.pay(order)
+    door = Door.of(purchase.installation, purchase.shop, order)
+    asked = (
+        "subscription ($token: String!) {"
+        " orderChanged(token: $token) { lines { codes { secret } } } }"
+    )
+    async with swift.following(door.host, asked, {"token": door.token}) as events:
+        (line,) = (await events.answer())["data"]["orderChanged"]["lines"]
+        assert line["codes"] == [{"secret": "CODE-AAAA"}]
+        for _ in range(5):
+            await events.beat()
+    async with database.transaction(purchase.shop.id) as tx:
+        assert await tx.value("select count(*) from reveals") == 1
+
+
+async def test_a_trusted_document_is_followed_by_its_hash(
+    served: Served, purchase: Purchase
+) -> None:
+    door = Door.of(purchase.installation, purchase.shop, await purchase.order())
+    kept = await trusted_document_register(
+        purchase.installation, purchase.shop.id, ORDER, name="Followed", cost=1
+    )
+    asked = {
+        "documentId": f"sha256:{kept.sha256}",
+        "variables": f'{{"token": "{door.token}"}}',
+    }
+    url, headers = f"http://127.0.0.1:{served.port}/graphql/storefront", {"host": door.host}
+    async with (
+        httpx2.AsyncClient(timeout=PATIENCE) as client,
+        client.stream("GET", url, params=asked, headers=headers | EVENTS) as response,
+    ):
+        told = await Events(response, response.aiter_lines()).answer()
+    assert told["data"]["orderChanged"]["status"] == "PENDING"
 
 
 async def test_a_reader_who_takes_nothing_is_given_up(swift: Served, purchase: Purchase) -> None:
