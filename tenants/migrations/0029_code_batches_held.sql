@@ -1,6 +1,6 @@
 -- That a code is of a batch of its own shop and variant is held by triggers instead of a foreign
 -- key. A key is looked up for each row: a third of what an import costs. A statement names one
--- batch, however many codes it adds, so it is looked up once. docs/decisions/0070.
+-- batch, however many codes it adds, so it is looked up once. docs/decisions/0071.
 
 create function codes_have_their_batch() returns trigger
 language plpgsql set search_path = public, pg_temp as $$

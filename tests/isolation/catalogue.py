@@ -121,7 +121,7 @@ HELD = {
         ("shop_id", "variant_id", "id"), ("codes_of_batch", "codes_stay_in_batch"),
     ),
 }  # fmt: skip
-"""References that are looked up once a statement, by triggers (decision 0070)."""
+"""References that are looked up once a statement, by triggers (decision 0071)."""
 HOLDING = {"codes_of_batch": {"codes_of_batch", "codes_stay_in_batch", "batches_are_kept"}}
 """All the triggers that each of them needs."""
 
