@@ -3,7 +3,7 @@
 # make check  every lint, type and contract
 # make bench  benchmarks
 # make conformance  programs of other people judge the API (needs node, and a minute or two)
-# make example  builds examples/shop-front and buys with it (needs node, and half a minute)
+# make example  builds examples/shop-front and buys with it (needs node, and a minute)
 # Each sets itself up in .venv; nothing but make and Python 3.11, 3.12 or 3.13 is needed.
 # PYTHON=/path/to/python3.12 chooses one.
 
