@@ -390,6 +390,39 @@ async def test_the_console_makes_one_and_shows_it_again_and_revokes_it(
     assert fault(await sent(web, public, SITE)) == UNKNOWN
 
 
+async def test_the_log_tells_its_sites_and_the_shop_s_switch_and_not_the_token(
+    installation: Installation, shop: Shop, owner: Viewer
+) -> None:
+    await ask(
+        "admin", merchant(installation, shop, owner), CREATE,
+        name="Front", origins=[SITE, "http://localhost:5173"],
+    )  # fmt: skip
+    await ask(
+        "admin", merchant(installation, shop, owner),
+        "mutation { shopUpdate(input: {tokenOnly: true}) { shop { tokenOnly } } }",
+    )  # fmt: skip
+    found = await ask(
+        "admin", merchant(installation, shop, owner),
+        "{ activity(first: 2) { nodes { message label"
+        " changes { fields { key name became { text } } } } } }",
+    )  # fmt: skip
+    switched, made = found["activity"]["nodes"]
+    assert (made["message"], made["label"]) == ("Made a storefront token", "Front")
+    told = {one["key"]: one for one in made["changes"][0]["fields"]}
+    assert told.keys() == {"name", "scopes", "origins"}
+    assert told["origins"]["name"] == "sites"
+    assert [line["text"] for line in told["origins"]["became"]] == [SITE, "http://localhost:5173"]
+    assert told["scopes"]["became"] == []
+    assert "ks_public_" not in str(found)
+    assert switched["changes"][0]["fields"] == [
+        {
+            "key": "token_only",
+            "name": "API answers with a storefront token only",
+            "became": [{"text": "yes"}],
+        }
+    ]
+
+
 async def test_what_makes_no_sense_makes_no_token(
     installation: Installation, shop: Shop, owner: Viewer
 ) -> None:
