@@ -98,6 +98,7 @@ def test_an_answer_with_a_policy_of_its_own_keeps_it(client: TestClient) -> None
         ({"origin": "http://lulu.localhost:9999", "cookie": "s=1"}, 403),
         ({"origin": "http://evil.localhost:8000", "cookie": "s=1"}, 403),
         ({"origin": "null", "cookie": "s=1"}, 403),
+        ({"origin": "http://[", "cookie": "s=1"}, 403),
         ({"cookie": "s=1"}, 403),
         ({"authorization": "Bearer x"}, 200),
     ],
