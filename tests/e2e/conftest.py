@@ -32,16 +32,17 @@ async def stripe(stripe_port: int) -> AsyncIterator[Emulator]:
         yield there
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def demo(
     chromium_path: str,
     stripe_port: int,
     demo_home: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, Any]]:
-    """What `demo.json` of a fresh demo says, and its `home`; for browser tests only.
+    """What `demo.json` of a demo says, and its `home`; for browser tests only.
 
-    A file has a demo of its own, or would meet what another left in its shops.
+    A worker has one for all the files that it is given: what a test needs in a shop it puts there,
+    and it minds nothing that others left.
     """
     home = tmp_path_factory.mktemp("demo") / "home"
     copy_home(demo_home, home)

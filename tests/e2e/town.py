@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -151,7 +152,7 @@ class Town:
         """Imports `lines`, skipping bad ones; answers the job once its state is one of `until`."""
         self._orders += 1
         asked = {"variantId": variant, "text": "\n".join(lines)}
-        made = await self.admin(_IMPORT, input=asked, key=f"sweep-import-{self._orders:04d}")
+        made = await self.admin(_IMPORT, input=asked, key=f"import-{secrets.token_hex(8)}")
         job: str = made["codesImport"]["job"]["id"]
 
         async def there() -> bool:
@@ -285,8 +286,8 @@ class Town:
     def superuser_url(self) -> str:
         """The demo's database as one whom no policy binds."""
         address = urlsplit(self.setting("KEYSTALL_DATABASE_URL"))
-        secrets = json.loads((Path(self.told["home"]) / "secrets.json").read_text("utf-8"))
-        password = quote(secrets["superuser"], safe="")
+        kept = json.loads((Path(self.told["home"]) / "secrets.json").read_text("utf-8"))
+        password = quote(kept["superuser"], safe="")
         host = f"{address.hostname}:{address.port}"
         return f"postgresql://postgres:{password}@{host}{address.path}"
 
