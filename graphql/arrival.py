@@ -67,8 +67,10 @@ async def by_host(
     *,
     secret: str | None = None,
     token: str = "",
+    known: Shop | None = None,
 ) -> RequestContext | None:
-    """A buyer at the shop of `host` (without a port); None where no shop answers there.
+    """A buyer at the shop of `host` (without a port); None where no shop answers there. `known`:
+    the shop, where it is known that it does.
 
     `secret` is of a session of the shop's customers: one that opens nothing here is a guest's.
     `token` is a storefront token, looked up in the same round trip as the shop.
@@ -76,7 +78,7 @@ async def by_host(
     if token:
         found = await shop_by_host_and_token(database.single(), host, token)
     else:
-        shop = await shop_by_host(database.single(), host)
+        shop = known or await shop_by_host(database.single(), host)
         found = (shop, None) if shop is not None else None
     if found is None:
         return None

@@ -8,6 +8,7 @@ schema has subscriptions.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
@@ -39,8 +40,9 @@ def shop_routes(
     """Routes of every shop's host. `known`: the documents of a shop's own pages; `streams`: what
     subscriptions hear by, nothing where there is none."""
     streams = streams or Streams(Live(installation.queue))
+    admit = partial(_buyer, keeps)
     return [
-        *_endpoint(Endpoint(Gate(installation, "storefront", _buyer, known), streams, keeps)),
+        *_endpoint(Endpoint(Gate(installation, "storefront", admit, known), streams, keeps)),
         Route("/graphql/assets/{name}", graphiql.asset),
     ]
 
@@ -69,9 +71,12 @@ def _endpoint(endpoint: Endpoint) -> Iterator[BaseRoute]:
         yield WebSocketRoute(path, Sockets(endpoint.gate, endpoint.streams).serve)
 
 
-async def _buyer(installation: Installation, who: Coming) -> RequestContext:
+async def _buyer(keeps: Keeps | None, installation: Installation, who: Coming) -> RequestContext:
+    shop = None
+    if keeps is not None and not who.sent.token:
+        shop = await keeps.shop(who.sent.host, who.host)
     context = await arrival.by_host(
-        installation, who.host, who.caller, secret=who.secret, token=who.sent.token
+        installation, who.host, who.caller, secret=who.secret, token=who.sent.token, known=shop
     )
     if context is None:
         raise UnknownHost

@@ -10,6 +10,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable
+from functools import lru_cache
 from typing import cast
 
 import structlog
@@ -45,6 +46,7 @@ async def allow(queue: Queue, key: str, limit: int, window_seconds: float) -> bo
     return count <= limit
 
 
+@lru_cache(maxsize=4096)
 def network(address: str) -> str:
     """What to count an address by: itself, or the /64 of an IPv6 one, which is one subscriber's
     (RFC 6177) and holds more addresses than anyone could count. What is no address stays itself."""

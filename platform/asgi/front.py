@@ -150,7 +150,7 @@ class Front:
         asked = _Asked.of(scope)
         if not self.kept.up or asked is None:
             return await show()
-        shop = await self._shop(asked.host, request.url.hostname or "")
+        shop = await self.shop(asked.host.decode("latin-1"), request.url.hostname or "")
         if shop is None:
             return await show()
         key = self._key(shop, asked)
@@ -162,6 +162,26 @@ class Front:
             response = await show()
             self._keep(making, draft, scope, response)
             return response
+
+    async def shop(self, host: str, name: str) -> Shop | None:
+        """The shop that answers at `host`, as a request has it, and without its port at `name`;
+        from memory where it is known. What of it changes has its version move."""
+        key = host.encode("latin-1")
+        found: Shop | None = self.kept.find(key)
+        if found is not None:
+            return found
+        async with self.kept.making(key) as making:
+            if making.found is not None:
+                known: Shop = making.found
+                return known
+            shop = await shop_by_host(database.single(), name)
+            if shop is not None:
+                until = Standing.longest()
+                size = 1500 + 4 * len(repr(shop))
+                making.keep(
+                    shop, size, scope=shop.id, version=shop.catalog_version, until=until
+                )  # fmt: skip
+            return shop
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -203,24 +223,6 @@ class Front:
             chosen = cookie_parser(asked.cookie).get(self._currency_cookie, "")
             currency = chosen if chosen in shop.currencies else shop.default_currency
         return shop.id, asked.path, asked.query, currency, asked.varying
-
-    async def _shop(self, host: bytes, name: str) -> Shop | None:
-        """The shop that answers at a host, from memory where it is known."""
-        found: Shop | None = self.kept.find(host)
-        if found is not None:
-            return found
-        async with self.kept.making(host) as making:
-            if making.found is not None:
-                known: Shop = making.found
-                return known
-            shop = await shop_by_host(database.single(), name)
-            if shop is not None:
-                until = Standing.longest()
-                size = 1500 + 4 * len(repr(shop))
-                making.keep(
-                    shop, size, scope=shop.id, version=shop.catalog_version, until=until
-                )  # fmt: skip
-            return shop
 
     def _keep(self, making: Making, draft: Draft, scope: Scope, response: Response) -> None:
         seen, shop = draft.standing, draft.shop

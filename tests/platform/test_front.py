@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import httpx2
 import pytest
 from prometheus_client import REGISTRY
@@ -429,7 +430,7 @@ async def test_arbitrary_documents_and_those_who_sign_in_are_answered_from_the_d
     await ask_by_hash(process, shop, own)
     _, secret = await signed_in(installation, shop, "reader@keystall.test")
     asked: list[tuple[str, dict[str, str]]] = [
-        ("query={shop{name}}", {}),
+        ("query={products{nodes{name}}}", {}),
         (f"documentId=sha256:{cart}", {}),
         (f"documentId=sha256:{own}", {"authorization": f"Bearer {secret}"}),
     ]
@@ -541,6 +542,49 @@ async def test_each_currency_and_language_has_its_own_page(
             text = (await process.get(shop, **{"cookie": f"cart=x; {cookie}"})).text
             assert price in text
         assert 'lang="zh-CN"' in (await process.get(shop, "/zh/")).text
+
+
+async def test_the_api_knows_its_shop_from_memory_until_anything_of_it_changes(
+    installation: Installation, process: Process, statements: list[str], owner_url: str
+) -> None:
+    shop = await a_shop(installation)
+    url = f"http://{shop.slug}.localhost:8000/graphql/storefront"
+
+    async def name() -> str:
+        statements.clear()
+        answer = await process.client.post(url, json={"query": "{ shop { name } }"})
+        return str(answer.json()["data"]["shop"]["name"])
+
+    async def asked() -> bool:
+        await name()
+        return any("host_shop" in sql for sql in statements)
+
+    assert await asked() is True
+    assert await asked() is False
+    await shop_update(installation, shop.id, ShopChanges(name="Lulu & Co"))
+    await process.caught_up()
+    assert await name() == "Lulu & Co"
+    assert await asked() is False
+    # What nobody announces, and no visitor sees: limits of unpaid orders, which orders go by.
+    owner = await asyncpg.connect(owner_url)
+    await owner.execute("update shops set unpaid_per_buyer = 1 where id = $1", shop.id)
+    await owner.close()
+    await process.front.look()
+    assert await asked() is True
+
+
+async def test_nothing_that_requests_know_of_a_shop_changes_without_its_version(
+    installation: Installation, owner_url: str
+) -> None:
+    owner = await asyncpg.connect(owner_url)
+    passed = await owner.fetchval(
+        "select tgargs from pg_trigger"
+        " where tgrelid = 'shops'::regclass and tgname = 'catalog_updated'"
+    )
+    await owner.close()
+    shop_column, *hidden = passed.decode().rstrip("\0").split("\0")
+    assert shop_column == "id"
+    assert set(hidden) & set(Shop.__slots__) == {"catalog_version"}
 
 
 async def reread(shop: Shop) -> Shop:

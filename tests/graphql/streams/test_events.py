@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -507,7 +508,7 @@ async def test_a_reader_who_takes_nothing_is_given_up(swift: Served, purchase: P
 
 
 async def _subscription(served: Served, door: Door) -> Subscription:
-    gate = Gate(served.installation, "storefront", _buyer, dict)
+    gate = Gate(served.installation, "storefront", partial(_buyer, None), dict)
     who = Coming(door.host, None, Caller(request_id="request-1", address="192.0.2.1"))
     context = await gate.admitted(who)
     asked = Asked(ORDER, variables={"token": door.token})

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -372,7 +373,7 @@ async def test_a_client_who_takes_nothing_is_given_up(swift: Served, purchase: P
         "headers": [(b"host", f"{door.host}:8000".encode())], "scheme": "ws",
         "subprotocols": [PROTOCOL], "client": ("192.0.2.1", 1),
     }  # fmt: skip
-    gate = Gate(swift.installation, "storefront", _buyer, dict)
+    gate = Gate(swift.installation, "storefront", partial(_buyer, None), dict)
     async with asyncio.timeout(PATIENCE):
         await Sockets(gate, swift.streams).serve(WebSocket(scope, receive, send))
     # Accepted, acknowledged, and one answer that nobody took.
