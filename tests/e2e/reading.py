@@ -43,6 +43,14 @@ _SETTLE = """() => {
   scrollTo(0, 0);
 }"""
 
+_SQUEEZED = """() => [...document.querySelectorAll("dd")].flatMap((told) => {
+  const letter = parseFloat(getComputedStyle(told).fontSize);
+  const squeezed = told.offsetParent && told.clientWidth < 5 * letter
+    && told.offsetHeight > 4 * letter;
+  return squeezed ? [told.textContent.trim().slice(0, 40)] : [];
+})"""
+"""Values of lists of facts that stand a letter or two a line."""
+
 _CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff01-\uff5e]+")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9@._:/#?=&+-]*")
 _PLAIN_WORD = re.compile(r"[A-Za-z]?[a-z]{2,}")
@@ -72,7 +80,7 @@ _SAME_IN_CHINESE = frozenset(
 
 async def faults(page: Page) -> list[str]:
     """What is wrong with the page as it stands, as sentences; empty where all is well."""
-    return [*await displeasing(page), *await overflowing(page)]
+    return [*await displeasing(page), *await overflowing(page), *await squeezed(page)]
 
 
 async def displeasing(page: Page) -> list[str]:
@@ -88,6 +96,12 @@ async def overflowing(page: Page) -> list[str]:
     """By how much the page is wider than its window."""
     over: Any = await page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
     return [f"{page.url}: {over} pixels wider than its window"] if over > 0 else []
+
+
+async def squeezed(page: Page) -> list[str]:
+    """Values that what stands beside them leaves no room."""
+    found: list[str] = await page.evaluate(_SQUEEZED)
+    return [f"{page.url}: “{text}” is squeezed" for text in found]
 
 
 async def strange_words(page: Page, locale: str, data: frozenset[str] = frozenset()) -> list[str]:

@@ -27,7 +27,15 @@ from keystall.themes.engine import Page as Row
 from keystall.themes.engine.failures import KINDS
 from keystall.themes.paths import THEMES
 from tests.e2e import visits
-from tests.e2e.reading import DESK, PHONE, displeasing, overflowing, strange_in, strange_words
+from tests.e2e.reading import (
+    DESK,
+    PHONE,
+    displeasing,
+    overflowing,
+    squeezed,
+    strange_in,
+    strange_words,
+)
 from tests.e2e.scenes import CHINESE, ENGLISH, Scene, set_scene
 from tests.e2e.town import Town
 from tests.e2e.visits import Visit, Who
@@ -223,7 +231,7 @@ async def _looked_at(page: Page, scene: Scene, name: str, *, axe: bool) -> list[
     found = await strange_words(page, scene.speech.locale, scene.data)
     for size, window in _SIZES.items():
         await page.set_viewport_size(window)  # type: ignore[arg-type]
-        told = await overflowing(page)
+        told = [*await overflowing(page), *await squeezed(page)]
         if _FULL or (axe and (size == "phone" or scene.speech.locale == "en")):
             told += await displeasing(page)
         found += [f"{size}: {fault}" for fault in told]
