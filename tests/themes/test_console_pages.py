@@ -850,3 +850,12 @@ def test_the_record_tells_what_was_done_at_the_server(locale: str, did: str, whe
     html = opened("operator-record", locale)
     assert did in html
     assert where in html
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_an_unknown_kind_of_letter_is_not_found(method: str) -> None:
+    path = HERE + "/mails/LETTER_TO_SANTA/en"
+    answer = client(Scene(SCENES["mail"][1])).request(
+        method, path, data={"form": "MailTextReset"} if method == "POST" else None
+    )
+    assert answer.status_code == 404

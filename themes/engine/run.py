@@ -20,7 +20,7 @@ _DROP = re.compile(r"drop [A-Za-z.]+\.\d{1,4}")
 
 
 class PageMissing(Exception):
-    """A result field that the page requires is null: 404."""
+    """A result field that the page requires is null, or the path names what cannot be: 404."""
 
 
 class PageFailed(Exception):
@@ -65,6 +65,7 @@ class PageRun:
         operation = self.document.query
         if operation is None:
             return {}
+        self._require_readable(params)
         fixed = {**params, **visit.values}
         variables = QueryCodec(self.schema, operation).variables(fixed, query)
         data = await self._run(operation, variables, visit)
@@ -75,7 +76,8 @@ class PageRun:
     async def submit(
         self, form: Form, fields: Fields, visit: Visit, params: Mapping[str, str]
     ) -> Done | FormState:
-        """Run a form's mutations. Raises UndeclaredField, PageFailed."""
+        """Run a form's mutations. Raises PageMissing, UndeclaredField, PageFailed."""
+        self._require_readable(params)
         sent = _Sent(form, fields, visit, {**params, **visit.values})
         for name in form.before:
             outcome = await self._step(name, sent)
@@ -95,6 +97,17 @@ class PageRun:
         if _DROP.fullmatch(again):
             fields = without_row(fields, again.removeprefix("drop "))
         return replace(self._refused(form, fields, tuple(errors)), again=again)
+
+    def _require_readable(self, params: Mapping[str, str]) -> None:
+        """Raises PageMissing where a part of the path can be no value of the query's variable, as
+        in `/mails/nonsense/en`: there is nothing of that name."""
+        operation = self.document.query
+        if operation is None:
+            return
+        read = QueryCodec(self.schema, operation).variables(params, {})
+        for name in variable_types(self.schema, operation):
+            if name in params and name not in read:
+                raise PageMissing(name)
 
     def _lacks(self, name: str, fixed: Mapping[str, str | None]) -> bool:
         kinds = variable_types(self.schema, self.document.operations[name])
