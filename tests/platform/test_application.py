@@ -1,5 +1,6 @@
 """The whole application behind one door, over the real database and Redis."""
 
+import asyncio
 import io
 import json
 import re
@@ -21,6 +22,7 @@ from keystall.tenants.shops.shop import Shop
 from keystall.themes.engine import vouched
 from keystall.themes.storefront.pages import PAGES as STOREFRONT_PAGES
 from tests.factories import PASSWORD, a_product, a_shop, a_viewer, the_variant
+from tests.graphql.streams.following import listening
 
 PLATFORM = "http://localhost:8000"
 
@@ -216,3 +218,33 @@ async def test_a_new_shop_saves_its_settings_as_its_page_sends_them(
     assert answer.status_code == 303, answer.text
     async with database.transaction(shop.id) as tx:
         assert await tx.value("select contact from shops") == "hi@lulu.example"
+
+
+async def test_an_error_page_comes_whole_and_without_its_body_where_only_the_head_was_asked_for(
+    installation: Installation,
+) -> None:
+    """Read off the wire: clients hide a body that a HEAD should not have had."""
+    shop = await a_shop(installation)
+    asked = (
+        ("HEAD", "localhost", "/nowhere", 404),
+        ("HEAD", "localhost", "/locale", 405),
+        ("DELETE", "localhost", "/sign-in", 405),
+        ("HEAD", f"{shop.slug}.localhost", "/en/p/gone", 404),
+        ("HEAD", "nobodys.localhost", "/en/", 404),
+    )
+    app = application(installation, Live(installation.queue))
+    async with listening(installation.settings, app) as port:
+        for method, host, path, status in asked:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            lines = (f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close", "", "")
+            writer.write("\r\n".join(lines).encode())
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            writer.close()
+            first, *told = head.decode().lower().split("\r\n")
+            headers = dict(line.split(": ", 1) for line in told)
+            assert first.split()[1] == str(status)
+            assert headers["content-type"] == "text/html; charset=utf-8"
+            assert headers["cache-control"] == "no-store"
+            assert int(headers["content-length"]) > 500
+            assert len(body) == (0 if method == "HEAD" else int(headers["content-length"]))
+            assert ("allow" in headers) is (status == 405)

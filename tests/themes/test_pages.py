@@ -157,7 +157,10 @@ def test_undeclared_fields_and_unknown_forms_are_bad_requests() -> None:
 
 
 def test_a_page_without_forms_takes_no_post() -> None:
-    assert post(Shelf(), without(PRODUCT, forms=()), form="x").status_code == 405
+    answer = post(Shelf(), without(PRODUCT, forms=()), form="x")
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
 
 
 def test_htmx_gets_only_the_block_it_aims_at() -> None:

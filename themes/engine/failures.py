@@ -39,6 +39,7 @@ _BY_CODE: Mapping[str, str] = {
     "BAD_USER_INPUT": "bad_request",
     "GRAPHQL_VALIDATION_FAILED": "broken",
 }
+_READING = frozenset({"GET", "HEAD"})
 _log = structlog.get_logger(__name__)
 
 
@@ -70,7 +71,7 @@ class Failures:
             headers["Retry-After"] = "60"
         if "hx-request" in request.headers:
             # A badge or a live block that cannot be fetched keeps what it shows; a form says so.
-            aim = ("HX-Reswap", "none") if request.method == "GET" else ("HX-Retarget", "body")
+            aim = ("HX-Reswap", "none") if request.method in _READING else ("HX-Retarget", "body")
             headers[aim[0]] = aim[1]
         body = self.renderer.page("engine/error.html", chosen, names)
         return HTMLResponse(body, status_code=status, headers=headers)
@@ -84,7 +85,10 @@ class Failures:
         async def refused(request: Request, error: Exception) -> Response:
             status = error.status_code if isinstance(error, HTTPException) else 500
             kind = _BY_STATUS.get(status) or _family(status)
-            return self.page(request, kind, status=status)
+            response = self.page(request, kind, status=status)
+            # What the route tells with it: the `Allow` that a 405 must have (RFC 9110, 15.5.6).
+            response.headers.update(getattr(error, "headers", None) or {})
+            return response
 
         async def unavailable(request: Request, error: Exception) -> Response:
             _log.warning("unavailable", error=type(error).__name__)
