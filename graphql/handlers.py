@@ -43,6 +43,8 @@ from keystall.tenants.staff.roles import Permission
 from keystall.tenants.stock.exports import codes_export, csv_line
 from keystall.tenants.stock.rejects import read_rejects
 from keystall.tenants.stock.sealing import KeysDestroyed
+from keystall.tenants.webhooks.queries import deliveries_by_id, webhooks_by_id
+from keystall.tenants.webhooks.topics import delivery_topic, webhook_topic
 
 STREAM_BEAT_SECONDS = 15.0
 _MISSING = PlainTextResponse("Not found.\n", 404)
@@ -95,6 +97,12 @@ class Handlers:
                 ("/jobs/{job}/events", Permission.STOCK, self._job_events),
                 ("/jobs/{job}/rejects.csv", Permission.STOCK, self._rejects_file),
                 ("/stock/{variant}/codes.csv", Permission.STOCK, self._export_file),
+                (
+                    "/webhooks/deliveries/{delivery}/events",
+                    Permission.WEBHOOKS,
+                    self._delivery_events,
+                ),
+                ("/webhooks/{webhook}/events", Permission.WEBHOOKS, self._webhook_events),
                 ("/files/{file:uuid}/{size}.webp", Permission.OVERVIEW, self._picture),
             )
         ]
@@ -173,6 +181,20 @@ class Handlers:
         if await job(context.reader, shop, found) is None:
             return _MISSING
         return self._stream(f"{shop}:job:{found}")
+
+    async def _webhook_events(self, request: Request, context: RequestContext) -> Response:
+        found = ids.row_of("Webhook", request.path_params["webhook"])
+        shop = context.require_shop().id
+        if not await webhooks_by_id(context.reader, shop, [found]):
+            return _MISSING
+        return self._stream(f"{shop}:{webhook_topic(found)}")
+
+    async def _delivery_events(self, request: Request, context: RequestContext) -> Response:
+        found = ids.row_of("WebhookDelivery", request.path_params["delivery"])
+        shop = context.require_shop().id
+        if not await deliveries_by_id(context.reader, shop, [found]):
+            return _MISSING
+        return self._stream(f"{shop}:{delivery_topic(found)}")
 
     def _stream(self, topic: str) -> Response:
         """An event stream that says "changed" whenever the topic does, and once at its start, for

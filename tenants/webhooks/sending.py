@@ -26,6 +26,7 @@ from keystall.tenants.webhooks.schedule import LASTING, Again, Arrived, GivenUp,
 from keystall.tenants.webhooks.secrets import signing_secrets
 from keystall.tenants.webhooks.service import SEND, disable
 from keystall.tenants.webhooks.signing import signed_headers
+from keystall.tenants.webhooks.topics import announce_delivery
 from keystall.tenants.writing import Writing, writing
 
 SENDING = timedelta(seconds=45)
@@ -192,6 +193,7 @@ async def _drop(tx: Writing, shop: UUID, found: _Delivery) -> None:
     if found.token_ended and await disable(tx, shop, found.webhook, "token"):
         await tx.post(_MAIL, found.webhook)
     await _end(tx, shop, found, "failed", problem="disabled")
+    announce_delivery(tx, found.webhook, found.id)
 
 
 async def _record(tx: Writing, shop: UUID, found: _Delivery, tried: _Tried) -> None:
@@ -223,6 +225,7 @@ async def _record(tx: Writing, shop: UUID, found: _Delivery, tried: _Tried) -> N
             await _end(tx, shop, found, "failed", problem=tried.problem)
     if not found.asked.test:
         await _judge(tx, shop, found.webhook, follows, now)
+    announce_delivery(tx, found.webhook, found.id)
 
 
 async def _judge(tx: Writing, shop: UUID, webhook: UUID, follows: Verdict, now: datetime) -> None:

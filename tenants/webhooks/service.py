@@ -15,6 +15,7 @@ from keystall.tenants.texts import text_errors
 from keystall.tenants.webhooks.address import url_errors
 from keystall.tenants.webhooks.events import EVENTS, NEWEST, subject_of, subjects_of
 from keystall.tenants.webhooks.secrets import secret_make
+from keystall.tenants.webhooks.topics import announce_delivery, webhook_topic
 from keystall.tenants.writing import Writing, writing
 
 MAX_WEBHOOKS = 20
@@ -158,6 +159,7 @@ async def webhook_test(
             shop, row, webhook, event, newest or _NOBODY,
         )  # fmt: skip
         await tx.post(SEND, row)
+        tx.announce(webhook_topic(webhook))
         return row
 
 
@@ -165,15 +167,17 @@ async def delivery_replay(installation: Installation, shop: UUID, delivery: UUID
     """Has a delivery that is over sent again, as it was, under its old id. Refuses NOT_FOUND, and
     CONFLICT for one that still waits."""
     async with writing(installation, shop) as tx:
-        state = await tx.value(
-            "select state from webhook_deliveries where shop_id = $1 and id = $2 for update",
+        found = await tx.row(
+            "select webhook_id, state from webhook_deliveries"
+            " where shop_id = $1 and id = $2 for update",
             shop, delivery,
         )  # fmt: skip
-        if state is None:
+        if found is None:
             raise refuse("NOT_FOUND", "id")
-        if state == "pending":
+        if found["state"] == "pending":
             raise refuse("CONFLICT", "id")
         await _replay(tx, shop, [delivery])
+        announce_delivery(tx, found["webhook_id"], delivery)
 
 
 async def deliveries_replay(
@@ -202,6 +206,7 @@ async def deliveries_replay(
             shop, webhook, since, until, failed_only, MAX_REPLAYED,
         )  # fmt: skip
         await _replay(tx, shop, [row["id"] for row in rows])
+        tx.announce(webhook_topic(webhook))
         return len(rows)
 
 

@@ -100,6 +100,8 @@ HANDLERS = {
     "/jobs/{job}/events": ("manager", "owner"),
     "/jobs/{job}/rejects.csv": ("manager", "owner"),
     "/stock/{variant}/codes.csv": ("manager", "owner"),
+    "/webhooks/deliveries/{delivery}/events": ("manager", "owner"),
+    "/webhooks/{webhook}/events": ("manager", "owner"),
     "/files/{file}/small.webp": ("manager", "owner", "support"),
 }
 
@@ -296,6 +298,8 @@ async def test_each_role_is_shown_its_pages_and_nothing_on_them_that_it_may_not_
             "job": goods.ids["Job"],
             "variant": goods.ids["Variant"],
             "file": str(goods.rows["Upload"]),
+            "webhook": goods.ids["Webhook"],
+            "delivery": goods.ids["WebhookDelivery"],
         }
         settings = staffed.installation.settings
         url = f"{settings.public_url}/console/{goods.shop.slug}{path.format(**named)}"

@@ -24,6 +24,7 @@ from tests.themes.desk import (
     SHOP,
     Scene,
     application,
+    delivery,
     guarded,
     variant,
     webhook,
@@ -859,3 +860,35 @@ def test_an_unknown_kind_of_letter_is_not_found(method: str) -> None:
         method, path, data={"form": "MailTextReset"} if method == "POST" else None
     )
     assert answer.status_code == 404
+
+
+def test_a_log_of_deliveries_follows_those_that_are_on_their_way() -> None:
+    on_its_way = delivery(state="PENDING", finishedAt=None, test=True, attempts=0, tries=[])
+    here, refresh = HERE + "/webhooks/h-1", '<noscript><meta http-equiv="refresh" content="3">'
+    for found, query, live, refreshes in (
+        (on_its_way, "?done=tested", True, True),
+        (on_its_way, "", True, False),  # who fills in the form below would lose what is typed
+        (delivery(), "?done=tested", False, False),
+    ):
+        data = {
+            **SHOP,
+            "webhook": webhook(),
+            "webhookDeliveries": {"nodes": [found], "pageInfo": END},
+        }
+        html = client(Scene(data)).get(here + query).text
+        assert (f'id="log_live" data-live="{here}/events"' in html) is live
+        assert (refresh in html) is refreshes
+        block = (
+            client(Scene(data))
+            .get(here + query, headers={"HX-Request": "true", "HX-Target": "div#log_live"})
+            .text
+        )
+        assert block.count("<table") == 1
+        assert "<form" not in block
+
+    there = HERE + "/webhooks/deliveries/d-1"
+    waiting = client(Scene({**SHOP, "webhookDelivery": on_its_way})).get(there + "?done=replayed")
+    assert f'id="delivery_live" data-live="{there}/events"' in waiting.text
+    assert refresh in waiting.text
+    assert "data-live" not in opened("webhook-delivery", "en")
+    assert refresh not in opened("webhook-delivery", "en")

@@ -1,5 +1,7 @@
 """Sending again, and sending to try."""
 
+import asyncio
+
 import pytest
 
 from keystall.platform.ids import new_id
@@ -78,3 +80,15 @@ async def test_a_range_of_time_is_replayed_and_what_waits_is_not(wired: Wired) -
     await wired.send()
     states = [row["state"] for row in await deliveries(shop)]
     assert states == ["delivered", "delivered", "delivered", "pending"]
+
+
+async def test_who_has_the_log_open_is_told_of_a_test_and_of_what_came_of_it(wired: Wired) -> None:
+    shop = wired.shop.id
+    log = f"{shop}:webhook:{wired.webhook}"
+    async with wired.installation.queue.subscribe() as topics, asyncio.timeout(20):
+        row = await webhook_test(wired.installation, shop, wired.webhook)
+        assert [await anext(topics)] == [log]
+        await wired.send()
+        assert [await anext(topics) for _ in range(2)] == [log, f"{shop}:webhook_delivery:{row}"]
+        await delivery_replay(wired.installation, shop, row)
+        assert [await anext(topics) for _ in range(2)] == [log, f"{shop}:webhook_delivery:{row}"]

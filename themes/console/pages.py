@@ -383,6 +383,7 @@ PAGES: tuple[Page, ...] = (
         Form("WebhookSecretRotate", shows=True),
         Form("WebhookDelete", success=_HERE + "/webhooks?done=deleted#main"),
         requires=("webhook",),
+        topics=(_HERE + "/webhooks/{id}/events",),
     ),
     _page(
         "webhook_delivery",
@@ -392,6 +393,7 @@ PAGES: tuple[Page, ...] = (
             "WebhookDeliveryReplay", success=_HERE + "/webhooks/deliveries/{id}?done=replayed#main"
         ),
         requires=("webhookDelivery",),
+        topics=(_HERE + "/webhooks/deliveries/{id}/events",),
     ),
     _page("activity", "/activity", "activity"),
     _page(
