@@ -131,10 +131,13 @@ class FolderMailer:
 
     def _write(self, mail: Mail) -> None:
         content = _enveloped(mail, self.sender).content
-        self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{clock.now():%Y%m%dT%H%M%S.%fZ}-{new_id().hex}"
         unfinished = self.folder / f".{name}.part"
-        unfinished.write_bytes(content)
+        try:
+            unfinished.write_bytes(content)
+        except FileNotFoundError:  # to ask each time first took longer than the writing
+            self.folder.mkdir(parents=True, exist_ok=True)
+            unfinished.write_bytes(content)
         # A reader of the folder sees a whole mail or none.
         os.replace(unfinished, self.folder / f"{name}.eml")
 
