@@ -86,6 +86,12 @@ async def batch_undo(
                 "select undone_codes from batches where shop_id = $1 and id = $2", shop, batch
             )
             return removed
+        # The job first, as its import does: the codes that one adds ask for their batch after it.
+        working = await tx.value(
+            "select state in ('queued', 'running') from jobs"
+            " where shop_id = $1 and id = $2 for update",
+            shop, batch,
+        )  # fmt: skip
         found = await tx.row(
             "select variant_id, undone_at from batches where shop_id = $1 and id = $2 for update",
             shop, batch,
@@ -94,11 +100,6 @@ async def batch_undo(
             raise refuse("NOT_FOUND", "id")
         if found["undone_at"] is not None:
             raise refuse("BATCH_UNDONE", "id")
-        working = await tx.value(
-            "select state in ('queued', 'running') from jobs"
-            " where shop_id = $1 and id = $2 for update",
-            shop, batch,
-        )  # fmt: skip
         if working:
             raise refuse("CONFLICT", "id")
         which = (shop, found["variant_id"], batch)

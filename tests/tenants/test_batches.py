@@ -4,6 +4,7 @@ import asyncio
 import csv
 import json
 from collections.abc import AsyncIterator
+from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from io import BytesIO, StringIO
 from typing import Any
@@ -182,6 +183,30 @@ async def test_orders_and_the_taking_back_of_their_batch_never_both_have_a_code(
     assert refused == bool(held)
     left = await counts(shelf)
     assert left == (StockCount(200 - len(held), len(held), 0) if held else StockCount())
+
+
+async def test_a_batch_and_a_step_of_its_import_do_not_wait_for_each_other(shelf: Shelf) -> None:
+    job = await imported(shelf, b"AAAA-1\nAAAA-2\n")
+    outside = copy_context()
+    async with database.transaction(shelf.shop) as step:
+        await step.execute(
+            "select from jobs where shop_id = $1 and id = $2 for update", shelf.shop, job
+        )
+        undoing = asyncio.create_task(undo(shelf, job), context=outside)
+        async with asyncio.timeout(30):
+            while not await step.value(_SOMEBODY_WAITS):  # noqa: ASYNC110  # nothing tells of it
+                await asyncio.sleep(0.01)
+        # What `codes_of_batch` does when the step's codes are in.
+        await step.execute(
+            "select from batches where shop_id = $1 and id = $2 for key share", shelf.shop, job
+        )
+
+    assert await undoing == 2
+
+
+_SOMEBODY_WAITS = """
+  select exists (select from pg_locks where locktype = 'transactionid' and not granted
+    and transactionid = pg_current_xact_id()::xid)"""
 
 
 async def test_another_shop_takes_no_batch_back(installation: Installation, shelf: Shelf) -> None:
