@@ -13,7 +13,7 @@ from keystall.tenants.errors import refuse
 TOKEN = "{token}"  # noqa: S105  (a place to fill, not a secret)
 LONGEST = 1000
 # Visible ASCII; no backslash, which browsers read as a slash, and nobody's name before the host.
-_ADDRESS = re.compile(r"(https?://[a-z0-9.:\[\]-]+)([/?#][!-\[\]-~]*)?", re.IGNORECASE)
+_ADDRESS = re.compile(r"(https?://[a-z0-9.:\[\]-]+)([/?#][!-\[\]-~]*)?", re.IGNORECASE | re.ASCII)
 
 
 def checked_return(given: str | None, origins: Set[str]) -> str | None:

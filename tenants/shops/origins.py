@@ -17,6 +17,10 @@ _LONGEST = 300
 _PORTS = {"https": 443, "http": 80}
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _PLAIN = re.compile(r"[a-z]+://[^/?#\\@\s]+/?")
+_READ_IN_TWO_WAYS = re.compile("[\N{LATIN SMALL LETTER SHARP S}\N{GREEK SMALL LETTER FINAL SIGMA}"
+                               "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}]")  # fmt: skip
+"""Of these browsers make another name than Python does (UTS 46, 6.3): that of somebody else. Who
+owns one can write it as `xn--…`."""
 
 
 class _Wrong(ValueError):
@@ -62,6 +66,9 @@ def _origin(text: str) -> str:
 
 def _host(parts: SplitResult) -> str:
     name = parts.hostname or ""
+    if "%" in name or _READ_IN_TWO_WAYS.search(name):
+        # The first is the zone of an IPv6 address, which no origin has.
+        raise _Wrong("ORIGIN_INVALID")
     if "[" in parts.netloc:
         try:
             return f"[{ipaddress.IPv6Address(name)}]"

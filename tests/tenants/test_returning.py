@@ -46,6 +46,7 @@ def test_an_address_on_a_named_site_is_kept(given: str | None, kept: str | None)
         ("https://www.example.com/ two", "INVALID"),
         ("https://www.example.com/\n", "INVALID"),
         ("https://www.example.com/订单", "INVALID"),
+        ("https://www.example.com/\u212a", "INVALID"),  # whose small letter is a k
         ("", "INVALID"),
         ("https://www.example.com/" + "x" * 1000, "TOO_LONG"),
     ],
