@@ -165,13 +165,9 @@ class _Connection:
             case "subscribe":
                 await self._subscribe(message)
             case "complete":
-                following = self._following.pop(str(message.get("id")), None)
-                if following is not None:
-                    following.cancel()
+                await self._let_go(str(message.get("id")))
             case "ping":
-                payload = message.get("payload")
-                told = {"payload": payload} if isinstance(payload, dict) else {}
-                await self._send({"type": "pong", **told})
+                await self._pong(message.get("payload"))
             case "pong":
                 pass
             case "connection_init":
@@ -200,6 +196,23 @@ class _Connection:
             await self._refuse(name, too_many)
             return
         self._following[name] = asyncio.create_task(self._follow(name, asked))
+
+    async def _let_go(self, name: str) -> None:
+        """Ends a subscription, and waits until it has: one that is still taking leave of the
+        database is one of the socket's, or there would be as many as its client can say."""
+        following = self._following.get(name)
+        if following is not None:
+            following.cancel()
+            await asyncio.wait({following})
+            self._following.pop(name, None)
+
+    async def _pong(self, payload: object) -> None:
+        told = {"payload": payload} if isinstance(payload, dict) else {}
+        try:
+            said = orjson.dumps({"type": "pong", **told})
+        except TypeError:  # deeper than it writes, though it reads it
+            raise Closed(4400, "`payload` is nested too deep") from None
+        await self._say(said)
 
     async def _follow(self, name: str, asked: wire.Asked) -> None:
         """One subscription, from its document to its end."""
@@ -265,10 +278,13 @@ class _Connection:
         await self._send({"id": name, "type": "error", "payload": [*errors]})
 
     async def _send(self, message: Mapping[str, Any]) -> None:
+        await self._say(orjson.dumps(message))
+
+    async def _say(self, message: bytes) -> None:
         """Says something. A client who takes nothing for too long is given up."""
         try:
             async with asyncio.timeout(self.streams.pace.slow):
-                await self.socket.send_text(orjson.dumps(message).decode())
+                await self.socket.send_text(message.decode())
         except TimeoutError:
             _log.info("websocket given up", reason="its client takes nothing")
             self._leave(None)

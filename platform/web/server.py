@@ -18,6 +18,7 @@ from keystall.platform.collection import nothing_is_garbage
 from keystall.platform.logs import configure_logs
 from keystall.platform.metrics import serve_metrics
 from keystall.platform.settings import Settings, load_settings
+from keystall.platform.web.frames import FramesProtocol
 
 STOP_SECONDS = 2
 """How long answers that have begun may take to end. Open streams are told before that."""
@@ -75,7 +76,7 @@ def server_of(
         port=port,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=FramesProtocol,
         ws_max_size=MESSAGE_BYTES,
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PING_SECONDS,

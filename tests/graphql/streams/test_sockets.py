@@ -381,6 +381,67 @@ async def test_a_client_who_takes_nothing_is_given_up(swift: Served, purchase: P
     await swift.quiet()
 
 
+async def test_what_is_deeper_than_we_write_closes_the_socket(
+    served: Served, installation: Installation
+) -> None:
+    shop = await a_shop(installation)
+    async with opened(served.port, f"{shop.slug}.localhost") as socket:
+        deep = '{"a":' * 400 + "1" + "}" * 400
+        await socket.connection.send(f'{{"type": "ping", "payload": {deep}}}')
+        assert await socket.closed() == (4400, "`payload` is nested too deep")
+
+
+async def test_a_subscription_is_one_of_the_sockets_until_it_has_ended(
+    served: Served, purchase: Purchase
+) -> None:
+    door = Door.of(purchase.installation, purchase.shop, await purchase.order())
+    asked = {"query": ORDER, "variables": {"token": door.token}}
+    says: list[dict[str, Any]] = [INIT]
+    for number in range(30):
+        says.append({"type": "subscribe", "id": str(number), "payload": asked})
+        says.append({"type": "complete", "id": str(number)})
+    running, most, begun = 0, 0, 0
+
+    async def admit(there: Installation, who: Any) -> Any:
+        """As of a database that needs its time to be asked, and to be told to stop."""
+        nonlocal running, most, begun
+        if not begun:
+            begun += 1
+            return await _buyer(None, there, who)
+        running, begun = running + 1, begun + 1
+        most = max(most, running)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            running -= 1
+
+    async def receive() -> Any:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if not connected:
+            connected.append(True)
+            return {"type": "websocket.connect"}
+        if says:
+            return {"type": "websocket.receive", "text": json.dumps(says.pop(0))}
+        return {"type": "websocket.disconnect", "code": 1000}
+
+    async def send(message: Any) -> None:
+        pass
+
+    connected: list[bool] = []
+    scope = {
+        "type": "websocket", "path": "/graphql/storefront", "query_string": b"",
+        "headers": [(b"host", f"{door.host}:8000".encode())], "scheme": "ws",
+        "subprotocols": [PROTOCOL], "client": ("192.0.2.1", 1),
+    }  # fmt: skip
+    gate = Gate(served.installation, "storefront", admit, dict)
+    async with asyncio.timeout(PATIENCE):
+        await Sockets(gate, served.streams).serve(WebSocket(scope, receive, send))
+    assert (begun, most, running) == (31, 1, 0)
+
+
 async def test_when_the_process_stops_sockets_are_closed_as_going_away(
     installation: Installation, purchase: Purchase
 ) -> None:
