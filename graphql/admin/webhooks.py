@@ -100,7 +100,10 @@ class WebhookDelivery(Node):
     attempts: int = described("Tries since it was made or replayed; ten at most.")
     next_at: datetime | None = described("When it is tried next; null where it was not tried yet.")
     finished_at: datetime | None = described("When it was over; null while it is pending.")
-    problem: str = described("Why its last try failed without an answer; empty otherwise.")
+    problem: str = described(
+        "Why its last try failed without an answer; `disabled` where the webhook was, and"
+        " `given_up` where a fault of ours kept it from being sent; empty otherwise."
+    )
     test: bool = described("Whether somebody sent it to try the webhook.")
 
     @resolver

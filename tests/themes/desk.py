@@ -581,7 +581,7 @@ def _try(**changes: Any) -> dict[str, Any]:
 
 _PROBLEMS = ("timeout", "unreachable", "certificate", "address_refused", "broken_answer",
              "secret_unreadable", "payload_too_large", "payload_unrendered FORBIDDEN, INTERNAL",
-             "disabled", "something else")  # fmt: skip
+             "disabled", "given_up", "something else")  # fmt: skip
 
 SHOP: dict[str, Any] = {
     "webhookSamples": SAMPLES,

@@ -1,22 +1,28 @@
 """When a webhook is told no more, and what goes with it."""
 
 from datetime import timedelta
+from functools import partial
+from uuid import UUID
 
 import pytest
 
 from keystall.platform import clock, database
+from keystall.tenants.desk.work import work_drop, work_retry
 from keystall.tenants.errors import Refused
 from keystall.tenants.installation import Installation
+from keystall.tenants.outbox.claims import MAX_ATTEMPTS
 from keystall.tenants.retention.sweep import _sweep, days_kept
 from keystall.tenants.shops.tokens import api_token_create, api_token_revoke
 from keystall.tenants.webhooks.schedule import LASTING
 from keystall.tenants.webhooks.service import (
+    SEND,
     WebhookChanges,
     deliveries_replay,
     webhook_delete,
     webhook_update,
 )
-from tests.factories import a_shop
+from keystall.workers.jobs import Handler, run
+from tests.factories import a_shop, a_viewer
 from tests.webhooks.hooks import (
     PRODUCT,
     Wired,
@@ -25,6 +31,7 @@ from tests.webhooks.hooks import (
     sending,
     the_webhook,
     tries,
+    waiting,
 )
 from tests.webhooks.receiver import OK, answer, receiving
 
@@ -136,3 +143,71 @@ async def test_old_deliveries_go_with_their_tries_and_what_waits_stays(
     assert {row["delivery_id"] for row in await tries(wired.shop.id)} == {young, waits}
     shorter = wired.installation.settings.model_copy(update={"keep_buyers_days": 3})
     assert days_kept(shorter)["webhook_deliveries"] == 3
+
+
+async def given_up(wired: Wired, monkeypatch: pytest.MonkeyPatch) -> UUID:
+    """A bug of ours met by every try; answers the work that waits for the operator."""
+
+    async def broken(*_: object) -> str:
+        raise RuntimeError("a bug")
+
+    await wired.happen()
+    (item,) = await waiting(wired.shop.id)
+    async with database.transaction(wired.shop.id) as tx:
+        await tx.execute("update outbox set attempts = $2 where id = $1", item["id"], MAX_ATTEMPTS)
+    with monkeypatch.context() as patched:
+        patched.setattr(wired.sender.desk.payloads, "render", broken)
+        handler = Handler(partial(_send, wired))
+        await run(wired.installation, SEND, handler, wired.shop.id, item["id"])
+    found: UUID = item["id"]
+    return found
+
+
+async def _send(wired: Wired, _: Installation, shop: UUID, item: UUID) -> None:
+    await wired.sender.send(shop, item)
+
+
+async def test_a_delivery_whose_sending_was_given_up_says_so_and_goes_on_when_it_is_tried_anew(
+    wired: Wired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = await given_up(wired, monkeypatch)
+    (one,) = await deliveries(wired.shop.id)
+    assert (one["state"], one["problem"], one["next_at"]) == ("failed", "given_up", None)
+    assert one["finished_at"] is not None
+    assert wired.receiver.got == []
+
+    operator = await a_viewer(wired.installation, operator=True)
+    assert await work_retry(wired.installation, operator, item) == 1
+    (one,) = await deliveries(wired.shop.id)
+    assert (one["state"], one["problem"], one["finished_at"]) == ("pending", "", None)
+    wired.receiver.answers = [OK]
+    assert await wired.send() == 1
+    assert [one["state"] for one in await deliveries(wired.shop.id)] == ["delivered"]
+
+
+async def test_a_delivery_whose_sending_was_dropped_stays_failed_until_it_is_sent_again(
+    wired: Wired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = await given_up(wired, monkeypatch)
+    operator = await a_viewer(wired.installation, operator=True)
+    assert await work_drop(wired.installation, operator, item, note="A bug, mended.") == 1
+    (one,) = await deliveries(wired.shop.id)
+    assert (one["state"], one["problem"]) == ("failed", "given_up")
+    wired.receiver.answers = [OK]
+    assert await deliveries_replay(wired.installation, wired.shop.id, wired.webhook) == 1
+    assert await wired.send() == 1
+    assert [one["state"] for one in await deliveries(wired.shop.id)] == ["delivered"]
+
+
+async def test_work_that_is_tried_anew_leaves_a_delivery_alone_that_was_sent_again_meanwhile(
+    wired: Wired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = await given_up(wired, monkeypatch)
+    wired.receiver.answers = [OK]
+    await deliveries_replay(wired.installation, wired.shop.id, wired.webhook)
+    await wired.send()
+    operator = await a_viewer(wired.installation, operator=True)
+    assert await work_retry(wired.installation, operator, item) == 1
+    await wired.send()
+    assert len(wired.receiver.got) == 1
+    assert [one["state"] for one in await deliveries(wired.shop.id)] == ["delivered"]
