@@ -21,14 +21,12 @@ from graphql import (
 
 from keystall.graphql.context import RequestContext
 from keystall.graphql.costs.metering import MAX_COST
+from keystall.graphql.faults import fault_reason, own_reason
 from keystall.graphql.permissions import TYPES, needed_for
 from keystall.graphql.schema import KeystallSchema
 from keystall.tenants.errors import Refused, refuse
 from keystall.tenants.staff.roles import WEBHOOK, Permission
 from keystall.tenants.webhooks.service import MAX_DOCUMENT, Told
-
-_LONGEST_REASON = 300
-
 
 _judging: list[KeystallSchema] = []
 
@@ -53,16 +51,19 @@ def told_by(context: RequestContext, document: str) -> Told:
     (schema,) = _judging
     if len(document) > MAX_DOCUMENT:
         raise refuse("TOO_LONG", "document", limit=MAX_DOCUMENT)
+    locale = context.locale
     try:
         read = schema.documents.read(document)
-        operation = read.operation(None)
     except GraphQLError as error:
-        raise _invalid(error.message) from error
+        raise _invalid(fault_reason(error, locale)) from error
     if read.faults:
-        raise _invalid(read.faults[0].message)
-    _judge_operation(operation)
+        raise _invalid(fault_reason(read.faults[0], locale))
+    if len(read.operations) != 1:
+        raise _invalid(own_reason("several" if read.operations else "empty", locale))
+    (operation,) = read.operations
+    _judge_operation(operation, locale)
     if (cost := read.cost(operation, {"id": ""})) > MAX_COST:
-        raise _invalid(f"It costs {cost}; {MAX_COST} are allowed.")
+        raise _invalid(own_reason("cost", locale, cost=cost, limit=MAX_COST))
     needed = _Needed(TypeInfo(schema._schema))
     visit(read.ast, TypeInfoVisitor(needed.info, needed))
     if Permission.STOCK in needed.found:
@@ -72,17 +73,17 @@ def told_by(context: RequestContext, document: str) -> Told:
     return Told(document, frozenset(needed.found))
 
 
-def _judge_operation(operation: OperationDefinitionNode) -> None:
+def _judge_operation(operation: OperationDefinitionNode, locale: str) -> None:
     if operation.operation is not OperationType.QUERY:
-        raise _invalid("Only a query can be a payload.")
+        raise _invalid(own_reason("query_only", locale))
     for variable in operation.variable_definitions or ():
         asked = f"${variable.variable.name.value}: {print_ast(variable.type)}"
         if asked not in ("$id: ID!", "$id: ID"):
-            raise _invalid(f"The variable is `$id: ID!`, the event's id, not `{asked}`.")
+            raise _invalid(own_reason("variable_other", locale, asked=asked))
 
 
 def _invalid(reason: str) -> Refused:
-    return refuse("DOCUMENT_INVALID", "document", reason=reason[:_LONGEST_REASON])
+    return refuse("DOCUMENT_INVALID", "document", reason=reason)
 
 
 class _Needed(Visitor):

@@ -12,6 +12,7 @@ from keystall.graphql.admin.families import TrustedDocumentUserError
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.costs.metering import MAX_COST
 from keystall.graphql.describing import about, described, object_type, resolver
+from keystall.graphql.faults import fault_reason, own_reason
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Node
 from keystall.graphql.refusals import Payload, attempted
@@ -25,9 +26,6 @@ from keystall.tenants.trusted_documents.service import (
     trusted_document_delete,
     trusted_document_register,
 )
-
-_LONGEST_REASON = 300
-"""Characters; faults repeat the names that a document uses, however long."""
 
 
 @object_type
@@ -103,10 +101,11 @@ async def _register(context: RequestContext, document: str, name: str) -> Truste
     try:
         read = storefront.documents.read(document)
     except GraphQLError as error:
-        raise _faulty(error.message) from None
-    if read.faults or not read.operations:
-        reason = read.faults[0].message if read.faults else "The document has no operation."
-        raise _faulty(reason)
+        raise _faulty(fault_reason(error, context.locale)) from None
+    if read.faults:
+        raise _faulty(fault_reason(read.faults[0], context.locale))
+    if not read.operations:
+        raise _faulty(own_reason("empty", context.locale))
     cost = max(one.of({}) for one in read.costs)
     if cost > MAX_COST:
         raise refuse("DOCUMENT_TOO_COSTLY", "document", cost=cost, limit=MAX_COST)
@@ -121,7 +120,7 @@ async def _register(context: RequestContext, document: str, name: str) -> Truste
 
 
 def _faulty(reason: str) -> Refused:
-    return refuse("DOCUMENT_FAULTY", "document", reason=reason[:_LONGEST_REASON])
+    return refuse("DOCUMENT_FAULTY", "document", reason=reason)
 
 
 def trusted_document(view: TrustedDocumentView) -> TrustedDocument:

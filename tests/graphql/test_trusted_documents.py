@@ -207,6 +207,20 @@ async def test_what_could_not_run_is_not_kept(
         assert await tx.value("select count(*) from trusted_documents") == 0
 
 
+async def test_what_is_wrong_is_told_in_the_readers_language(
+    installation: Installation, shop: Shop
+) -> None:
+    context = merchant(installation, shop, await a_viewer(installation))
+    context.locale = "zh-CN"
+    answer = await execute("admin", REGISTER, None, {"document": "{ shop { name }"}, context)
+    await context.reader.finish()
+    assert answer.data is not None
+    (error,) = answer.data["trustedDocumentRegister"]["userErrors"]
+    assert error["message"] == (
+        "这不是店铺前台 API 的有效文档：第 1 行第 16 列：这里应为 Name，却是 <EOF>。"
+    )
+
+
 async def test_lines_end_as_programs_write_them(installation: Installation, shop: Shop) -> None:
     """A form in a browser sends CR LF for what was pasted with LF."""
     kept = await change(installation, shop, REGISTER, document="{\r\n  shop { name }\r\n}")

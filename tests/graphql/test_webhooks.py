@@ -133,6 +133,32 @@ async def test_a_document_that_cannot_be_sent_is_refused_when_it_is_saved(
         assert await tx.value("select count(*) from webhooks") == 0
 
 
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ("query($id: ID!) { order(id: $id) { numbr } }", "类型“Order”没有字段“numbr”。"),
+        ("query {", "第 1 行第 8 列：这里应为 Name，却是 <EOF>。"),
+        ("query A { shop { name } } query B { shop { name } }", "文档中有多个操作，只能有一个。"),
+        ("fragment A on Shop { name }", "片段“A”没有使用。"),
+        ("mutation { checklistDismiss { userErrors { code } } }",
+         "只有查询（query）才能作为发送的数据。"),
+        ("query($order: ID!) { order(id: $order) { number } }",
+         "变量只能是事件的 id，写作“$id: ID!”，而不是“$order: ID!”。"),
+        ("{ products(first: 100) { nodes { variants { prices { amount } } images { id } } }"
+         " orders(first: 100) { nodes { lines { quantity } payments { id } refunds { id } } } }",
+         " 点，最多 1,000 点。"),
+    ],
+)  # fmt: skip
+async def test_what_is_wrong_with_a_document_is_told_in_the_readers_language(
+    installation: Installation, owner: Viewer, shop: Shop, document: str, reason: str
+) -> None:
+    context = merchant(installation, shop, owner)
+    context.locale = "zh-CN"
+    (error,) = (await made(context, document=document))["userErrors"]
+    assert error["message"].startswith("这不是可以发送的查询。")
+    assert reason in error["message"]
+
+
 async def test_whatever_takes_the_right_to_codes_is_refused_in_a_document(
     installation: Installation, owner: Viewer, shop: Shop
 ) -> None:

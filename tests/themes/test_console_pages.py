@@ -669,6 +669,28 @@ def test_a_webhooks_secret_is_shown_once_and_a_refused_document_is_kept() -> Non
     assert 'value="ORDER_PLACED" checked' not in again.text
 
 
+@pytest.mark.parametrize(
+    ("locale", "message", "shown"),
+    [
+        ("zh-CN", "无效：The fields <a> conflict here.",
+         '无效：<span lang="en">The fields &lt;a&gt; conflict here.</span>'),
+        ("zh-CN", "类型“Shop”没有字段“none”。", "类型“Shop”没有字段“none”。"),
+        ("en", "No query. The fields conflict here.", "No query. The fields conflict here."),
+    ],
+)  # fmt: skip
+def test_what_of_a_message_is_english_on_a_chinese_page_is_marked_so(
+    locale: str, message: str, shown: str
+) -> None:
+    error = {"path": ["document"], "message": message, "code": "DOCUMENT_FAULTY"}
+    refused = {"trustedDocument": None, "userErrors": [error]}
+    path, data = SCENES["documents"]
+    answer = client(Scene(data, {"trustedDocumentRegister": refused}), locale).post(
+        path, data={"form": "DocumentRegister", "document": "{ x }", "name": ""}
+    )
+    assert answer.status_code == 422
+    assert f'<p class="error">{shown}</p>' in answer.text
+
+
 def test_all_events_of_a_webhook_taken_away_says_none() -> None:
     data = {**SHOP, "webhook": webhook(), "webhookDeliveries": {"nodes": [], "pageInfo": END}}
     scene = Scene(data, {"webhookUpdate": {"webhook": None, "userErrors": []}})

@@ -6,6 +6,7 @@ Texts and filters are bound to the language's environment, so that macros loaded
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import segno
 from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined, nodes
 from jinja2.bccache import Bucket
 from jinja2.environment import Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from keystall.platform.markdown import render_markdown
 from keystall.themes.engine.assets import Assets, load_assets
@@ -25,6 +26,9 @@ from keystall.themes.engine.formats import filters
 from keystall.themes.engine.prose import breakable, outlined
 from keystall.themes.messages import LOCALES, Messages, load_messages
 from keystall.themes.paths import THEMES
+
+_ENGLISH = re.compile(r"([A-Za-z][!-~]*(?: [!-~]+){2,})")
+"""Three words and more in a row: a sentence, where a name or a value has one or two."""
 
 MODULES: Mapping[str, str] = {"ui": "components/ui.html", "goods": "components/goods.html"}
 
@@ -148,6 +152,7 @@ def _environment(root: Path, messages: Messages, assets: Assets) -> PlainEnviron
         "outlined": outlined,
         "breakable": breakable,
         "indented": indented,
+        "english_marked": escape if messages.locale == "en" else english_marked,
     }
     environment.globals |= {
         "t": messages.t,
@@ -168,6 +173,16 @@ def _markdown(text: str | None) -> Markup:
 
 def _host(address: str) -> str:
     return address.split("://", 1)[-1].rstrip("/")
+
+
+def english_marked(text: str) -> Markup:
+    """A message of a page in another language, with what of it is English sentences marked so."""
+    parts = _ENGLISH.split(text)
+    spans = (
+        Markup('<span lang="en">{}</span>').format(part) if at % 2 else escape(part)
+        for at, part in enumerate(parts)
+    )
+    return Markup().join(spans)
 
 
 def indented(text: str) -> str:
