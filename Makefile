@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Twice as many as a small machine has cores: tests often wait for a demo, a browser or a clock.
 WORKERS ?= 4
 
-.PHONY: help demo test check bench conformance example audit-http fuzz-api audit-relay diff-schemas \
+.PHONY: help demo test check bench conformance example audit-http fuzz-api audit-relay audit-webhooks diff-schemas \
 	schemas-released environment environment-dev lock clean
 
 help:
@@ -42,7 +42,7 @@ bench: environment
 	@$(BIN)/python -m bench $(ARGS)
 
 # Each is skipped, loudly, without node and npm; the second wants a package index instead.
-conformance: audit-http fuzz-api audit-relay diff-schemas
+conformance: audit-http fuzz-api audit-relay audit-webhooks diff-schemas
 
 audit-http: environment-dev
 	@$(BIN)/python -m tests.conformance http
@@ -52,6 +52,9 @@ fuzz-api: environment-dev
 
 audit-relay: environment-dev
 	@$(BIN)/python -m tests.conformance relay
+
+audit-webhooks: environment-dev
+	@$(BIN)/python -m tests.conformance webhooks
 
 diff-schemas: environment-dev
 	@$(BIN)/python -m tests.conformance diff

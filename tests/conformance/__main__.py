@@ -1,8 +1,9 @@
 """Programs of other people judge our API: `python -m tests.conformance` and one of
-http, fuzz, relay, diff, baseline.
+http, fuzz, relay, webhooks, diff, baseline.
 
 `http` asks a demo's endpoints all that GraphQL over HTTP wants (graphql-http's audit), `fuzz` sends
-them generated documents (schemathesis), `relay` has Relay's compiler take our SDL, and `diff` says
+them generated documents (schemathesis), `relay` has Relay's compiler take our SDL, `webhooks` has
+deliveries verified by Standard Webhooks' own library (npm's; the suite has PyPI's), and `diff` says
 what has changed since the last release, whose SDL is in `released/`; `baseline` writes it there.
 Each is skipped, loudly, where what it takes is not installed and cannot be.
 """
@@ -41,6 +42,7 @@ def main(arguments: list[str]) -> int:
         "http": audit_http,
         "fuzz": fuzz,
         "relay": relay,
+        "webhooks": webhooks,
         "diff": diff,
         "baseline": baseline,
     }
@@ -99,6 +101,15 @@ def relay() -> int:
             made = sorted(one.name for one in (project / "made").iterdir())
             print(f"{surface}: {len(made)} artifacts: {', '.join(made)}")
     return max(outcomes)
+
+
+def webhooks() -> int:
+    """What a webhook sends is verified, and nothing that was changed on the way."""
+    node, _ = node_and_npm(HERE)
+    with _demo() as told:
+        (admin,) = [one for one in _endpoints(told) if one[2]]
+        url, host, token = admin
+        return _run(node, str(HERE / "webhooks.mjs"), url, host, *token)
 
 
 def diff() -> int:
