@@ -57,13 +57,29 @@ class FramesProtocol(WebSocketsSansIOProtocol):
         if self._may_come():
             super().handle_pong(event)
 
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text":
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                # It would be closed as well, and logged as a failure of ours.
+                self.conn.fail(1007, "A text must be UTF-8")
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
     def handle_parser_exception(self) -> None:
-        if self.conn.close_sent is not None:
-            super().handle_parser_exception()
+        """Ends a connection on which something came that must not."""
+        # Whoever is about to say something learns that nobody is there, not that it is an error.
+        self.disconnected = True
+        if self.conn.close_sent is None:
+            # Nobody has accepted it yet: there is no way to say what is wrong.
+            self.close_sent = True
+            self.transport.abort()
             return
-        # Nobody has accepted it yet: there is no way to say what is wrong.
-        self.close_sent = True
-        self.transport.abort()
+        super().handle_parser_exception()
+        # Closed, it would wait until somebody reads what is still to be written.
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -88,7 +104,8 @@ class FramesProtocol(WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
-        # Closed, it would wait until somebody reads what is still to be written.
+        # He has been waited for long enough.
+        self.disconnected = True
         self.transport.abort()
 
     def _may_come(self) -> bool:

@@ -4,13 +4,13 @@ import asyncio
 import os
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.server import ServerState
 from websockets.frames import Close
 
@@ -61,10 +61,15 @@ class Wire:
         return Close.parse(frame[1])
 
 
+def failures(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records if record.levelname == "ERROR"]
+
+
 async def echo(websocket: WebSocket) -> None:
     await websocket.accept()
-    async for text in websocket.iter_text():
-        await websocket.send_text(text)
+    with suppress(WebSocketDisconnect):
+        async for text in websocket.iter_text():
+            await websocket.send_text(text)
 
 
 @pytest.fixture
@@ -100,12 +105,28 @@ async def wire(settings: Settings) -> AsyncIterator[Opened]:
     ],
     ids=["pings", "pongs", "texts", "continuations"],
 )
-async def test_a_flood_of_small_frames_closes_the_connection(wire: Opened, flood: bytes) -> None:
+async def test_a_flood_of_small_frames_closes_the_connection(
+    wire: Opened, flood: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     async with wire() as client:
         await client.head()
         client.writer.write(flood)
         close = await client.close()
+        async with asyncio.timeout(PATIENCE):
+            assert await client.reader.read() == b""
     assert (close.code, close.reason) == (1008, f"More than {FRAMES_A_SECOND} frames in a second")
+    assert failures(caplog) == []
+
+
+async def test_a_text_that_is_none_closes_the_connection_and_is_no_failure_of_ours(
+    wire: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with wire() as client:
+        await client.head()
+        client.writer.write(a_frame(TEXT, b"x", last=False) + a_frame(CONTINUED, b"\xff"))
+        close = await client.close()
+    assert (close.code, close.reason) == (1007, "A text must be UTF-8")
+    assert failures(caplog) == []
 
 
 async def test_as_many_frames_as_may_come_are_answered(wire: Opened) -> None:
@@ -130,7 +151,7 @@ async def test_a_refused_handshake_is_no_failure_of_ours(
         assert (await client.head()).startswith(b"HTTP/1.1 403 ")
         async with asyncio.timeout(PATIENCE):
             assert await client.reader.read() == b"no\n"
-    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+    assert failures(caplog) == []
 
 
 class Pipe(asyncio.Transport):
