@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -45,25 +44,6 @@ from tests.graphql.streams.following import (
 )
 from tests.tenants.purchases import Purchase
 from tests.tenants.shelves import a_shelf
-
-
-@pytest.fixture(scope="module")
-async def served(installation: Installation) -> AsyncIterator[Served]:
-    async with serving(installation) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-async def swift(installation: Installation) -> AsyncIterator[Served]:
-    async with serving(installation, pace=SWIFT) as found:
-        yield found
-
-
-@pytest.fixture
-async def purchase(installation: Installation) -> Purchase:
-    made = Purchase(installation, await a_shop(installation))
-    await made.stock("CODE-AAAA", "CODE-BBBB", "CODE-CCCC")
-    return made
 
 
 async def bearer(installation: Installation, shop: Any, **terms: Any) -> tuple[Any, dict[str, str]]:

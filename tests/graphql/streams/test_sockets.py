@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -27,29 +26,10 @@ from keystall.tenants.shops.tokens import (
 )
 from keystall.tenants.writing import writing
 from tests.factories import a_shop
-from tests.graphql.streams.following import JOB, ORDER, PATIENCE, SWIFT, Door, Served, serving
+from tests.graphql.streams.following import JOB, ORDER, PATIENCE, Door, Served, serving
 from tests.graphql.streams.speaking import INIT, opened
 from tests.tenants.purchases import Purchase
 from tests.tenants.shelves import a_shelf
-
-
-@pytest.fixture(scope="module")
-async def served(installation: Installation) -> AsyncIterator[Served]:
-    async with serving(installation) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-async def swift(installation: Installation) -> AsyncIterator[Served]:
-    async with serving(installation, pace=SWIFT) as found:
-        yield found
-
-
-@pytest.fixture
-async def purchase(installation: Installation) -> Purchase:
-    made = Purchase(installation, await a_shop(installation))
-    await made.stock("CODE-AAAA", "CODE-BBBB", "CODE-CCCC")
-    return made
 
 
 async def a_bearer(installation: Installation, shop: Any) -> tuple[Any, str]:
