@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Route
+from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 from starlette.requests import Request
 from starlette.routing import compile_path
 
@@ -155,6 +155,23 @@ async def test_until_when_goods_are_held_fits_a_phone_without_a_script(
     await context.close()
     assert over == 0
     assert lines < 4  # two lines at most
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
+async def test_what_came_of_a_webhooks_test_appears_by_itself(
+    chromium: Browser, scene: Scene, script: bool
+) -> None:
+    context = await _context(chromium, scene, "merchant", script=script)
+    page = await context.new_page()
+    await page.goto(scene.address("{base}/console/{slug}/webhooks/{silent_hook}"))
+    rows = page.locator("#log_live tbody tr")
+    before = await rows.count()
+    await page.locator("form:has([value=WebhookTest]) button").click()
+    await expect(rows).to_have_count(before + 1)
+    await expect(rows.first.locator(".badge.bad")).to_be_visible(timeout=30_000)
+    await expect(page.locator("#log_live[data-live]")).to_have_count(0)
+    await context.close()
 
 
 def _answering(body: str) -> Callable[[Route], Awaitable[None]]:

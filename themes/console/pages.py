@@ -370,7 +370,8 @@ PAGES: tuple[Page, ...] = (
         "webhook",
         "/webhooks/{id}",
         "webhooks",
-        Form("WebhookTest", success=_HERE + "/webhooks/{id}?done=tested#main"),
+        # Without a fragment: browsers do not refresh a page that they only moved about in.
+        Form("WebhookTest", success=_HERE + "/webhooks/{id}?done=tested"),
         Form("WebhookReplay", fields=("since", "until", "failedOnly"), shows=True),
         Form(
             "WebhookUpdate",
@@ -389,9 +390,7 @@ PAGES: tuple[Page, ...] = (
         "webhook_delivery",
         "/webhooks/deliveries/{id}",
         "webhooks",
-        Form(
-            "WebhookDeliveryReplay", success=_HERE + "/webhooks/deliveries/{id}?done=replayed#main"
-        ),
+        Form("WebhookDeliveryReplay", success=_HERE + "/webhooks/deliveries/{id}?done=replayed"),
         requires=("webhookDelivery",),
         topics=(_HERE + "/webhooks/deliveries/{id}/events",),
     ),
