@@ -465,6 +465,7 @@ CONSOLE = (
     ),
     _new("storefront_tokens", "tokens/storefront"),
     _mine("token", "tokens/none", "missing", status=404),
+    _mine("tokens", "tokens?like={api_token}", "like"),
     _mine("webhooks", "webhooks"),
     _new("webhooks", "webhooks"),
     _mine("webhook_new", "webhooks/new"),

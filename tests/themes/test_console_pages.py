@@ -23,6 +23,7 @@ from tests.themes.desk import (
     SCENES,
     SHOP,
     Scene,
+    api_token,
     application,
     delivery,
     guarded,
@@ -914,3 +915,18 @@ def test_a_log_of_deliveries_follows_those_that_are_on_their_way() -> None:
     assert refresh in waiting.text
     assert "data-live" not in opened("webhook-delivery", "en")
     assert refresh not in opened("webhook-delivery", "en")
+
+
+def test_another_token_like_one_begins_with_its_name_and_scopes() -> None:
+    data = SCENES["tokens"][1]
+    robot = {**data["apiTokens"][0], "id": "t-9", "name": "Till", "scopes": ["ORDERS", "MONEY"]}
+    scene = Scene({**data, "apiTokens": [robot, *data["apiTokens"]]})
+    html = client(scene).get(HERE + "/tokens?like=t-9").text
+    assert 'value="Till"' in html
+    assert re.findall(r'name="scopes" value="(\w+)" checked', html) == ["ORDERS", "MONEY"]
+    plain = client(scene).get(HERE + "/tokens?like=t-none").text
+    assert re.findall(r'name="scopes" value="(\w+)" checked', plain) == []
+
+    one = client(Scene({**SHOP, "apiToken": api_token()})).get(HERE + "/tokens/t-1").text
+    assert f'href="{HERE}/tokens?like=t-1#new"' in one
+    assert "tokens?like=" not in opened("token-storefront", "en")
