@@ -27,15 +27,16 @@ _MOST_KEYS = 10_000
 _ALONE_SECONDS = 5.0
 _AHEAD_SECONDS = 1.0
 # Milliseconds throughout: of the moment when the bucket is full again, of what is taken, of what is
-# taken beside it where there is as much, and of a whole bucket. Answers whether it was taken, how
-# long until the bucket is full, and what was taken beside.
+# taken beside it where there is as much, of a whole bucket, and of what was taken before and comes
+# back. Answers whether it was taken, how long until the bucket is full, and what was taken beside;
+# where it was not, nothing has come back either.
 _TAKE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
-local full = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+local full = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') - tonumber(ARGV[4]), now)
 local whole = tonumber(ARGV[3])
 local after = full + tonumber(ARGV[1])
-if after - now > whole + 0.5 then return {0, math.ceil(full - now), '0'} end
+if after - now > whole + 0.5 then return {0, math.ceil(full - now + tonumber(ARGV[4])), '0'} end
 local beside = math.max(0, math.min(tonumber(ARGV[2]), whole - (after - now)))
 after = after + beside
 local keep = math.max(1, math.ceil(after - now))
@@ -101,8 +102,9 @@ class _Held:
 
 class _Ahead:
     """What was taken ahead for callers who ask again and again, so that not each of their requests
-    asks Redis: a second's worth at most, and nothing for who asks once in a second. What is not
-    used within a second is lost to them; never is more given than the bucket has."""
+    asks Redis: a second's worth at most, and nothing for who asks once in a second. What was not
+    used comes back with what is asked for next, or else by the bucket's filling up; never is more
+    given than the bucket has."""
 
     def __init__(self) -> None:
         self._held: OrderedDict[str, _Held] = OrderedDict()
@@ -110,8 +112,9 @@ class _Ahead:
     async def take(self, queue: Queue, key: str, wanted: float, whole: float) -> tuple[bool, float]:
         now = time.monotonic() * 1000
         held = self._held.get(key)
-        if held is None or held.until <= now:
-            held = self._held[key] = _Held(0.0, now, now + _AHEAD_SECONDS * 1000)
+        if held is None:
+            held = self._held[key] = _Held(0.0, now, now)
+        if held.until <= now:
             beside = 0.0
         elif wanted <= held.spare:
             held.spare -= wanted
@@ -123,7 +126,7 @@ class _Ahead:
         held.spare = 0.0  # before anybody else asks while Redis answers
         held.asking = held.asking or beside > 0
         try:
-            taken, missing, got = await _take(queue, key, wanted - used, beside, whole)
+            taken, missing, got = await _take(queue, key, wanted, beside, whole, used)
         finally:
             held.asking = held.asking and not beside
         held.spare += got if taken else used
@@ -140,11 +143,11 @@ class _Ahead:
 
 
 async def _take(
-    queue: Queue, key: str, wanted: float, beside: float, whole: float
+    queue: Queue, key: str, wanted: float, beside: float, whole: float, back: float
 ) -> tuple[bool, float, float]:
     if _alone.lasts():
-        return *_alone.take(key, wanted, whole), 0.0
-    asked = (1, _PREFIX + key, f"{wanted:.3f}", f"{beside:.3f}", f"{whole:.3f}")
+        return *_alone.take(key, max(0.0, wanted - back), whole), 0.0
+    asked = (1, _PREFIX + key, f"{wanted:.3f}", f"{beside:.3f}", f"{whole:.3f}", f"{back:.3f}")
     try:
         try:
             found = await cast("Awaitable[list[Any]]", queue.redis.evalsha(_SHA, *asked))
@@ -153,7 +156,7 @@ async def _take(
     except (RedisError, OSError) as error:
         _log.warning("bucket counts alone", error=type(error).__name__)
         _alone.begin()
-        return *_alone.take(key, wanted, whole), 0.0
+        return *_alone.take(key, max(0.0, wanted - back), whole), 0.0
     return bool(found[0]), float(found[1]), float(found[2])
 
 

@@ -118,6 +118,44 @@ async def test_those_who_ask_at_once_have_a_seconds_worth_taken_ahead_together(
     assert missing <= 41 * each + 1_000
 
 
+async def test_what_was_taken_ahead_for_nothing_is_given_back(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a bucket that is used a little, by several processes, runs dry."""
+    now = 1000.0
+    monkeypatch.setattr(bucket, "time", SimpleNamespace(monotonic=lambda: now))
+    key, whole, each = new_id().hex, 20_000.0, 1.0
+    processes = [bucket._Ahead(), bucket._Ahead()]
+    refused = 0
+    async with Queue(redis_url) as queue:
+        for _ in range(40):
+            for process in processes * 3:
+                taken, _ = await process.take(queue, key, each, whole)
+                refused += not taken
+            now += 1.5
+        told = [await process.take(queue, key, each, whole) for process in processes]
+    assert refused == 0
+    # 242 were asked for; one process holds at most a second's worth, of which the other knows not.
+    assert [taken for taken, _ in told] == [True, True]
+    assert max(missing for _, missing in told) <= 242 + 1000
+
+
+async def test_no_more_is_given_back_than_a_full_bucket_holds(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(bucket, "time", SimpleNamespace(monotonic=lambda: now))
+    key, here = new_id().hex, bucket._Ahead()
+    async with Queue(redis_url) as queue:
+        for _ in range(2):
+            assert (await here.take(queue, key, 1.0, 2000.0))[0]
+        assert here._held[key].spare == 100.0
+        await queue.redis.delete("keystall:bucket:" + key)  # full again
+        now += 2.0
+        taken, missing = await here.take(queue, key, 1.0, 2000.0)
+        assert (taken, round(missing), here._held[key].spare) == (True, 1, 0.0)
+
+
 async def test_buckets_are_apart(redis_url: str) -> None:
     async with Queue(redis_url) as queue:
         levels = [await take(queue, new_id().hex, 100, HUNDRED) for _ in range(2)]
