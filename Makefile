@@ -78,6 +78,7 @@ $(VENV)/.ready: $(VENV)/bin/python requirements.txt pyproject.toml
 	@echo "Installing Keystall into $(VENV) (a minute, the first time)"
 	@$(PIP) install --require-hashes -r requirements.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q -j 0 platform tenants themes graphql workers tests
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
