@@ -16,6 +16,7 @@ from uuid import UUID
 import asyncpg
 import httpx2
 
+from keystall.platform.asgi.front import LOOK_SECONDS
 from keystall.platform.http import http_client
 from tests.storm.asking import Asking, Hopeless
 from tests.storm.buyers import CODES, Market, Outcome, buy
@@ -119,6 +120,8 @@ class _Storm:
             variant: UUID = await database.fetchval(
                 "select variant_id from codes order by id desc limit 1"
             )
+            # What was changed by hand is seen when versions are looked at next.
+            await asyncio.sleep(2 * LOOK_SECONDS)
             return variant
         finally:
             await database.close()
