@@ -8,7 +8,7 @@ import typer
 from graphql import parse, validate
 
 from keystall.graphql.executor import SCHEMAS
-from keystall.platform.cli import app
+from keystall.platform.cli import Later, app
 from keystall.platform.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -79,6 +79,7 @@ def test_keystall_commands_and_their_options_exist(guide: Path) -> None:
         while words and hasattr(command, "get_command") and not words[0].startswith("-"):
             word = words.pop(0).rstrip(".,;:")
             command = command.get_command(context, word)
+            command = command.loaded() if isinstance(command, Later) else command
         known = {option for param in getattr(command, "params", ()) for option in param.opts}
         options = {word.partition("=")[0] for word in words if word.startswith("--")}
         if command is None or options - known - {"--help"}:

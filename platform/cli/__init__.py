@@ -3,54 +3,93 @@
 Exit codes: 0 done; 1 it failed, for the reason printed; 2 it was called wrongly or the settings are
 wrong; 3 a check found something.
 
-Commands other than `demo` are loaded when they are called: a demo's supervisor lives as long as the
-demo does, and needs none of the rooms it runs.
+A command's module is loaded when the command is called: some take two seconds and 100 MB to load,
+`keystall --help` needs none of them, and a demo's supervisor lives as long as the demo does.
 """
 
 import importlib
-import sys
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Any
 
 import typer
-from rich.console import Console
 
 from keystall.platform.collection import nothing_is_garbage
-from keystall.platform.demo.home import HomeError
-from keystall.platform.demo.installation import Commands, Options
-from keystall.platform.demo.run import Demo, DemoError
-from keystall.platform.engines.errors import EngineError
 
-WEB_APP = "keystall.platform.asgi:app"
-ROOT = Path(__file__).parents[2]
 
-LOADED_WHEN_CALLED = {
-    "web": "keystall.platform.cli.web",
-    "worker": "keystall.platform.cli.worker",
-    "roles": "keystall.platform.cli.upkeep",
-    "migrate": "keystall.platform.cli.upkeep",
-    "operator": "keystall.platform.cli.upkeep",
-    "keys": "keystall.platform.cli.keys",
-    "backup": "keystall.platform.cli.backup",
-    "restore": "keystall.platform.cli.restore",
-    "doctor": "keystall.platform.cli.doctor",
-    "schema": "keystall.platform.cli.schema",
-}
+class Later(typer.core.TyperCommand):
+    """Stands for a command where commands are listed; who calls it gets the one of its module.
+
+    `help` is the first paragraph of what the command says of itself (a test compares them).
+    """
+
+    def __init__(self, name: str, module: str, help: str) -> None:
+        super().__init__(name, help=help)
+        self._called, self._module = name, f"keystall.platform.cli.{module}"
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """A context of the command itself: what runs, and whose help is shown."""
+        return self.loaded().make_context(info_name, args, parent, **extra)
+
+    def loaded(self) -> Any:
+        """The command itself."""
+        with nothing_is_garbage():
+            module = importlib.import_module(self._module)
+        group: Any = typer.main.get_group(module.app)
+        return group.commands[self._called]
+
+
+COMMANDS = (
+    Later(
+        "demo",
+        "demo",
+        "Run the whole product on this machine, with three shops, play money and readable mail.",
+    ),
+    Later(
+        "web",
+        "web",
+        "Answer requests: shops, console, operator desk and GraphQL. Run as many as you like.",
+    ),
+    Later(
+        "worker",
+        "worker",
+        "Deliver, mail and tidy up in the background. Run as many as you like.",
+    ),
+    Later(
+        "roles",
+        "upkeep",
+        "Make the database keystall and its three login roles, or set their passwords.",
+    ),
+    Later(
+        "migrate",
+        "upkeep",
+        "Bring the database's schema up to date. Safe while web and worker run, and twice at once.",
+    ),
+    Later("operator", "upkeep", "Those who run the installation."),
+    Later("keys", "keys", "The keys that guard what is stored."),
+    Later(
+        "backup",
+        "backup",
+        "Write database, files and key ring to one file, sealed under a passphrase, or verify one.",
+    ),
+    Later(
+        "restore",
+        "restore",
+        "Put a backup into an empty installation, and prove that what arrived is what was saved.",
+    ),
+    Later(
+        "doctor",
+        "doctor",
+        "Look at what Keystall needs and say, line by line, what is well and what is not.",
+    ),
+    Later("schema", "schema", "The GraphQL schemas."),
+)
 
 
 class _Commands(typer.core.TyperGroup):
-    """Finds a command in the module that has it, which may be heavy."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *LOADED_WHEN_CALLED]
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in LOADED_WHEN_CALLED:
-            return super().get_command(ctx, cmd_name)
-        with nothing_is_garbage():
-            module = importlib.import_module(LOADED_WHEN_CALLED[cmd_name])
-        group: Any = typer.main.get_group(module.app)
-        return group.get_command(ctx, cmd_name)
+    def __init__(self, *, commands: Iterable[Any] = (), **attributes: Any) -> None:
+        super().__init__(commands=[*COMMANDS], **attributes)
 
 
 app = typer.Typer(
@@ -66,55 +105,6 @@ app = typer.Typer(
 @app.callback()
 def _root() -> None:
     pass
-
-
-@app.command()
-def demo(
-    home: Annotated[Path, typer.Option(help="Folder that everything is kept in.")] = Path("home"),
-    port: Annotated[
-        int, typer.Option(min=1, max=65535, help="Where shops and console are.")
-    ] = 8000,
-    bind: Annotated[
-        str, typer.Option(help="127.0.0.1: this machine only; 0.0.0.0: its network too.")
-    ] = "127.0.0.1",
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what the folder holds.")] = False,
-    web: Annotated[int, typer.Option(min=1, max=64, help="How many web processes.")] = 1,
-    postgres_bin: Annotated[
-        str, typer.Option(envvar="KEYSTALL_POSTGRES_BIN", help="Folder of PostgreSQL's programs.")
-    ] = "",
-    valkey_server: Annotated[
-        str, typer.Option(envvar="KEYSTALL_VALKEY_SERVER", help="Valkey's or Redis's program.")
-    ] = "",
-    stripe_url: Annotated[
-        str, typer.Option(envvar="KEYSTALL_STRIPE_URL", help="What stands in for Stripe, in tests.")
-    ] = "",
-) -> None:
-    """Run the whole product on this machine, with three shops, play money and readable mail.
-
-    Needs nothing but Python: PostgreSQL and Valkey come along and keep their data in the folder.
-
-    Examples:
-
-        keystall demo
-        keystall demo --home ~/shops --port 9000 --web 2
-        keystall demo --fresh
-    """
-    options = Options(home, port, bind, fresh, web, postgres_bin, valkey_server, stripe_url)
-    try:
-        Demo(options, _commands(), Console(highlight=False)).run()
-    except (DemoError, HomeError, EngineError) as error:
-        typer.echo(f"keystall demo: {error}", err=True)
-        raise typer.Exit(1) from None
-
-
-def _commands() -> Commands:
-    here = (sys.executable, "-m")
-    return Commands(
-        web=(*here, "keystall.platform.web.server", WEB_APP),
-        worker=(*here, "keystall", "worker"),
-        prepare=(*here, "keystall.platform.cli.prepare"),
-        schema=(ROOT / "tenants" / "migrations",),
-    )
 
 
 def main() -> None:

@@ -10,14 +10,14 @@ import asyncpg
 import pytest
 from typer.testing import CliRunner
 
-from keystall.platform.cli import app
+from keystall.platform.cli import COMMANDS, Later, app
 from keystall.platform.settings import Settings
 from keystall.tenants.identity.operators import account_create_confirmed
 
-COMMANDS = (
+NAMES = [
     "demo", "web", "worker", "roles", "migrate", "operator", "keys", "backup", "restore", "doctor",
     "schema",
-)  # fmt: skip
+]  # fmt: skip
 
 
 def keystall(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -40,7 +40,29 @@ def test_help_names_every_command() -> None:
     told = keystall("--help")
 
     assert told.returncode == 0
-    assert [name for name in COMMANDS if f" {name} " not in told.stdout] == []
+    assert [one.name for one in COMMANDS] == NAMES
+    assert [name for name in NAMES if f"│ {name} " not in told.stdout] == []
+
+
+def test_help_loads_no_command() -> None:
+    program = (
+        "import sys, keystall.platform.cli as door; door.app(['--help'], standalone_mode=False)"
+    )
+    counted = f"{program}; print(sorted(one for one in sys.modules if one.startswith('keystall.')))"
+    told = subprocess.run(
+        [sys.executable, "-c", counted], capture_output=True, text=True, check=True
+    )
+
+    assert told.stdout.splitlines()[-1] == (
+        "['keystall.platform', 'keystall.platform.cli', 'keystall.platform.collection']"
+    )
+
+
+@pytest.mark.parametrize("listed", COMMANDS, ids=lambda listed: listed.name)
+def test_a_command_is_listed_with_the_first_words_of_its_own_help(listed: Later) -> None:
+    own = listed.loaded().help.split("\n\n")[0]
+
+    assert listed.help == " ".join(own.split())
 
 
 @pytest.mark.parametrize(
