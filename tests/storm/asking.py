@@ -15,6 +15,18 @@ class Hopeless(Exception):
     """What was asked was refused where it must not be, or not answered for two minutes."""
 
 
+class From(httpx2.AsyncHTTPTransport):
+    """Comes from one address of this machine (Linux has all of 127.0.0.0/8) and goes to another,
+    whatever host the URL names."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(local_address=address)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        request.url = request.url.copy_with(host="127.0.0.1")
+        return await super().handle_async_request(request)
+
+
 class _Again(Exception):
     """The answer of a server that is dying or just back: worth asking again."""
 

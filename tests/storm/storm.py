@@ -7,7 +7,8 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import httpx2
 
 from keystall.platform.asgi.front import LOOK_SECONDS
 from keystall.platform.http import http_client
-from tests.storm.asking import Asking, Hopeless
+from tests.storm.asking import Asking, From, Hopeless
 from tests.storm.buyers import CODES, Market, Outcome, buy
 from tests.storm.demo import StormDemo
 from tests.storm.judge import Entry, Violation, judged, taken
@@ -30,6 +31,8 @@ AT_ONCE = 48
 BUYING_SECONDS = 900.0
 QUIET_SECONDS = 420.0
 SAMPLE = 50
+NEIGHBOURS = 40
+"""So many buyers come from one address. All from one would be refused for asking too much."""
 Say = Callable[[str], None]
 Afterwards = Callable[[asyncpg.Connection, Sequence[Entry]], Awaitable[None]]
 
@@ -68,6 +71,21 @@ async def storm(
     return violations
 
 
+@asynccontextmanager
+async def _from_everywhere(market: Market, places: int) -> AsyncIterator[Sequence[Market]]:
+    """The same market, asked from each of so many addresses."""
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(
+                httpx2.AsyncClient(
+                    transport=From(f"127.0.1.{place}"), timeout=market.ask.http.timeout
+                )
+            )
+            for place in range(1, places + 1)
+        ]
+        yield [replace(market, ask=replace(market.ask, http=client)) for client in clients]
+
+
 class _Storm:
     """What one storm's parts share."""
 
@@ -93,9 +111,10 @@ class _Storm:
         ).running() as monitor:
             market = Market(self.ask, self.demo.gateway_url(), goods.variant_id,
                             methods[0]["id"], monitor.hopeful, self._hold_on)  # fmt: skip
-            async with asyncio.TaskGroup() as group:
+            places = -(-len(self.plan.buyers) // NEIGHBOURS)
+            async with asyncio.TaskGroup() as group, _from_everywhere(market, places) as markets:
                 killing = group.create_task(self._kill(monitor))
-                buying = [self._buy(market, buyer) for buyer in self.plan.buyers]
+                buying = [self._buy(markets[b.number % places], b) for b in self.plan.buyers]
                 async with asyncio.timeout(BUYING_SECONDS):
                     outcomes = [outcome for outcome in await asyncio.gather(*buying) if outcome]
                 self.say(f"buyers are done after {time.monotonic() - began:.0f} s")
@@ -106,7 +125,7 @@ class _Storm:
         return await self._verdict(outcomes)
 
     async def _prepare(self, slug: str) -> UUID:
-        """Room for buyers who all come from this machine, short holds, and the variant's own id,
+        """Room for many buyers at each address, short holds, and the variant's own id,
         which the API never tells."""
         database = await asyncpg.connect(self.demo.superuser_url())
         try:
@@ -126,7 +145,7 @@ class _Storm:
         finally:
             await database.close()
 
-    async def _buy(self, market: Market, buyer: Any) -> Outcome | None:
+    async def _buy(self, market: Market, buyer: Buyer) -> Outcome | None:
         try:
             return await buy(market, buyer)
         except Hopeless as problem:
