@@ -67,30 +67,36 @@ async def by_host(
     *,
     secret: str | None = None,
     token: str = "",
-    known: Shop | None = None,
 ) -> RequestContext | None:
-    """A buyer at the shop of `host` (without a port); None where no shop answers there. `known`:
-    the shop, where it is known that it does.
+    """A buyer at the shop of `host` (without a port); None where no shop answers there.
 
-    `secret` is of a session of the shop's customers: one that opens nothing here is a guest's.
-    `token` is a storefront token, looked up in the same round trip as the shop.
+    `token` is a storefront token, looked up in the same round trip as the shop. `secret`: see
+    `as_customer`.
     """
-    if token:
-        found = await shop_by_host_and_token(database.single(), host, token)
-    else:
-        shop = known or await shop_by_host(database.single(), host)
-        found = (shop, None) if shop is not None else None
+    if not token:
+        shop = await shop_by_host(database.single(), host)
+        return await as_customer(installation, shop, caller, secret) if shop else None
+    found = await shop_by_host_and_token(database.single(), host, token)
     if found is None:
         return None
-    context = at_shop(installation, found[0], caller)
-    shop, context.storefront_token = found
+    context = await as_customer(installation, found[0], caller, secret)
+    context.storefront_token = found[1]
+    return context
+
+
+async def as_customer(
+    installation: Installation, shop: Shop, caller: Caller, secret: str | None
+) -> RequestContext:
+    """A buyer at a shop that is known already, signed in where `secret` is of a session of its
+    customers; a guest where it opens nothing here."""
+    context = at_shop(installation, shop, caller)
     if secret:
         context.customer = await customer_of_secret(context.reader, shop.id, secret)
     return context
 
 
 def at_shop(installation: Installation, shop: Shop, caller: Caller) -> RequestContext:
-    """A buyer at a shop that is known already."""
+    """A guest at a shop that is known already."""
     return _context(
         installation,
         caller,

@@ -72,12 +72,13 @@ def _endpoint(endpoint: Endpoint) -> Iterator[BaseRoute]:
 
 
 async def _buyer(keeps: Keeps | None, installation: Installation, who: Coming) -> RequestContext:
-    shop = None
-    if keeps is not None and not who.sent.token:
-        shop = await keeps.shop(who.sent.host, who.host)
-    context = await arrival.by_host(
-        installation, who.host, who.caller, secret=who.secret, token=who.sent.token, known=shop
-    )
+    context = None
+    if keeps is None or who.sent.token:
+        context = await arrival.by_host(
+            installation, who.host, who.caller, secret=who.secret, token=who.sent.token
+        )
+    elif shop := await keeps.shop(who.sent.host, who.host):
+        context = await arrival.as_customer(installation, shop, who.caller, who.secret)
     if context is None:
         raise UnknownHost
     try:

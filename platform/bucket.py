@@ -90,8 +90,9 @@ async def take(queue: Queue, key: str, points: int, bucket: Bucket) -> Level:
 
 @dataclass(slots=True)
 class _Held:
-    """What this process took ahead of a key's bucket: `spare` of it is left until `until`; the
-    bucket is full at `full`, all of it counted as taken. Milliseconds of this process's clock.
+    """What this process took ahead of a key's bucket and has not given out: `spare`, all of it
+    counted as taken of a bucket that is full at `full`. It is given out until `until`; what is left
+    then goes back with whatever is asked of the bucket next. Milliseconds of this process's clock.
     `asking`: somebody is having more taken ahead just now."""
 
     spare: float

@@ -38,6 +38,13 @@ from keystall.tenants.staff.roles import Permission
 DAYS = 30
 """How many days of usage are told."""
 
+TokenName = Annotated[str, about("What the token is for.")]
+ExpiresInDays = Annotated[int | None, about(f"It ends so many days from now, 1 to {MAX_DAYS}.")]
+ExpiresAt = Annotated[
+    datetime | None,
+    about("It ends then; counts in place of `expiresInDays`. With neither it does not."),
+]
+
 
 @enum_type
 class ApiTokenKind(Enum):
@@ -173,17 +180,12 @@ class ApiTokenMutation:
     async def api_token_create(
         self,
         info: Info,
-        name: Annotated[str, about("What the token is for.")],
+        name: TokenName,
         scopes: Annotated[
             list[ApiTokenScope], about("What it may be used for; what goes along is added.")
         ],
-        expires_in_days: Annotated[
-            int | None, about(f"It ends so many days from now, 1 to {MAX_DAYS}.")
-        ] = None,
-        expires_at: Annotated[
-            datetime | None,
-            about("It ends then; counts in place of `expiresInDays`. With neither it does not."),
-        ] = None,
+        expires_in_days: ExpiresInDays = None,
+        expires_at: ExpiresAt = None,
     ) -> ApiTokenCreatePayload:
         """Makes an API token for the shop."""
         context = info.context
@@ -204,7 +206,7 @@ class ApiTokenMutation:
     async def storefront_token_create(
         self,
         info: Info,
-        name: Annotated[str, about("What the token is for.")],
+        name: TokenName,
         origins: Annotated[
             list[str],
             about(
@@ -212,13 +214,8 @@ class ApiTokenMutation:
                 f" where it has one of its own: 1 to {MAX_ORIGINS}. `http` is for localhost."
             ),
         ],
-        expires_in_days: Annotated[
-            int | None, about(f"It ends so many days from now, 1 to {MAX_DAYS}.")
-        ] = None,
-        expires_at: Annotated[
-            datetime | None,
-            about("It ends then; counts in place of `expiresInDays`. With neither it does not."),
-        ] = None,
+        expires_in_days: ExpiresInDays = None,
+        expires_at: ExpiresAt = None,
     ) -> StorefrontTokenCreatePayload:
         """Makes a public token for the code of sites. It is no secret: `publicToken` shows it."""
         context = info.context

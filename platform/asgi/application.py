@@ -150,17 +150,22 @@ def application(
         ],
         exception_handlers=errors,
     )
-
-    async def by_host(scope: Scope, receive: Receive, send: Send) -> None:
-        asked = scope["type"] in ("http", "websocket")
-        host = HTTPConnection(scope).url.hostname if asked else ""
-        await (own if host == settings.public_host else shop)(scope, receive, send)
-
-    layered: ASGIApp = by_host
+    layered = _by_host(settings.public_host, own, shop)
     known = front.known if front is not None else None
     for layer in reversed(middleware(settings, known)):
         layered = layer.cls(layered, *layer.args, **layer.kwargs)
     return layered
+
+
+def _by_host(public_host: str, own: ASGIApp, shop: ASGIApp) -> ASGIApp:
+    """The installation's own application at its own host, that of shops at any other."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        asked = scope["type"] in ("http", "websocket")
+        host = HTTPConnection(scope).url.hostname if asked else ""
+        await (own if host == public_host else shop)(scope, receive, send)
+
+    return answer
 
 
 @cache

@@ -93,7 +93,8 @@ async def add_codes(
             [one.expires_at if one else None for one in facts],
         ]
     insert = _WITH_FACTS if codes.facts else _BARE
-    await tx.execute("savepoint as_new")
+    if not batch.partly_there:
+        await tx.execute("savepoint as_new")
     meanwhile()
     if await _inserted(tx, insert, arguments, as_new=not batch.partly_there) < len(codes):
         given = list(zip(codes.ids, codes.lookups, strict=True))
@@ -102,7 +103,8 @@ async def add_codes(
 
 
 async def _inserted(tx: Writing, insert: str, arguments: Sequence[object], *, as_new: bool) -> int:
-    """Inserts the rows but those that are there; answers how many. A savepoint `as_new` was made.
+    """Inserts the rows but those that are there; answers how many. `as_new`: after a
+    savepoint of that name, as though none were there.
 
     Most imports have nothing that is there, and to expect it of each row costs a third more: it is
     expected from when a row has shown it.
