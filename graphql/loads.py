@@ -12,6 +12,7 @@ from keystall.tenants.catalog.availability import Band
 from keystall.tenants.catalog.queries import (
     CategoryView,
     ImageView,
+    PriceSpan,
     PriceView,
     ProductView,
     VariantView,
@@ -57,26 +58,15 @@ async def prices_of(context: RequestContext, ids: Rows) -> Mapping[UUID, list[Pr
     return await queries.prices_by_variants(context.reader, context.require_shop().id, ids)
 
 
-async def prices_of_products(context: RequestContext, ids: Rows) -> Mapping[UUID, list[PriceView]]:
-    """The prices of all variants on sale of products."""
-    variants = dict(zip(ids, await context.load_all(variants_of, ids), strict=True))
-    rows = [one.id for found in variants.values() for one in found or ()]
-    prices = dict(zip(rows, await context.load_all(prices_of, rows), strict=True))
-    return {
-        product: [price for one in found or () for price in prices[one.id] or ()]
-        for product, found in variants.items()
-    }
+async def price_spans(context: RequestContext, ids: Rows) -> Mapping[UUID, PriceSpan]:
+    """From which price to which products are on sale, in the currency of the request."""
+    shop = context.require_shop().id
+    return await queries.price_spans(context.reader, shop, ids, context.currency)
 
 
-async def bands_of_products(context: RequestContext, ids: Rows) -> Mapping[UUID, Band]:
+async def best_bands(context: RequestContext, ids: Rows) -> Mapping[UUID, Band]:
     """How much is left of products, which is as much as of their best variant."""
-    variants = dict(zip(ids, await context.load_all(variants_of, ids), strict=True))
-    rows = [one.id for found in variants.values() for one in found or ()]
-    left = dict(zip(rows, await context.load_all(bands, rows), strict=True))
-    return {
-        product: availability.best_band(left[one.id] or "sold_out" for one in found or ())
-        for product, found in variants.items()
-    }
+    return await availability.best_bands(context.reader, context.require_shop().id, ids)
 
 
 async def images_of(context: RequestContext, ids: Rows) -> Mapping[UUID, list[ImageView]]:

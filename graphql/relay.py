@@ -7,12 +7,13 @@ nothing is skipped or doubled when rows come and go in between.
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 import orjson
+import strawberry
 
-from keystall.graphql.describing import about, described, object_type, public
+from keystall.graphql.describing import about, described, object_type, public, resolver
 from keystall.graphql.errors import bad_input
 
 DEFAULT_FIRST = 20
@@ -56,9 +57,18 @@ class Edge(Generic[Item]):
 class Connection(Generic[Item]):
     """A page of a list."""
 
+    rows: strawberry.Private[Sequence[Any]]
+    key: strawberry.Private[Callable[[Any], Key]]
     nodes: list[Item] = described("The items of this page.")
-    edges: list[Edge[Item]] = described("The items of this page, each with its cursor.")
     page_info: PageInfo = described("Where this page ends.")
+
+    @resolver
+    def edges(self) -> list[Edge[Item]]:
+        """The items of this page, each with its cursor."""
+        return [
+            Edge(cursor=encode_cursor(self.key(row)), node=item)
+            for row, item in zip(self.rows, self.nodes, strict=True)
+        ]
 
 
 def page_size(first: int | None) -> int:
@@ -127,15 +137,14 @@ def connection(
 ) -> Connection[Item]:
     """The page made of `rows`, of which one more than `first` was asked for."""
     shown = rows[:first]
-    nodes = [node(row) for row in shown]
-    cursors = [encode_cursor(key(row)) for row in shown]
     return Connection(
-        nodes=nodes,
-        edges=[Edge(cursor=cursor, node=item) for cursor, item in zip(cursors, nodes, strict=True)],
+        rows=shown,
+        key=key,
+        nodes=[node(row) for row in shown],
         page_info=PageInfo(
             has_next_page=len(rows) > first,
             has_previous_page=after is not None,
-            start_cursor=cursors[0] if cursors else None,
-            end_cursor=cursors[-1] if cursors else None,
+            start_cursor=encode_cursor(key(shown[0])) if shown else None,
+            end_cursor=encode_cursor(key(shown[-1])) if shown else None,
         ),
     )

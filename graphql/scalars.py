@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NewType
 
 import strawberry
@@ -82,8 +83,10 @@ class Money:
     )
 
 
+@lru_cache(maxsize=4096)
 def money(minor: int, currency: str, locale: str) -> Money:
-    """The amount as the API tells it to a reader of `locale`."""
+    """The amount as the API tells it to a reader of `locale`: the same object for all who ask, for
+    shelves repeat their prices. Nobody changes it."""
     return Money(
         amount=decimal_text(minor, currency),
         currency_code=currency,

@@ -2,13 +2,11 @@
 
 from collections.abc import Collection, Mapping
 from typing import Any
-from uuid import UUID
 
 from keystall.graphql import loads
 from keystall.graphql.context import Batch, Needs, RequestContext
 from keystall.platform.database import Reads
 from keystall.tenants.catalog.around import Around, Part
-from keystall.tenants.catalog.availability import best_band
 from keystall.tenants.catalog.queries import UNREAD, ProductView
 
 _PART: Mapping[Batch[Any, Any], Part] = {
@@ -16,9 +14,9 @@ _PART: Mapping[Batch[Any, Any], Part] = {
     loads.images_of: "images",
     loads.variants_of: "variants",
     loads.prices_of: "prices",
-    loads.prices_of_products: "prices",
     loads.bands: "bands",
-    loads.bands_of_products: "bands",
+    loads.price_spans: "span",
+    loads.best_bands: "best",
 }
 
 
@@ -48,21 +46,24 @@ def keep_around(
     context: RequestContext, found: Collection[tuple[ProductView, Around]], parts: Collection[Part]
 ) -> None:
     """Hands what was read of products' surroundings to those who will ask for it."""
-    kept: dict[Batch[Any, Any], dict[UUID, Any]] = {batch: {} for batch in _PART}
-    for product, around in found:
-        if product.category_id is not None:
-            kept[loads.categories][product.category_id] = around.category
-        kept[loads.images_of][product.id] = around.images
-        kept[loads.variants_of][product.id] = around.variants
-        prices = around.prices
-        kept[loads.prices_of].update(prices)
-        kept[loads.prices_of_products][product.id] = [
-            price for of_variant in prices.values() for price in of_variant
-        ]
-        kept[loads.bands].update(around.bands)
-        kept[loads.bands_of_products][product.id] = best_band(around.bands.values())
-    for batch, part in _PART.items():
-        if part in parts:
-            context.prime(batch, kept[batch])
+    if "category" in parts:
+        context.prime(
+            loads.categories,
+            {product.category_id: around.category for product, around in found
+             if product.category_id is not None},
+        )  # fmt: skip
+    if "images" in parts:
+        context.prime(loads.images_of, {product.id: around.images for product, around in found})
+    if "variants" in parts:
+        context.prime(loads.variants_of, {product.id: around.variants for product, around in found})
+    if "span" in parts:
+        context.prime(loads.price_spans, {product.id: around.span for product, around in found})
+    if "best" in parts:
+        context.prime(loads.best_bands, {product.id: around.best for product, around in found})
+    for _, around in found:
+        if "prices" in parts:
+            context.prime(loads.prices_of, around.prices)
+        if "bands" in parts:
+            context.prime(loads.bands, around.bands)
     whole = {product.id: product for product, _ in found if product.description is not UNREAD}
     context.prime(loads.products, whole)

@@ -148,7 +148,7 @@ class Product(Node):
         """The kinds in which it is sold, in order."""
         return [variant(one) for one in found or ()]
 
-    @loaded(loads.bands_of_products, "view.id")
+    @loaded(loads.best_bands, "view.id")
     def availability(self, _: RequestContext, found: Band | None) -> Availability:
         """The best availability among its variants, as buyers see it."""
         return Availability(found or "sold_out")

@@ -1,6 +1,6 @@
 """From a validated operation to its plan."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -139,10 +139,11 @@ class Compiler:
 
     def _selection(self, kind: GraphQLObjectType, fields: GroupedFieldSet) -> Selection:
         is_kind: Any = kind.is_type_of  # strawberry's never answers an awaitable
+        exactly = frozenset({_definition(kind).origin})
         names = frozenset(
             f"{kind.name}.{details[0].node.name.value}" for details in fields.values()
         )
-        selection = Selection(dict.fromkeys(fields), names, is_kind)
+        selection = Selection(dict.fromkeys(fields), names, exactly, is_kind)
         chosen: list[Plain | Load | Call] = []
         for key, details in fields.items():
             definition = kind.fields.get(details[0].node.name.value)
@@ -162,16 +163,16 @@ class Compiler:
     ) -> Plain | Load | Call:
         node, shape = details[0].node, self._shape(definition.type, details)
         resolve, allow = _opened(definition.resolve)
+        field = _definition(definition)
         if is_default_resolver(resolve):
-            return Plain(key, _definition(definition).python_name, shape, allow)
+            return Plain(key, field.python_name, shape, allow)
         if (loaded := loaded_of(definition)) is not None:
             return Load(key, loaded, shape, allow)
-        called: Any = definition.resolve  # strawberry gives every field one
-        reads = _definition(definition).is_async
         batches = frozenset(one.loaded.batch for one in below(shape) if isinstance(one, Load))
         needs = Needs(batches, asked_below(shape))
         arguments = _constant(definition, node)
-        return Call(key, definition, node, arguments, shape, called, reads, needs)
+        direct = _direct(field, resolve)
+        return Call(key, definition, node, arguments, shape, direct, allow, field.is_async, needs)
 
     def _shape(self, kind: GraphQLOutputType, details: FieldDetailsList) -> Shape:
         match kind:
@@ -240,6 +241,22 @@ def _definition(built: Any) -> Any:
 def _opened(resolve: Any) -> tuple[Any, Allow | None]:
     """A resolver apart from the question who may ask for it."""
     return (resolve.resolve, resolve.allow) if isinstance(resolve, Guarded) else (resolve, None)
+
+
+def _direct(field: Any, resolve: Any) -> Callable[..., Any]:
+    """A field's resolver; where it takes no arguments, past strawberry, which looks for some at
+    each call and wraps what it hands over."""
+    if field.arguments or field.extensions or field.permission_classes:
+        wrapped: Callable[..., Any] = resolve
+        return wrapped
+    method = field.base_resolver.wrapped_func
+    match tuple(field.base_resolver.signature.parameters):
+        case ("self",):
+            return lambda source, _: method(source)
+        case ("self", "info"):
+            told: Callable[..., Any] = method
+            return told
+    raise NotCompiled
 
 
 def _constant(definition: GraphQLField, node: FieldNode) -> Mapping[str, Any] | None:

@@ -87,11 +87,13 @@ class Selection:
     """What is selected of an object type.
 
     `blank` has every key of it, in order, with what does not depend on the object; `fields` are the
-    names of all that is selected, as "Product.name".
+    names of all that is selected, as "Product.name". What is `exactly` of the type's class is of
+    the type; of anything else `is_kind` says so.
     """
 
     blank: Out
     fields: frozenset[str]
+    exactly: frozenset[type]
     is_kind: Callable[[Any, Any], bool] | None
     plain: Sequence["Plain"] = ()
     loads: Sequence["Load"] = ()
@@ -110,7 +112,7 @@ class Selection:
         """Fills in what is selected of each source."""
         if not sources:
             return
-        if self.is_kind and not all(self.is_kind(source, run.info) for source in sources):
+        if not self.exactly.issuperset(map(type, sources)) and not self._are_kind(sources, run):
             raise Surprise
         for plain in self.plain:
             if plain.allow:
@@ -121,6 +123,9 @@ class Selection:
             run.load(load, sources, outs)
         for call in self.calls:
             run.call(call, sources, outs)
+
+    def _are_kind(self, sources: Sequence[Any], run: Runs) -> bool:
+        return self.is_kind is None or all(self.is_kind(one, run.info) for one in sources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,7 @@ class Plain:
 @dataclass(frozen=True, slots=True)
 class Call:
     """A field that a resolver answers, with all of its arguments: (source, info, **arguments).
+    `allow` raises for whoever may not ask for it.
 
     `arguments` None: they depend on the variables. `reads`: it may read more than its `needs`.
     """
@@ -171,6 +177,7 @@ class Call:
     arguments: Mapping[str, Any] | None
     shape: Shape
     resolve: Callable[..., Any]
+    allow: Allow | None
     reads: bool
     needs: Needs
 

@@ -89,6 +89,8 @@ class Run:
                     value.close()
 
     def _resolved(self, call: Call, sources: Sequence[Any]) -> Sequence[Any]:
+        if call.allow:
+            call.allow(self.info)
         arguments = self._arguments(call)
         info = Info(self.info.context, self.info.schema, call.needs)
         values: list[Any] = []

@@ -36,6 +36,7 @@ from keystall.tenants.catalog.lists import ProductFilter
 from keystall.tenants.catalog.queries import (
     CategoryView,
     ImageView,
+    PriceSpan,
     PriceView,
     ProductView,
     VariantView,
@@ -135,21 +136,18 @@ class Product(Node):
         """What the buyer is asked for besides an email address."""
         return [buyer_field(stored) for stored in self.view.buyer_fields]
 
-    @loaded(loads.prices_of_products, "view.id")
-    def price_range(
-        self, context: RequestContext, found: Sequence[PriceView] | None
-    ) -> PriceRange | None:
+    @loaded(loads.price_spans, "view.id")
+    def price_range(self, context: RequestContext, found: PriceSpan | None) -> PriceRange | None:
         """Lowest and highest price in the currency of the request; null where it has no price in
         it."""
-        prices = [one.amount for one in found or () if one.currency == context.currency]
-        if not prices:
+        if found is None:
             return None
         return PriceRange(
-            min=money(min(prices), context.currency, context.locale),
-            max=money(max(prices), context.currency, context.locale),
+            min=money(found.lowest, context.currency, context.locale),
+            max=money(found.highest, context.currency, context.locale),
         )
 
-    @loaded(loads.bands_of_products, "view.id")
+    @loaded(loads.best_bands, "view.id")
     def availability(self, _: RequestContext, found: Band | None) -> Availability:
         """The best availability among the variants."""
         return Availability(found or "sold_out")

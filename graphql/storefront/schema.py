@@ -138,6 +138,7 @@ class Query:
             slug,
             parts=parts,
             texts=texts_for(info.needs),
+            currency=context.currency,
         )
         if found is None:
             return None

@@ -5,26 +5,29 @@ Lists are read so where it is known beforehand what of it is wanted: one stateme
 list's length, instead of one for each kind of thing.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal
 from uuid import UUID
 
-from keystall.platform.database import Reads
+from keystall.platform.database import Reads, Row
 from keystall.platform.ids import told_id
-from keystall.tenants.catalog.availability import LOW, Band, band
+from keystall.tenants.catalog.availability import FREE, Band, band
 from keystall.tenants.catalog.queries import (
     CategoryView,
     ImageView,
+    PriceSpan,
     PriceView,
     ProductView,
     VariantView,
     product_columns,
-    product_view,
+    product_of,
+    product_width,
 )
 
-Part = Literal["category", "images", "variants", "prices", "bands"]
+Part = Literal["category", "images", "variants", "prices", "bands", "span", "best"]
+"""`prices` and `bands` are of each variant; `span` of prices and the `best` band of the product."""
 
 _CATEGORY = (
     "(select json_build_array(id, slug, name, translations, position) from categories"
@@ -41,11 +44,19 @@ _OF_VARIANTS: Mapping[Part, str] = {
     "variants": "name, translations, position, min_quantity, max_quantity",
     "prices": "(select json_agg(json_build_array(currency, amount) order by currency) from prices"
     " where prices.shop_id = $1 and prices.variant_id = variants.id)",
-    "bands": "(select count(*) from (select from codes where codes.shop_id = $1"  # noqa: S608
-    " and codes.variant_id = variants.id and state = 'available' and sellable_until > now()"
-    f" limit {LOW + 1}) few)",
+    "bands": FREE,
 }
 """What is told of each variant after its id, in this order."""
+_OF_ALL_VARIANTS: Mapping[Part, str] = {
+    "span": "min(prices.amount) as around_lowest, max(prices.amount) as around_highest",
+    "best": f"max({FREE}) as around_best",
+}
+"""What is told of all variants of a product together."""
+_ON_SALE = (
+    " where variants.shop_id = $1 and variants.product_id = products.id"
+    " and variants.archived_at is null"
+)
+_NOTHING: Mapping[UUID, Any] = {}
 
 
 @dataclass(slots=True)
@@ -56,60 +67,97 @@ class Around:
     """
 
     category: CategoryView | None = None
-    images: list[ImageView] = field(default_factory=list)
-    variants: list[VariantView] = field(default_factory=list)
-    prices: dict[UUID, list[PriceView]] = field(default_factory=dict)
-    bands: dict[UUID, Band] = field(default_factory=dict)
+    images: Sequence[ImageView] = ()
+    variants: Sequence[VariantView] = ()
+    prices: Mapping[UUID, Sequence[PriceView]] = field(default_factory=lambda: _NOTHING)
+    bands: Mapping[UUID, Band] = field(default_factory=lambda: _NOTHING)
+    span: PriceSpan | None = None
+    best: Band = "sold_out"
 
 
 async def product_on_sale(
-    db: Reads, shop: UUID, slug: str, *, parts: Collection[Part] = (), texts: bool = True
+    db: Reads,
+    shop: UUID,
+    slug: str,
+    *,
+    parts: Collection[Part] = (),
+    texts: bool = True,
+    currency: str = "",
 ) -> tuple[ProductView, Around] | None:
-    """One product on sale, by the short name in its address, and the `parts` of what is around;
-    without `texts` its description is not read."""
-    row = await db.row(
-        f"select {product_columns(texts=texts)}{part_columns(parts)} from products"  # noqa: S608
-        " where products.shop_id = $1 and products.slug = $2 and products.status = 'active'",
-        shop, slug,
-    )  # fmt: skip
+    """One product on sale, by the short name in its address, and the `parts` of what is around, the
+    span of its prices in `currency`; without `texts` its description is not read."""
+    arguments: list[object] = [shop, slug]
+    sql = (
+        f"select {product_columns(texts=texts)} from products"  # noqa: S608 constant
+        " where products.shop_id = $1 and products.slug = $2 and products.status = 'active'"
+    )
+    if "span" in parts:
+        arguments.append(currency)
+    row = await db.row(with_parts(sql, parts, currency="$3"), *arguments)
     if row is None:
         return None
-    values = dict(row)
-    around = take_around(values, parts)
-    return product_view(values), around
+    product = product_of(row, product_width(texts=texts))
+    return product, take_around(row, product, parts)
 
 
-def part_columns(parts: Collection[Part]) -> str:
-    """Columns to select beside those of `products`, `$1` being the shop."""
+def with_parts(sql: str, parts: Collection[Part], *, currency: str) -> str:
+    """A statement that answers products, `$1` being the shop, with what is around each of them: in
+    the same order, and of no others than it answers. `currency` is the parameter for the span."""
     columns = [_CATEGORY] if "category" in parts else []
     if "images" in parts:
         columns.append(_IMAGES)
-    if told := [sql for part, sql in _OF_VARIANTS.items() if part in parts]:
+    if told := [of for part, of in _OF_VARIANTS.items() if part in parts]:
         columns.append(
             f"(select json_agg(json_build_array(id, {', '.join(told)}) order by position, id)"  # noqa: S608
-            " from variants where variants.shop_id = $1 and variants.product_id = products.id"
-            " and variants.archived_at is null) as around_variants"
+            f" from variants{_ON_SALE}) as around_variants"
         )
-    return "".join(f", {column}" for column in columns)
+    beside = ""
+    if told := [of for part, of in _OF_ALL_VARIANTS.items() if part in parts]:
+        columns.append("together.*")
+        prices = (
+            " left join prices on prices.shop_id = $1 and prices.variant_id = variants.id"
+            f" and prices.currency = {currency}"
+        )
+        beside = (
+            f" cross join lateral (select {', '.join(told)} from variants"  # noqa: S608
+            f"{prices if 'span' in parts else ''}{_ON_SALE}) together"
+        )
+    if not columns:
+        return sql
+    return f"select products.*, {', '.join(columns)} from ({sql}) products{beside}"  # noqa: S608
 
 
-def take_around(values: dict[str, Any], parts: Collection[Part]) -> Around:
-    """What a row's `part_columns` tell, taken out of its values."""
+def take_around(row: Row, product: ProductView, parts: Collection[Part]) -> Around:
+    """What the row of a product tells of its `parts`."""
     found = Around()
-    if category := values.pop("around_category", None):
-        row, *texts = category
-        found.category = CategoryView(told_id(row), *texts)
-    for row, width, height in values.pop("around_images", None) or ():
-        found.images.append(ImageView(told_id(row), width, height))
-    for told in values.pop("around_variants", None) or ():
-        rest: Iterator[Any] = iter(told)
+    if "category" in parts and (category := row["around_category"]):
+        found.category = CategoryView(told_id(category[0]), *category[1:])
+    if "images" in parts and (images := row["around_images"]):
+        found.images = [ImageView(told_id(file), *size) for file, *size in images]
+    if "span" in parts and (lowest := row["around_lowest"]) is not None:
+        found.span = PriceSpan(lowest, row["around_highest"])
+    if "best" in parts:
+        found.best = band(row["around_best"] or 0)
+    if not _OF_VARIANTS.keys().isdisjoint(parts):
+        _take_variants(found, row["around_variants"] or (), product.id, parts)
+    return found
+
+
+def _take_variants(
+    found: Around, told: Sequence[Sequence[Any]], product: UUID, parts: Collection[Part]
+) -> None:
+    variants: list[VariantView] = []
+    prices: dict[UUID, list[PriceView]] = {}
+    bands: dict[UUID, Band] = {}
+    for one in told:
+        rest: Iterator[Any] = iter(one)
         variant = told_id(next(rest))
         if "variants" in parts:
             name, words, position, least, most = islice(rest, 5)
-            view = VariantView(variant, values["id"], name, words, position, least, most, None)
-            found.variants.append(view)
+            view = VariantView(variant, product, name, words, position, least, most, None)
+            variants.append(view)
         if "prices" in parts:
-            found.prices[variant] = [PriceView(*price) for price in next(rest) or ()]
+            prices[variant] = [PriceView(*price) for price in next(rest) or ()]
         if "bands" in parts:
-            found.bands[variant] = band(next(rest))
-    return found
+            bands[variant] = band(next(rest))
+    found.variants, found.prices, found.bands = variants, prices, bands

@@ -1,6 +1,6 @@
 """How much of a variant is left, told in bands."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -19,9 +19,13 @@ def band(available: int) -> Band:
     return "low" if available <= LOW else "in_stock"
 
 
-def best_band(bands: Iterable[Band]) -> Band:
-    """What a product is, of what its variants are; sold out where it has none."""
-    return min(bands, key=("in_stock", "low", "sold_out").index, default="sold_out")
+FREE = (
+    "(select count(*) from (select from codes where codes.shop_id = $1"  # noqa: S608 constant
+    " and codes.variant_id = variants.id and state = 'available' and sellable_until > now()"
+    f" limit {LOW + 1}) few)"
+)
+"""How many free codes each of `variants` has, counted no further than its band needs; `$1` is the
+shop."""
 
 
 async def bands_by_variants(db: Reads, shop: UUID, variants: Sequence[UUID]) -> dict[UUID, Band]:
@@ -40,6 +44,17 @@ async def bands_by_variants(db: Reads, shop: UUID, variants: Sequence[UUID]) -> 
         shop, list(variants), LOW + 1,
     )  # fmt: skip
     return {row["variant_id"]: band(row["free"]) for row in rows}
+
+
+async def best_bands(db: Reads, shop: UUID, products: Sequence[UUID]) -> dict[UUID, Band]:
+    """The best band among the variants on sale of each product; one without any is missing."""
+    rows = await db.rows(
+        f"select product_id, max({FREE}) as free from variants"  # noqa: S608 constant
+        " where shop_id = $1 and product_id = any ($2::uuid[]) and archived_at is null"
+        " group by product_id",
+        shop, list(products),
+    )  # fmt: skip
+    return {row["product_id"]: band(row["free"]) for row in rows}
 
 
 async def low_stock(db: Reads, shop: UUID, *, limit: int) -> list[UUID]:

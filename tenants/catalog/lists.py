@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
-from keystall.platform.database import Reads
-from keystall.tenants.catalog.around import Around, Part, part_columns, take_around
+from keystall.platform.database import Reads, Row
+from keystall.tenants.catalog.around import Around, Part, take_around, with_parts
 from keystall.tenants.catalog.input import ProductStatus
-from keystall.tenants.catalog.queries import ProductView, product_columns, product_view
+from keystall.tenants.catalog.queries import ProductView, product_columns, product_of, product_width
 from keystall.tenants.search.terms import query_terms
 
 ProductSort = Literal["featured", "newest", "price_asc", "price_desc", "name"]
@@ -40,8 +40,8 @@ _CHEAPEST = """
 class ProductFilter:
     """Which products, in which order.
 
-    `currency` prices the price orders, in which products without such a price come last;
-    `query` are words that must all be found; a text without any word finds nothing.
+    `currency` prices the spans and the price orders, in which products without such a price come
+    last; `query` are words that must all be found; a text without any word finds nothing.
     """
 
     statuses: Sequence[ProductStatus] = ("active",)
@@ -52,13 +52,18 @@ class ProductFilter:
     query: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ListedProduct:
-    """A product, its place in the list, and what was asked for of its surroundings."""
+class ListedProduct(NamedTuple):
+    """A product, what was asked for of its surroundings, and what its list is sorted by, where that
+    is anything but its id."""
 
     product: ProductView
-    key: Key
     around: Around
+    sorted_by: Key
+
+    @property
+    def key(self) -> Key:
+        """Its place in the list."""
+        return (*self.sorted_by, str(self.product.id))
 
 
 async def product_list(
@@ -80,7 +85,7 @@ async def product_list(
     if listing is None:
         return []
     rows = await db.rows(listing.sql, *listing.arguments)
-    return [listing.listed(dict(row)) for row in rows]
+    return [listing.listed(row) for row in rows]
 
 
 async def products_of_categories(
@@ -107,23 +112,25 @@ async def products_of_categories(
     )
     pages: defaultdict[UUID, list[ListedProduct]] = defaultdict(list)
     for row in rows:
-        pages[row["category_id"]].append(listing.listed(dict(row)))
+        pages[row["category_id"]].append(listing.listed(row))
     return dict(pages)
 
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """A statement that lists products, and how its rows are read."""
+    """A statement that lists products, and how its rows are read: the first `width` values are the
+    product's own."""
 
     sql: str
     arguments: Sequence[object]
     parts: Collection[Part]
+    width: int
     sorted_by: bool
 
-    def listed(self, values: dict[str, Any]) -> ListedProduct:
-        key: Key = (values.pop("sorted_by"),) if self.sorted_by else ()
-        around = take_around(values, self.parts)
-        return ListedProduct(product_view(values), (*key, str(values["id"])), around)
+    def listed(self, row: Row) -> ListedProduct:
+        product = product_of(row, self.width)
+        sorted_by: Key = (row["sorted_by"],) if self.sorted_by else ()
+        return ListedProduct(product, take_around(row, product, self.parts), sorted_by)
 
 
 def _listing(
@@ -146,14 +153,17 @@ def _listing(
     _narrow(statement, wanted, words)
     if after is not None:
         _go_on(statement, wanted.sort, after)
-    columns = product_columns(texts=texts) + part_columns(parts)
+    columns = product_columns(texts=texts)
     columns += f", {by}::{kind} as sorted_by" if by else ""
     order = f"{by} {direction}, products.id {direction}" if by else f"products.id {direction}"
     sql = (
         f"select {columns} from {tables} where {' and '.join(statement.conditions)}"  # noqa: S608
         f" order by {order} limit {limit:d}"
     )
-    return _Listing(sql, statement.arguments, parts, by is not None)
+    currency = statement.parameter(wanted.currency) if "span" in parts else ""
+    sql = with_parts(sql, parts, currency=currency)
+    width = product_width(texts=texts)
+    return _Listing(sql, statement.arguments, parts, width, by is not None)
 
 
 class _Statement:

@@ -6,12 +6,12 @@ from it, and looks no different from what never was.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from keystall.platform.database import Reads
+from keystall.platform.database import Reads, Row
 from keystall.tenants.catalog.input import ProductStatus
 
 Texts = Mapping[str, Mapping[str, str]]
@@ -22,10 +22,11 @@ _PRODUCT_COLUMNS = (
     " products.category_id, products.buyer_fields, products.created_at, products.updated_at,"
     " products.stopped_reason"
 )
-_TEXTS = ", products.description, products.description_html, products.translations"
+_TEXTS = ", products.translations, products.description, products.description_html"
 _NAMES = (
-    ", (select coalesce(jsonb_object_agg(locale, texts - '{description,description_html}'::text[]),"
-    " '{}') from jsonb_each(products.translations) as spoken (locale, texts)) as translations"
+    ", case products.translations when '{}' then '{}' else ("
+    "select jsonb_object_agg(locale, texts - '{description,description_html}'::text[])"
+    " from jsonb_each(products.translations) as spoken (locale, texts)) end as translations"
 )
 _VARIANT_COLUMNS = (
     "id, product_id, name, translations, position, min_quantity, max_quantity, archived_at"
@@ -42,30 +43,30 @@ class _Unread:
 UNREAD: Any = _Unread()
 
 
-@dataclass(frozen=True, slots=True)
-class ProductView:
-    """A product. Texts are in the shop's default language, `translations` has the others'
-    `name`, `description` (Markdown) and `description_html`; `stopped_reason` says why the operator
-    took it off sale, empty where that did not happen. Both descriptions are UNREAD, and missing
-    from the translations, where nobody asked for them."""
+class ProductView(NamedTuple):
+    """A product, its values in the order of `product_columns`.
+
+    Texts are in the shop's default language, `translations` has the others' `name`, `description`
+    (Markdown) and `description_html`; `stopped_reason` says why the operator took it off sale,
+    empty where that did not happen. Both descriptions are UNREAD, and missing from the
+    translations, where nobody asked for them."""
 
     id: UUID
     slug: str
     name: str
-    description: str
-    description_html: str
     status: ProductStatus
     position: int
     category_id: UUID | None
-    translations: Texts
     buyer_fields: Sequence[Mapping[str, Any]]
     created_at: datetime
     updated_at: datetime
-    stopped_reason: str = ""
+    stopped_reason: str
+    translations: Texts
+    description: str = UNREAD
+    description_html: str = UNREAD
 
 
-@dataclass(frozen=True, slots=True)
-class VariantView:
+class VariantView(NamedTuple):
     """One kind of a product; off sale where `archived_at` is set."""
 
     id: UUID
@@ -78,16 +79,21 @@ class VariantView:
     archived_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class PriceView:
+class PriceView(NamedTuple):
     """What one costs, in minor units."""
 
     currency: str
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class ImageView:
+class PriceSpan(NamedTuple):
+    """The lowest and the highest price of a product's variants in one currency, in minor units."""
+
+    lowest: int
+    highest: int
+
+
+class ImageView(NamedTuple):
     """A picture of a product; its id is the file's. Width and height in pixels."""
 
     id: UUID
@@ -95,8 +101,7 @@ class ImageView:
     height: int
 
 
-@dataclass(frozen=True, slots=True)
-class CategoryView:
+class CategoryView(NamedTuple):
     """A shelf; `translations` has its `name` in the shop's other languages."""
 
     id: UUID
@@ -107,16 +112,19 @@ class CategoryView:
 
 
 def product_columns(*, texts: bool = True) -> str:
-    """What to select of `products` for a `product_view`; without `texts`, which are long, no
-    descriptions."""
+    """What to select of `products` for a ProductView, in its order; without `texts`, which are
+    long, no descriptions."""
     return _PRODUCT_COLUMNS + (_TEXTS if texts else _NAMES)
 
 
-def product_view(values: Mapping[str, Any]) -> ProductView:
-    """The product of a row of `product_columns`."""
-    if "description" in values:
-        return ProductView(**values)
-    return ProductView(**values, description=UNREAD, description_html=UNREAD)
+def product_width(*, texts: bool = True) -> int:
+    """How many values of a row `product_columns` are."""
+    return len(ProductView._fields) - (0 if texts else len(ProductView._field_defaults))
+
+
+def product_of(row: Row, width: int) -> ProductView:
+    """The product of a row that begins with `product_columns`, `width` of them."""
+    return ProductView(*islice(row.values(), width))
 
 
 async def products_by_ids(db: Reads, shop: UUID, ids: Sequence[UUID]) -> dict[UUID, ProductView]:
@@ -126,7 +134,7 @@ async def products_by_ids(db: Reads, shop: UUID, ids: Sequence[UUID]) -> dict[UU
         " where shop_id = $1 and id = any ($2::uuid[])",
         shop, list(ids),
     )  # fmt: skip
-    return {row["id"]: ProductView(**row) for row in rows}
+    return {row["id"]: ProductView(*row.values()) for row in rows}
 
 
 async def product_by_id(db: Reads, shop: UUID, product: UUID) -> ProductView | None:
@@ -141,7 +149,7 @@ async def variants_by_ids(db: Reads, shop: UUID, ids: Sequence[UUID]) -> dict[UU
         " where shop_id = $1 and id = any ($2::uuid[])",
         shop, list(ids),
     )  # fmt: skip
-    return {row["id"]: VariantView(**row) for row in rows}
+    return {row["id"]: VariantView(*row.values()) for row in rows}
 
 
 async def variants_by_products(
@@ -156,7 +164,7 @@ async def variants_by_products(
     )  # fmt: skip
     found: defaultdict[UUID, list[VariantView]] = defaultdict(list)
     for row in rows:
-        found[row["product_id"]].append(VariantView(**row))
+        found[row["product_id"]].append(VariantView(*row.values()))
     return dict(found)
 
 
@@ -173,6 +181,23 @@ async def prices_by_variants(
     for row in rows:
         found[row["variant_id"]].append(PriceView(row["currency"], row["amount"]))
     return dict(found)
+
+
+async def price_spans(
+    db: Reads, shop: UUID, products: Sequence[UUID], currency: str
+) -> dict[UUID, PriceSpan]:
+    """From which price to which each product is on sale; one without a price in the currency is
+    missing."""
+    rows = await db.rows(
+        """
+        select product_id, min(amount) as lowest, max(amount) as highest from variants
+        join prices on prices.shop_id = $1 and prices.variant_id = variants.id and currency = $3
+        where variants.shop_id = $1 and product_id = any ($2::uuid[]) and archived_at is null
+        group by product_id
+        """,
+        shop, list(products), currency,
+    )  # fmt: skip
+    return {row["product_id"]: PriceSpan(row["lowest"], row["highest"]) for row in rows}
 
 
 async def images_by_products(
@@ -201,7 +226,7 @@ async def categories_by_ids(db: Reads, shop: UUID, ids: Sequence[UUID]) -> dict[
         " where shop_id = $1 and id = any ($2::uuid[])",
         shop, list(ids),
     )  # fmt: skip
-    return {row["id"]: CategoryView(**row) for row in rows}
+    return {row["id"]: CategoryView(*row.values()) for row in rows}
 
 
 async def category_by_slug(db: Reads, shop: UUID, slug: str) -> CategoryView | None:
@@ -211,7 +236,7 @@ async def category_by_slug(db: Reads, shop: UUID, slug: str) -> CategoryView | N
         " where shop_id = $1 and slug = $2",
         shop, slug,
     )  # fmt: skip
-    return None if row is None else CategoryView(**row)
+    return None if row is None else CategoryView(*row.values())
 
 
 async def category_list(
@@ -225,7 +250,7 @@ async def category_list(
         " order by position, id limit $4",
         shop, position, category, limit,
     )  # fmt: skip
-    return [CategoryView(**row) for row in rows]
+    return [CategoryView(*row.values()) for row in rows]
 
 
 async def product_counts(db: Reads, shop: UUID, categories: Sequence[UUID]) -> dict[UUID, int]:

@@ -8,9 +8,10 @@ from keystall.tenants.catalog.availability import (
     Band,
     band,
     bands_by_variants,
-    best_band,
+    best_bands,
     low_stock,
 )
+from keystall.tenants.catalog.queries import variants_by_ids
 from keystall.tenants.catalog.service import product_archive
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.shop import Shop
@@ -22,12 +23,6 @@ from tests.factories import a_product, a_shop, a_variant_input, some_codes, vari
 )
 def test_a_band_tells_how_much_is_left(available: int, expected: Band) -> None:
     assert band(available) == expected
-
-
-def test_a_product_is_as_available_as_its_best_variant() -> None:
-    assert best_band(["sold_out", "low"]) == "low"
-    assert best_band(["low", "in_stock", "sold_out"]) == "in_stock"
-    assert best_band([]) == "sold_out"
 
 
 async def stocked(installation: Installation, shop: Shop, *stocks: int) -> list[UUID]:
@@ -54,6 +49,28 @@ async def test_bands_of_many_variants_are_this_shops_alone(
 
     assert bands == dict(zip(ids, ("sold_out", "low", "in_stock"), strict=True))
     assert foreign_bands == crossed_bands == dict.fromkeys(ids, "sold_out")
+
+
+async def test_a_product_is_as_available_as_its_best_variant_on_sale(
+    installation: Installation,
+) -> None:
+    shop, other = await a_shop(installation), await a_shop(installation)
+    low = await stocked(installation, shop, 0, 3)
+    full = await stocked(installation, shop, 1, 12, 0)
+    async with database.transaction(shop.id) as db:
+        variants = await variants_by_ids(db, shop.id, [low[0], full[0]])
+        products = [variants[one].product_id for one in (low[0], full[0])]
+        before = await best_bands(db, shop.id, products)
+        await db.execute("update variants set archived_at = now() where id = $1", full[1])
+        after = await best_bands(db, shop.id, products)
+        await db.execute("update variants set archived_at = now()")
+        without = await best_bands(db, shop.id, products)
+    async with database.transaction(other.id) as db:
+        foreign = await best_bands(db, other.id, products)
+
+    assert before == dict(zip(products, ("low", "in_stock"), strict=True))
+    assert after == dict.fromkeys(products, "low")
+    assert without == foreign == {}
 
 
 async def test_the_emptiest_variants_on_sale_come_first(installation: Installation) -> None:

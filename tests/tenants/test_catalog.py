@@ -112,13 +112,20 @@ async def test_a_product_is_written_whole_and_read_back_by_its_parts(
         variants = (await queries.variants_by_products(db, shop.id, [product.id]))[product.id]
         prices = await queries.prices_by_variants(db, shop.id, [v.id for v in variants])
         images = (await queries.images_by_products(db, shop.id, [product.id]))[product.id]
+        spans = [
+            await queries.price_spans(db, shop.id, [product.id], currency)
+            for currency in ("CNY", "USD", "EUR")
+        ]
+    assert spans == [
+        {product.id: queries.PriceSpan(990, 9000)}, {product.id: queries.PriceSpan(150, 150)}, {},
+    ]  # fmt: skip
     assert (product.name, product.status, product.category_id) == (
         "Steam Card", "active", category.id,
     )  # fmt: skip
     names = {"zh-CN": {"name": "蒸汽卡"}}
     assert without is not None
-    assert without[0] == dataclasses.replace(
-        product, description=queries.UNREAD, description_html=queries.UNREAD, translations=names
+    assert without[0] == product._replace(
+        description=queries.UNREAD, description_html=queries.UNREAD, translations=names
     )
     assert product.description_html == "<p>Sold <strong>fast</strong></p>\n"
     assert product.translations == {
@@ -610,4 +617,4 @@ async def test_deleting_a_category_leaves_its_products_without_a_shelf(
     async with database.transaction(shop.id) as db:
         assert await queries.category_by_slug(db, shop.id, "shelf") is None
         left = await queries.product_by_id(db, shop.id, product.id)
-    assert left == dataclasses.replace(product, category_id=None)
+    assert left == product._replace(category_id=None)
