@@ -22,6 +22,7 @@ from graphql import (
     VariableNode,
     Visitor,
     get_argument_values,
+    get_nullable_type,
     is_leaf_type,
     visit,
 )
@@ -34,6 +35,7 @@ from graphql.execution.collect_fields import (
 )
 from graphql.execution.values import VariableValues
 from strawberry.resolvers import is_default_resolver
+from strawberry.schema import schema_converter
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from keystall.graphql.context import Needs
@@ -54,6 +56,9 @@ from keystall.graphql.plans.plan import (
     asked_below,
     below,
 )
+
+_STRAWBERRYS = schema_converter.__file__
+"""Where the resolvers are written that strawberry puts before ours."""
 
 MAX_SWITCHES = 4
 """Variables of @skip and @include: each doubles the plans that a document may have."""
@@ -171,7 +176,7 @@ class Compiler:
         batches = frozenset(one.loaded.batch for one in below(shape) if isinstance(one, Load))
         needs = Needs(batches, asked_below(shape))
         arguments = _constant(definition, node)
-        direct = _direct(field, resolve)
+        direct = _direct(definition, resolve)
         return Call(key, definition, node, arguments, shape, direct, allow, field.is_async, needs)
 
     def _shape(self, kind: GraphQLOutputType, details: FieldDetailsList) -> Shape:
@@ -243,20 +248,27 @@ def _opened(resolve: Any) -> tuple[Any, Allow | None]:
     return (resolve.resolve, resolve.allow) if isinstance(resolve, Guarded) else (resolve, None)
 
 
-def _direct(field: Any, resolve: Any) -> Callable[..., Any]:
-    """A field's resolver; where it takes no arguments, past strawberry, which looks for some at
-    each call and wraps what it hands over."""
-    if field.arguments or field.extensions or field.permission_classes:
+def _direct(definition: GraphQLField, resolve: Any) -> Callable[..., Any]:
+    """A field's resolver; where all that it takes is plain, past strawberry, which at each call
+    looks for what there is to convert, and wraps what it hands over. What stands before strawberry
+    (a mutation that is recorded) stays."""
+    field, own = _definition(definition), getattr(resolve, "__code__", None)
+    plain = all(is_leaf_type(get_nullable_type(one.type)) for one in definition.args.values())
+    strange = field.extensions or field.permission_classes
+    if own is None or own.co_filename != _STRAWBERRYS or not plain or strange:
         wrapped: Callable[..., Any] = resolve
         return wrapped
-    method = field.base_resolver.wrapped_func
-    match tuple(field.base_resolver.signature.parameters):
-        case ("self",):
-            return lambda source, _: method(source)
-        case ("self", "info"):
-            told: Callable[..., Any] = method
-            return told
-    raise NotCompiled
+    method: Callable[..., Any] = field.base_resolver.wrapped_func
+    told = "info" in field.base_resolver.signature.parameters
+    names = {name: _definition(one).python_name for name, one in definition.args.items()}
+    if not names:
+        return method if told else lambda source, _: method(source)
+
+    def called(source: Any, info: Any, **given: Any) -> Any:
+        arguments = {names[name]: value for name, value in given.items()}
+        return method(source, info, **arguments) if told else method(source, **arguments)
+
+    return called
 
 
 def _constant(definition: GraphQLField, node: FieldNode) -> Mapping[str, Any] | None:
