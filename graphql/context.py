@@ -184,11 +184,15 @@ class RequestContext:
         (found,) = await self._loader(batch).load((key,))
         return found
 
-    async def load_all(self, batch: Batch[KeyT, Found], keys: Sequence[KeyT]) -> list[Found | None]:
+    async def load_all(
+        self, batch: Batch[KeyT, Found], keys: Sequence[KeyT | None]
+    ) -> list[Found | None]:
         """The same for several."""
         return await self._loader(batch).load(keys)
 
-    def known(self, batch: Batch[KeyT, Found], keys: Sequence[KeyT]) -> list[Found | None] | None:
+    def known(
+        self, batch: Batch[KeyT, Found], keys: Sequence[KeyT | None]
+    ) -> list[Found | None] | None:
         """The same where all of it was read before; None where something was not."""
         return self._loader(batch).known(keys)
 

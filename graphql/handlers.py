@@ -29,6 +29,7 @@ from keystall.platform.files import FileMissing
 from keystall.platform.live import Live
 from keystall.platform.payments.port import ForgedNotice, MalformedNotice
 from keystall.platform.payments.registry import UnknownProvider
+from keystall.platform.web.hosts import host_name
 from keystall.tenants.delivery.service import reveal_order_codes
 from keystall.tenants.errors import Refused
 from keystall.tenants.files.queries import picture_exists
@@ -109,7 +110,7 @@ class Handlers:
 
     def _at_shop(self, handler: At) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request) -> Response:
-            host = request.url.hostname or ""
+            host = host_name(request.scope)
             context = await arrival.by_host(self.installation, host, caller_of(request))
             return await self._with(handler, request, context)
 

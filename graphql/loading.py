@@ -2,36 +2,37 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 Found = TypeVar("Found")
 
 
 class Loader(Generic[KeyT, Found]):
-    """Keeps what it read for as long as it lives, which is a request or a part of one.
+    """Keeps what it read for as long as it lives, which is a request or a part of one. Nothing has
+    the key None.
 
     `read` answers a mapping by the keys it was given; what is missing from it is None.
     """
 
     def __init__(self, read: Callable[[Sequence[KeyT]], Awaitable[Mapping[KeyT, Found]]]) -> None:
         self._read = read
-        self._known: dict[KeyT, Found | None] = {}
+        self._known: dict[Any, Found | None] = {None: None}
         self._coming: dict[KeyT, asyncio.Future[None]] = {}
         self._next: list[KeyT] = []
         self._reading: set[asyncio.Task[None]] = set()
 
-    async def load(self, keys: Sequence[KeyT]) -> list[Found | None]:
+    async def load(self, keys: Sequence[KeyT | None]) -> list[Found | None]:
         """What there is for each key, in their order. Raises what `read` raised."""
         known = self._known
-        missing = [key for key in keys if key not in known]
+        missing = [key for key in keys if key is not None and key not in known]
         if missing:
             self._ask([key for key in missing if key not in self._coming])
             for told in dict.fromkeys(self._coming[key] for key in missing):
                 await asyncio.shield(told)  # it is others' too
         return [known[key] for key in keys]
 
-    def known(self, keys: Sequence[KeyT]) -> list[Found | None] | None:
+    def known(self, keys: Sequence[KeyT | None]) -> list[Found | None] | None:
         """What there is for each key, where all of it is known; None where something is not."""
         known = self._known
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from graphql import (
@@ -170,7 +171,7 @@ class Compiler:
         resolve, allow = _opened(definition.resolve)
         field = _definition(definition)
         if is_default_resolver(resolve):
-            return Plain(key, field.python_name, shape, allow)
+            return Plain(key, attrgetter(field.python_name), shape, allow)
         if (loaded := loaded_of(definition)) is not None:
             return Load(key, loaded, shape, allow)
         batches = frozenset(one.loaded.batch for one in below(shape) if isinstance(one, Load))

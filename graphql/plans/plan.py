@@ -117,7 +117,7 @@ class Selection:
         for plain in self.plain:
             if plain.allow:
                 plain.allow(run.info)
-            values = [getattr(source, plain.attribute) for source in sources]
+            values = list(map(plain.read, sources))
             put(plain.key, plain.shape.place(values, run), outs)
         for load in self.loads:
             run.load(load, sources, outs)
@@ -155,10 +155,11 @@ class Abstract:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A field that is an attribute of its object. `allow` raises for whoever may not see it."""
+    """A field that is an attribute of its object, `read` off it. `allow` raises for whoever may not
+    see it."""
 
     key: str
-    attribute: str
+    read: Callable[[Any], Any]
     shape: Shape
     allow: Allow | None
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import isawaitable
+from itertools import repeat
 from types import CoroutineType
 from typing import Any, TypeAlias
 
@@ -49,22 +50,17 @@ class Run:
         if load.allow:
             load.allow(self.info)
         loaded, context = load.loaded, self.info.context
-        keys = [loaded.key(source) for source in sources]
-        wanted = [key for key in keys if key is not None]
+        keys = list(map(loaded.key, sources))
 
         def place(read: Sequence[Any]) -> None:
-            found = dict(zip(wanted, read[0], strict=True))
-            values = [
-                loaded.method(source, context, found.get(key))
-                for source, key in zip(sources, keys, strict=True)
-            ]
+            values = list(map(loaded.method, sources, repeat(context), read[0]))
             put(load.key, load.shape.place(values, self), outs)
 
-        known = context.known(loaded.batch, wanted)
+        known = context.known(loaded.batch, keys)
         if known is not None:
             place((known,))
         else:
-            reading = (context.load_all(loaded.batch, wanted),)
+            reading = (context.load_all(loaded.batch, keys),)
             self._begun.append(reading)
             self._waiting.append((reading, place))
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from functools import cache
 
 from starlette.applications import Starlette
-from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from keystall.graphql import http as graphql_http
@@ -23,6 +22,7 @@ from keystall.platform.collection import keep_what_start_up_made
 from keystall.platform.live import Live
 from keystall.platform.settings import Settings
 from keystall.platform.web.health import Check, Unready, health_routes
+from keystall.platform.web.hosts import host_name
 from keystall.platform.web.server import END_STREAMS
 from keystall.platform.web.stack import middleware
 from keystall.tenants.installation import Installation, installed
@@ -128,8 +128,8 @@ def application(
     errors = failures.handlers(away=database.AWAY)
     shop = Starlette(
         routes=[
-            *shared,
             *graphql_http.shop_routes(installation, _page_documents, front, streams),
+            *shared,
             *reference.shop_routes(),
             *handlers.shop_routes(),
             *visits.shop_routes(),
@@ -140,8 +140,8 @@ def application(
     )
     own = Starlette(
         routes=[
-            *shared,
             *graphql_http.installation_routes(installation, streams),
+            *shared,
             *reference.installation_routes(),
             *handlers.console_routes(),
             *sign_in.installation_routes(),
@@ -162,7 +162,7 @@ def _by_host(public_host: str, own: ASGIApp, shop: ASGIApp) -> ASGIApp:
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         asked = scope["type"] in ("http", "websocket")
-        host = HTTPConnection(scope).url.hostname if asked else ""
+        host = host_name(scope) if asked else ""
         await (own if host == public_host else shop)(scope, receive, send)
 
     return answer

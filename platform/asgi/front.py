@@ -31,6 +31,7 @@ from keystall.graphql.storefront_tokens import HEADER
 from keystall.graphql.wire import VARY_SHARED
 from keystall.platform import database
 from keystall.platform.kept import Kept, Making
+from keystall.platform.web.hosts import host_name
 from keystall.platform.web.observation import Ready, loggable_path
 from keystall.platform.web.stack import security_headers
 from keystall.tenants.catalog.standing import Standing, catalog_versions, standing
@@ -150,7 +151,7 @@ class Front:
         asked = _Asked.of(scope)
         if not self.kept.up or asked is None:
             return await show()
-        shop = await self.shop(asked.host.decode("latin-1"), request.url.hostname or "")
+        shop = await self.shop(asked.host.decode("latin-1"), host_name(scope))
         if shop is None:
             return await show()
         key = self._key(shop, asked)

@@ -18,6 +18,7 @@ from keystall.graphql.context import Program, RequestContext
 from keystall.graphql.wording import worded
 from keystall.platform.asgi.front import draft_of
 from keystall.platform.settings import Settings
+from keystall.platform.web.hosts import host_name
 from keystall.tenants.errors import Refused
 from keystall.tenants.files.service import picture_upload
 from keystall.tenants.installation import Installation
@@ -118,7 +119,7 @@ class Visits:
             caller = replace(caller, accept_language="")
             context: RequestContext | None = arrival.at_shop(self.installation, draft.shop, caller)
         else:
-            host = request.url.hostname or ""
+            host = host_name(request.scope)
             # What is the same for everyone need not know who asks.
             secret = None if page.cache is Cache.EVERYONE else self.session_of(request)
             context = await arrival.by_host(self.installation, host, caller, secret=secret)
@@ -224,7 +225,7 @@ class Visits:
     async def _lead(self, request: Request, rest: str) -> Response:
         """To the page in the language of the cookie, the browser or the shop, in this order."""
         caller = replace(caller_of(request), locale=self.cookie(request, "locale") or "")
-        host = request.url.hostname or ""
+        host = host_name(request.scope)
         context = await arrival.by_host(self.installation, host, caller)
         if context is None:
             return self.failures.page(request, "not_found")
