@@ -1,16 +1,17 @@
 """PostgreSQL, a transaction at a time, each bound to one shop.
 
-Four ways in. `transaction(shop)` writes as the request role; `reader(shop)` reads as it, opened by
-the first statement (its `lone()` is for those who need one only); `single()` looks one thing up
-that is of no shop; `system()` is for the relay, which sees only which work is due. Inside any of
-them statements go through `rows`, `row`, `value` and `execute`; in transactions Tortoise's models
-find the same connection by themselves. Row-level security sees the shop named here, so a statement
-that forgets its filter still meets no other shop's rows.
+Five ways in. `transaction(shop)` writes as the request role, and `alone(shop)` does what one
+statement can do; `reader(shop)` reads as it, opened by the first statement (its `lone()` is for
+those who need one only); `single()` looks one thing up that is of no shop; `system()` is for the
+relay, which sees only which work is due. In all of them statements go through `rows`, `row`, `value`
+and `execute`; in transactions Tortoise's models find the same connection by themselves. Row-level
+security sees the shop named here, so a statement that forgets its filter still meets no other
+shop's rows. Statements of the last two are transactions of their own and name no shop.
 
 Readers have a pool of their own. A request reads, keeps its reader, and then writes (a code that
 is shown is recorded as revealed): out of one pool, as many such requests as it has connections
 would wait for each other for ever. Nothing waits for a reader while it holds a transaction.
-"""
+"""  # noqa: E501
 
 import asyncio
 import json
@@ -121,9 +122,13 @@ class _Statements:
 
     async def execute(self, sql: str, *args: object) -> int:
         async with self._turn:
-            status: str = await self._connection.execute(sql, *args)
-            count = status.rpartition(" ")[2]
-            return int(count) if count.isdigit() else 0
+            return _touched(await self._connection.execute(sql, *args))
+
+
+def _touched(status: str) -> int:
+    """How many rows a statement's status tells of."""
+    count = status.rpartition(" ")[2]
+    return int(count) if count.isdigit() else 0
 
 
 class _Joined(TransactionWrapper):
@@ -144,9 +149,10 @@ def _client(alias: str) -> AsyncpgDBClient:
     return client
 
 
-def _begin(shop: UUID | None, mode: str) -> str:
-    shop_text = str(shop) if shop is not None else ""
-    return f"begin {mode}; select set_config('app.shop', '{shop_text}', true)"
+def _begin(shop: UUID | None, mode: str, *, few: bool = False) -> str:
+    named = f"set_config('app.shop', '{shop or ''}', true)"
+    planned = ", set_config('plan_cache_mode', 'force_generic_plan', true)" if few else ""
+    return f"begin {mode}; select {named}{planned}"
 
 
 async def _roll_back(connection: asyncpg.Connection) -> None:
@@ -183,16 +189,16 @@ async def _end(
 
 
 @asynccontextmanager
-async def _transact(alias: str, shop: UUID | None) -> AsyncIterator[Transaction]:
-    client = _client(alias)
+async def _transact(shop: UUID | None, *, few: bool) -> AsyncIterator[Transaction]:
+    client = _client("app")
     pool: asyncpg.Pool = client._pool
     connection = await pool.acquire()
     token = None
     try:
-        await connection.execute(_begin(shop, "read write"))
+        await connection.execute(_begin(shop, "read write", few=few))
         joined = _Joined(client)
         joined._connection = connection
-        token = get_connections().set(alias, joined)
+        token = get_connections().set("app", joined)
         yield _Statements(connection)
         get_connections().reset(token)
         token = None
@@ -204,17 +210,23 @@ async def _transact(alias: str, shop: UUID | None) -> AsyncIterator[Transaction]
     await _end(pool, connection, "commit")
 
 
-def transaction(shop: UUID | None) -> AbstractAsyncContextManager[Transaction]:
+def transaction(
+    shop: UUID | None, *, few: bool = False
+) -> AbstractAsyncContextManager[Transaction]:
     """One unit of work as the request role: commits at the end, rolls back on any exception.
 
-    `shop` None reaches no shop's rows, only the identity functions.
+    `shop` None reaches no shop's rows, only the identity functions. `few`: whatever their
+    parameters are, its statements find few rows, by keys. PostgreSQL then plans each of them once a
+    connection; left to itself it thinks one key cheaper than the ten that it expects of an array,
+    and plans anew each time, which took a quarter of what an order cost it.
     """
-    return _transact("app", shop)
+    return _transact(shop, few=few)
 
 
-def system() -> AbstractAsyncContextManager[Transaction]:
-    """One unit of work as the system role, which sees due work of every shop and nothing else."""
-    return _transact("system", None)
+def system() -> Transaction:
+    """For the system role, which sees due work of every shop and nothing else: each statement is a
+    unit of work by itself, in one round trip."""
+    return _Single(_client("system")._pool)
 
 
 class Reader:
@@ -293,7 +305,7 @@ def reader(shop: UUID | None) -> Reader:
 
 
 class _Single:
-    """`Reads` of no shop, each statement by itself."""
+    """Statements of no shop, each a transaction of its own."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
@@ -308,6 +320,9 @@ class _Single:
 
     async def value(self, sql: str, *args: object) -> Any:
         return await self._pool.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: object) -> int:
+        return _touched(await self._pool.execute(sql, *args))
 
 
 _BOUND = """
@@ -341,8 +356,50 @@ class _Lone(_Single):
         return _BOUND.replace("{sql}", sql)
 
 
+_NAMED = "(select set_config('app.shop', $1::uuid::text, true)) is not null"
+"""A condition of no row, so that PostgreSQL asks it before it looks for the first one ("one-time
+filter"): from then on the shop is named. Were a plan to ask later, the statement would find
+nothing."""
+
+
+class _Alone(_Single):
+    """`Transaction` of one shop that is one statement."""
+
+    def __init__(self, pool: asyncpg.Pool, shop: UUID) -> None:
+        super().__init__(pool)
+        self._shop = shop
+
+    async def rows(self, sql: str, *args: object) -> Sequence[Row]:
+        return await super().rows(self._named(sql, args), *args)
+
+    async def row(self, sql: str, *args: object) -> Row | None:
+        return await super().row(self._named(sql, args), *args)
+
+    async def value(self, sql: str, *args: object) -> Any:
+        return await super().value(self._named(sql, args), *args)
+
+    async def execute(self, sql: str, *args: object) -> int:
+        return await super().execute(self._named(sql, args), *args)
+
+    def _named(self, sql: str, args: Sequence[object]) -> str:
+        if args[:1] != (self._shop,) or sql.count("{named}") != 1:
+            raise ValueError("a statement alone names its shop: $1, and {named} in a condition")
+        return sql.replace("{named}", _NAMED)
+
+
+def alone(shop: UUID) -> Transaction:
+    """A unit of work that is one statement, as the request role: one round trip, where a
+    transaction takes three.
+
+    The statement's `$1` is the shop. It has `{named}` among the conditions of what it reads first,
+    and whatever else it reads or writes hangs on what that finds: only then is the shop named.
+    """
+    return _Alone(_client("app")._pool, shop)
+
+
 def single() -> Reads:
-    """For one look-up by the identity functions: one round trip, where a reader takes three.
+    """For one call of a function that is of no shop: one round trip, where a transaction takes
+    three.
 
     No shop is named, so its statements meet no shop's rows, as those of a reader of None do."""
     return _Single(_client("reader")._pool)

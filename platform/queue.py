@@ -7,24 +7,26 @@ relay must know that it did not hand the work over.
 """
 
 import json
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self, cast
 from uuid import UUID
 
 import structlog
-from arq.connections import ArqRedis, RedisSettings
+from arq.connections import RedisSettings
+from arq.constants import default_queue_name, expires_extra_ms, job_key_prefix
+from arq.jobs import serialize_job
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from keystall.platform import clock
 
 _WAKE = "keystall:wake"
-_WAKE_BACKLOG = 64  # one token wakes one relay; a full list says no more than a short one
 _LIVE = "keystall:live:"
 _CONFIRM_SECONDS = 5.0
-_HEAD_START = timedelta(hours=1)
+_HEAD_START_MS = timedelta(hours=1) // timedelta(milliseconds=1)
 _log = structlog.get_logger()
 
 
@@ -38,15 +40,24 @@ def decode_job(raw: bytes) -> Any:
     return json.loads(raw)
 
 
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One outbox row for arq. The same row and attempt twice is one job. `ahead`: it goes before
+    what was handed over in the last hour without."""
+
+    kind: str
+    shop: UUID
+    id: UUID
+    attempt: int
+    ahead: bool = False
+
+
 class Queue:
     """One process's line to Redis."""
 
     def __init__(self, redis_url: str) -> None:
         self._redis: Redis = Redis.from_url(
             redis_url, socket_connect_timeout=2, socket_timeout=5, health_check_interval=30
-        )
-        self._arq = ArqRedis(
-            self._redis.connection_pool, job_serializer=encode_job, job_deserializer=decode_job
         )
 
     @classmethod
@@ -68,30 +79,44 @@ class Queue:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def enqueue(
-        self, kind: str, shop: UUID, item: UUID, *, attempt: int, ahead: bool = False
-    ) -> None:
-        """Hands one outbox row to arq; the same row and attempt twice is one job. `ahead`: it goes
-        before what was handed over in the last hour without.
+    async def enqueue(self, items: Iterable[Item]) -> None:
+        """Hands outbox rows to arq: all of them or, as far as is known, none. What arq's own
+        `enqueue_job` writes, which takes three round trips for each job.
 
         Raises RedisError when Redis is away.
         """
-        # arq takes up jobs in the order of when they may run: one that might have run an hour ago
-        # passes those that wait. It expires that much earlier, too, of arq's 24 hours.
-        since = clock.now() - _HEAD_START if ahead else None
-        await self._arq.enqueue_job(
-            kind, str(shop), str(item), _job_id=f"{item}:{attempt}", _defer_until=since
-        )
+        now = int(clock.now().timestamp() * 1000)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            for item in items:
+                job_id = f"{item.id}:{item.attempt}"
+                job = serialize_job(
+                    item.kind, (str(item.shop), str(item.id)), {}, None, now, serializer=encode_job
+                )
+                pipe.psetex(job_key_prefix + job_id, expires_extra_ms, job)
+                # arq takes up jobs in the order of when they may run: one that might have run an
+                # hour ago passes those that wait. One that is queued already keeps its place.
+                since = now - _HEAD_START_MS if item.ahead else now
+                pipe.zadd(default_queue_name, {job_id: since}, nx=True)
+            await pipe.execute()
 
     async def signal(self) -> None:
         """Wakes a relay: there is work in the outbox."""
+        await self.tell((), wake=True)
+
+    async def tell(self, topics: Sequence[str], *, wake: bool) -> None:
+        """Says that whatever each of the topics stands for has changed, and nothing more; then
+        wakes a relay where there is work in the outbox. One round trip."""
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.lpush(_WAKE, 1)
-                pipe.ltrim(_WAKE, 0, _WAKE_BACKLOG - 1)
+                for topic in topics:
+                    pipe.publish(_LIVE + topic, b"changed")
+                if wake:
+                    pipe.lpush(_WAKE, 1)
+                    # One token wakes one relay, which looks for all work: a second says no more.
+                    pipe.ltrim(_WAKE, 0, 0)
                 await pipe.execute()
         except (RedisError, OSError) as error:
-            _log.warning("wake signal lost", error=type(error).__name__)
+            _log.warning("live messages or a wake signal lost", error=type(error).__name__)
 
     async def wait(self, seconds: float) -> None:
         """Returns on the next signal, or after `seconds` (fractions allowed) without one.
@@ -99,14 +124,10 @@ class Queue:
         Raises RedisError when Redis is away.
         """
         await cast(Awaitable[object], self._redis.blpop([_WAKE], timeout=cast(int, seconds)))
-        await self._redis.delete(_WAKE)
 
     async def publish(self, topic: str) -> None:
         """Says that whatever `topic` stands for has changed, and nothing more."""
-        try:
-            await self._redis.publish(_LIVE + topic, b"changed")
-        except (RedisError, OSError) as error:
-            _log.warning("live message lost", error=type(error).__name__)
+        await self.tell((topic,), wake=False)
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[AsyncIterator[str]]:

@@ -46,6 +46,7 @@ class Writing:
     def __init__(self, tx: Transaction, shop: UUID) -> None:
         self._tx = tx
         self._shop = shop
+        self._works: list[tuple[UUID, Due]] = []
         self._posted = False
         self._topics: list[str] = []
 
@@ -62,32 +63,36 @@ class Writing:
         return await self._tx.execute(sql, *args)
 
     async def post(self, kind: str, subject: UUID, *, due_at: datetime | None = None) -> UUID:
-        """Leaves work of `kind` about the row `subject`, due now or at `due_at`; answers its id."""
+        """Leaves work of `kind` about the row `subject`, due now or at `due_at`; answers its id.
+
+        It is written with all other work of the transaction, at its end.
+        """
         item = new_id()
-        await self._tx.execute(
-            "insert into outbox (shop_id, id, kind, subject_id, due_at)"
-            " values ($1, $2, $3, $4, $5)",
-            self._shop, item, kind, subject, due_at or clock.now(),
-        )  # fmt: skip
+        self._works.append((item, Due(kind, subject, due_at or clock.now())))
         self._posted = self._posted or due_at is None
         return item
 
     async def post_now(self, kind: str, subjects: Sequence[UUID]) -> None:
-        """Leaves work of `kind` about each of the rows, due now, all by one statement."""
-        await self.post_later(*(Due(kind, subject, clock.now()) for subject in subjects))
-        self._posted = self._posted or bool(subjects)
+        """Leaves work of `kind` about each of the rows, due now."""
+        for subject in subjects:
+            await self.post(kind, subject)
 
     async def post_later(self, *works: Due) -> None:
-        """Leaves several, all by one statement."""
-        await self._tx.execute(
-            "insert into outbox (shop_id, id, kind, subject_id, due_at)"
-            " select $1, * from unnest($2::uuid[], $3::text[], $4::uuid[], $5::timestamptz[])",
-            self._shop,
-            [new_id() for _ in works],
-            [work.kind for work in works],
-            [work.subject for work in works],
-            [work.at for work in works],
-        )
+        """Leaves several."""
+        self._works += [(new_id(), work) for work in works]
+
+    async def write_posted(self) -> None:
+        """Writes what was posted, by one statement."""
+        if self._works:
+            await self._tx.execute(
+                "insert into outbox (shop_id, id, kind, subject_id, due_at)"
+                " select $1, * from unnest($2::uuid[], $3::text[], $4::uuid[], $5::timestamptz[])",
+                self._shop,
+                [item for item, _ in self._works],
+                [work.kind for _, work in self._works],
+                [work.subject for _, work in self._works],
+                [work.at for _, work in self._works],
+            )
 
     def announce(self, topic: str) -> None:
         """Tells open pages, after the commit, that what `topic` stands for has changed."""
@@ -96,26 +101,27 @@ class Writing:
     async def tell(self, installation: Installation) -> None:
         """After the commit: wakes whoever waits for it. Losing this loses nothing but time."""
         # Who looks at a page goes first: what the signal sets going (mails) keeps a worker busy.
-        for topic in self._topics:
-            await installation.queue.publish(f"{self._shop}:{topic}")
-        if self._posted:
-            await installation.queue.signal()
+        topics = [f"{self._shop}:{topic}" for topic in self._topics]
+        if topics or self._posted:
+            await installation.queue.tell(topics, wake=self._posted)
 
 
 @asynccontextmanager
 async def writing(
-    installation: Installation, shop: UUID, *, rehearsal: bool = False
+    installation: Installation, shop: UUID, *, rehearsal: bool = False, few: bool = False
 ) -> AsyncIterator[Writing]:
     """One unit of work on the rows of `shop`, recorded as the deed of whoever is at work.
 
-    A `rehearsal` is rolled back at its end, and nobody is told of anything.
+    A `rehearsal` is rolled back at its end, and nobody is told of anything. `few` is that of
+    `database.transaction`.
     """
     try:
-        async with database.transaction(shop) as tx:
+        async with database.transaction(shop, few=few) as tx:
             work = Writing(tx, shop)
             if shop != INSTALLATION:
                 await entry_opened(tx, shop)
             yield work
+            await work.write_posted()
             if rehearsal:
                 raise _Rehearsed
     except _Rehearsed:

@@ -13,11 +13,10 @@ _log = structlog.get_logger()
 
 async def count_failed() -> None:
     """Sets the gauges to what the outbox holds now."""
-    async with database.system() as tx:
-        row = await tx.row(
-            "select count(failed_at) as given_up, count(*) - count(failed_at) as failing"
-            " from outbox where done_at is null and dropped_at is null and attempts >= 5"
-        )
+    row = await database.system().row(
+        "select count(failed_at) as given_up, count(*) - count(failed_at) as failing"
+        " from outbox where done_at is null and dropped_at is null and attempts >= 5"
+    )
     FAILED_WORK.set(row["given_up"] if row else 0)
     FAILING_WORK.set(row["failing"] if row else 0)
 

@@ -8,70 +8,62 @@ already.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from redis.exceptions import RedisError
 
 from keystall.platform import clock, database
-from keystall.platform.queue import Queue
+from keystall.platform.queue import Item, Queue
 
 BATCH = 200
 SWEEP_SECONDS = 1.0
-_HANDING_OUT = 16  # at once
 _log = structlog.get_logger()
 
 
 async def relay_due(queue: Queue) -> int:
-    """Leases what is due and enqueues it; answers how much it was.
+    """Leases what is due and enqueues it, all at once; answers how much it was.
 
     The lease is that of `tenants.outbox.claims.retry_delay`. Raises RedisError when the queue is
     away: the leased work is then due again at once.
     """
-    async with database.system() as tx:
-        rows = await tx.rows(
-            """
-            with due as (
-              select shop_id, id from outbox
-              where done_at is null and failed_at is null and due_at <= $1
-              order by kind like 'mail.%' or kind like 'webhook.%', due_at
-              limit $2 for update skip locked)
-            update outbox
-            set attempts = attempts + 1,
-                due_at = $1 + least(10 * 2 ^ least(attempts, 7), 1200) * interval '1 second'
-            from due where outbox.shop_id = due.shop_id and outbox.id = due.id
-            returning outbox.shop_id, outbox.id, kind, attempts
-            """,
-            clock.now(), BATCH,
+    rows = await database.system().rows(
+        """
+        with due as (
+          select shop_id, id from outbox
+          where done_at is null and failed_at is null and due_at <= $1
+          order by kind like 'mail.%' or kind like 'webhook.%', due_at
+          limit $2 for update skip locked)
+        update outbox
+        set attempts = attempts + 1,
+            due_at = $1 + least(10 * 2 ^ least(attempts, 7), 1200) * interval '1 second'
+        from due where outbox.shop_id = due.shop_id and outbox.id = due.id
+        returning outbox.shop_id, outbox.id, kind, attempts
+        """,
+        clock.now(), BATCH,
+    )  # fmt: skip
+    try:
+        await queue.enqueue(
+            Item(row["kind"], row["shop_id"], row["id"], attempt=row["attempts"],
+                 ahead=row["kind"] == "payment.apply")
+            for row in rows
         )  # fmt: skip
-    turn = asyncio.Semaphore(_HANDING_OUT)
-
-    async def hand_out(row: database.Row) -> None:
-        async with turn:
-            await queue.enqueue(
-                row["kind"], row["shop_id"], row["id"],
-                attempt=row["attempts"], ahead=row["kind"] == "payment.apply",
-            )  # fmt: skip
-
-    results = await asyncio.gather(*(hand_out(row) for row in rows), return_exceptions=True)
-    kept = [row for row, result in zip(rows, results, strict=True) if result is not None]
-    if kept:
-        await _take_back(kept)
-        raise next(result for result in results if isinstance(result, BaseException))
+    except (RedisError, OSError):
+        await _take_back(rows)
+        raise
     return len(rows)
 
 
-async def _take_back(rows: list[database.Row]) -> None:
+async def _take_back(rows: Sequence[database.Row]) -> None:
     """Undoes the lease. Nobody tried the work, so no try is counted: a Redis that stays away for
     a minute must not use up all of them. Should the queue have it after all, the same try under
     the same id is one job."""
-    async with database.system() as tx:
-        await tx.execute(
-            "update outbox set due_at = $3, attempts = attempts - 1"
-            " from unnest($1::uuid[], $2::uuid[]) as t (shop_id, id)"
-            " where outbox.shop_id = t.shop_id and outbox.id = t.id and done_at is null",
-            [row["shop_id"] for row in rows], [row["id"] for row in rows], clock.now(),
-        )  # fmt: skip
+    await database.system().execute(
+        "update outbox set due_at = $3, attempts = attempts - 1"
+        " from unnest($1::uuid[], $2::uuid[]) as t (shop_id, id)"
+        " where outbox.shop_id = t.shop_id and outbox.id = t.id and done_at is null",
+        [row["shop_id"] for row in rows], [row["id"] for row in rows], clock.now(),
+    )  # fmt: skip
 
 
 async def relay(queue: Queue, kick: Callable[[], Awaitable[None]]) -> None:

@@ -176,19 +176,17 @@ def _page_documents() -> Mapping[str, str]:
 
 def _checks(installation: Installation) -> dict[str, Check]:
     async def database_answers() -> None:
-        async with database.transaction(None) as db:
-            await db.value("select 1")
+        await database.single().value("select 1")
 
     async def redis_answers() -> None:
         await installation.queue.redis.ping()
 
     async def outbox_moves() -> None:
-        async with database.system() as db:
-            late = await db.value(
-                "select count(*) from outbox where done_at is null and failed_at is null"
-                " and due_at < $1 and attempts = 0",
-                clock.now() - OUTBOX_LAG,
-            )
+        late = await database.system().value(
+            "select count(*) from outbox where done_at is null and failed_at is null"
+            " and due_at < $1 and attempts = 0",
+            clock.now() - OUTBOX_LAG,
+        )
         if late:
             raise Unready(f"{late} pieces of work wait for a worker")
 

@@ -18,6 +18,5 @@ BATCH = 5_000
 async def settle_bands() -> list[UUID]:
     """Compares what was noted and what time may have changed; answers the shops whose version moved
     with it. Harmless from many workers at once: one compares, the others find nothing to do."""
-    async with database.transaction(None) as tx:
-        rows = await tx.rows("select stock_bands_settle($1, $2) as shop", LOW, BATCH)
+    rows = await database.single().rows("select stock_bands_settle($1, $2) as shop", LOW, BATCH)
     return [row["shop"] for row in rows]

@@ -23,8 +23,9 @@ from keystall.tenants.mails.port import (
 )
 from keystall.tenants.mails.posts import (
     Post,
-    lines_told,
+    bought,
     order_row,
+    order_told,
     refund_row,
     report_row,
     stall_told,
@@ -37,17 +38,19 @@ from keystall.tenants.orders.tokens import order_token
 async def order_delivered(
     db: Transaction, installation: Installation, shop: UUID, order: UUID
 ) -> list[Post]:
-    found = await order_row(db, shop, order)
+    found = await order_told(db, shop, order)
     if found["email"] == ERASED:
         return []
-    stall = await stall_told(db, installation, shop)
+    stall, codes = await stall_told(db, installation, shop), NO_CODES
+    if found["mail_codes"]:
+        codes = await codes_to_mail(db, installation, shop, order)
     letter = OrderDelivered(
         stall=stall,
         number=found["number"],
         token=order_token(installation.keys, shop, order),
-        lines=await lines_told(db, shop, order, found["currency"]),
+        lines=bought(found),
         total=Money(found["total"], found["currency"]),
-        codes=await codes_to_mail(db, installation, shop, order),
+        codes=codes,
     )
     return await _to_buyer(db, found, letter)
 
@@ -86,11 +89,11 @@ async def code_report_answered(
     db: Transaction, installation: Installation, shop: UUID, report: UUID
 ) -> list[Post]:
     told = await report_row(db, shop, report)
-    found = await order_row(db, shop, told["order_id"])
+    found = await order_told(db, shop, told["order_id"])
     if found["email"] == ERASED:
         return []
     fresh, codes = told["replacement_id"], NO_CODES
-    if told["state"] == "replaced" and fresh is not None:
+    if found["mail_codes"] and told["state"] == "replaced" and fresh is not None:
         codes = await codes_to_mail(db, installation, shop, told["order_id"], only=fresh)
     letter = CodeReportAnswered(
         stall=await stall_told(db, installation, shop),

@@ -28,13 +28,11 @@ _log = structlog.get_logger()
 async def codes_to_mail(
     tx: Transaction, installation: Installation, shop: UUID, order: UUID, only: UUID | None = None
 ) -> MailedCodes:
-    """The good codes of a delivered order, or `only` one of them; each is recorded as shown to the
-    buyer, for every mail that is tried.
+    """The good codes of a delivered order, or `only` one of them, where its shop mails codes; each
+    is recorded as shown to the buyer, for every mail that is tried.
 
-    None where the shop keeps codes out of mails, or nobody can read them any more.
+    None where nobody can read them any more.
     """
-    if not await tx.value("select mail_codes from shops where id = $1", shop):
-        return NO_CODES
     bought = await tx.rows(
         "select id, product_name, variant_name from order_lines"
         " where shop_id = $1 and order_id = $2 order by position",

@@ -22,8 +22,9 @@ from keystall.tenants.mails.port import (
 )
 from keystall.tenants.mails.posts import (
     Post,
-    lines_told,
+    bought,
     order_row,
+    order_told,
     refund_row,
     report_row,
     row_of,
@@ -35,13 +36,13 @@ from keystall.tenants.stock.low_stock import in_words, low_stock_of
 async def merchant_order(
     db: Reads, installation: Installation, shop: UUID, order: UUID
 ) -> list[Post]:
-    found = await order_row(db, shop, order)
+    found = await order_told(db, shop, order)
     letter = MerchantOrder(
         stall=await stall_told(db, installation, shop),
         order=order,
         number=found["number"],
         buyer=found["email"],
-        lines=await lines_told(db, shop, order, found["currency"]),
+        lines=bought(found),
         total=Money(found["total"], found["currency"]),
     )
     return await _to_merchants(db, letter, order)

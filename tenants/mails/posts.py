@@ -4,7 +4,7 @@ A kind of mail is a function, in the module of its readers, that reads ids when 
 answers posts; none where there is nothing to tell any more, or nobody.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -55,6 +55,36 @@ async def order_row(db: Reads, shop: UUID, order: UUID) -> Any:
     return await row_of(db, "select * from orders where shop_id = $1 and id = $2", shop, order)
 
 
+async def order_told(db: Reads, shop: UUID, order: UUID) -> Any:
+    """An order's row, with what was bought (`lines`: see `bought`), and whether the shop mails
+    codes (`mail_codes`)."""
+    return await row_of(
+        db,
+        """
+        select orders.*, mail_codes, array(
+          select jsonb_build_object('product', product_name, 'variant', variant_name,
+                                    'quantity', quantity, 'price', unit_price)
+          from order_lines where order_lines.shop_id = $1 and order_id = $2
+          order by position) as lines
+        from orders join shops on shops.id = $1 where orders.shop_id = $1 and orders.id = $2
+        """,
+        shop, order,
+    )  # fmt: skip
+
+
+def bought(order: Any) -> tuple[Bought, ...]:
+    """What was bought, as letters list it."""
+    return tuple(
+        Bought(
+            product=line["product"],
+            variant=line["variant"],
+            quantity=line["quantity"],
+            total=Money(line["quantity"] * line["price"], order["currency"]),
+        )
+        for line in order["lines"]
+    )
+
+
 async def refund_row(db: Reads, shop: UUID, refund: UUID) -> Any:
     """A refund's row."""
     return await row_of(db, "select * from refunds where shop_id = $1 and id = $2", shop, refund)
@@ -77,20 +107,3 @@ async def row_of(db: Reads, sql: str, *args: object) -> Any:
     if row is None:
         raise LookupError(_GONE)
     return row
-
-
-async def lines_told(db: Reads, shop: UUID, order: UUID, currency: str) -> tuple[Bought, ...]:
-    """What was bought, as letters list it."""
-    rows: Sequence[Any] = await db.rows(
-        "select * from order_lines where shop_id = $1 and order_id = $2 order by position",
-        shop, order,
-    )  # fmt: skip
-    return tuple(
-        Bought(
-            product=row["product_name"],
-            variant=row["variant_name"],
-            quantity=row["quantity"],
-            total=Money(row["quantity"] * row["unit_price"], currency),
-        )
-        for row in rows
-    )

@@ -23,7 +23,7 @@ from keystall.tenants.mails.port import MailTexts
 from keystall.tenants.mails.posts import Post
 from keystall.tenants.mails.wording import worded_letter
 from keystall.tenants.orders.events import record
-from keystall.tenants.outbox.claims import claim, keep, peek
+from keystall.tenants.outbox.claims import claim, finish, take_up
 from keystall.tenants.writing import writing
 
 SENDING = timedelta(seconds=30)
@@ -54,16 +54,18 @@ async def send_mails(
     `read` makes the letters of `kind` from what the row is about. Raises MailUnavailable, upon
     which the work is handed out again; of several readers the first then hear twice.
     """
-    async with database.transaction(shop) as tx:
-        subject = await peek(tx, shop, item)
+    async with database.transaction(shop, few=True) as tx:
+        subject = await take_up(tx, shop, item, SENDING)
         posts = [] if subject is None else await read(tx, installation, shop, subject)
-        await keep(tx, shop, item, SENDING)
     if subject is None:
         return
-    refused = [post for post in posts if not await _send(desk, post)]
+    refused = _orders([post for post in posts if not await _send(desk, post)])
+    if not refused:
+        await finish(shop, item)
+        return
     async with writing(installation, shop) as work:
         if await claim(work, shop, item) is not None:
-            for order in _orders(refused):
+            for order in refused:
                 await record(work, shop, order, "mail.refused", actor="system", data={"kind": kind})
 
 

@@ -7,7 +7,7 @@ claim: it commits with the effect or not at all.
 from datetime import timedelta
 from uuid import UUID
 
-from keystall.platform import clock
+from keystall.platform import clock, database
 from keystall.platform.database import Transaction
 
 MAX_ATTEMPTS = 25
@@ -23,16 +23,18 @@ def retry_delay(attempts: int) -> timedelta:
     return timedelta(seconds=min(10 * 2 ** min(attempts, 7), 1200))
 
 
+CLAIM = """
+  update outbox set done_at = $3 where shop_id = $1 and id = $2 and done_at is null
+    and failed_at is null returning subject_id"""
+"""What `claim` runs, for a statement that goes on from there."""
+
+
 async def claim(tx: Transaction, shop: UUID, item: UUID) -> UUID | None:
     """Marks the work done and answers what it is about; None where it was done before.
 
     A second worker waits here until the first has committed or given up.
     """
-    subject: UUID | None = await tx.value(
-        "update outbox set done_at = $3 where shop_id = $1 and id = $2 and done_at is null"
-        " and failed_at is null returning subject_id",
-        shop, item, clock.now(),
-    )  # fmt: skip
+    subject: UUID | None = await tx.value(CLAIM, shop, item, clock.now())
     return subject
 
 
@@ -45,6 +47,25 @@ async def peek(tx: Transaction, shop: UUID, item: UUID) -> UUID | None:
         shop, item,
     )  # fmt: skip
     return subject
+
+
+async def take_up(tx: Transaction, shop: UUID, item: UUID, length: timedelta) -> UUID | None:
+    """`peek` and `keep` in one: what undone work is about, not handed out again for `length`."""
+    subject: UUID | None = await tx.value(
+        "update outbox set due_at = greatest(due_at, $3) where shop_id = $1 and id = $2"
+        " and done_at is null and failed_at is null returning subject_id",
+        shop, item, clock.now() + length,
+    )  # fmt: skip
+    return subject
+
+
+async def finish(shop: UUID, item: UUID) -> None:
+    """Marks work done whose effect lay outside, and which leaves nothing else to write."""
+    await database.alone(shop).execute(
+        "update outbox set done_at = $3 where shop_id = $1 and id = $2 and done_at is null"
+        " and failed_at is null and {named}",
+        shop, item, clock.now(),
+    )  # fmt: skip
 
 
 async def keep(tx: Transaction, shop: UUID, item: UUID, length: timedelta) -> None:

@@ -21,7 +21,7 @@ from keystall.tenants.installation import Installation
 from keystall.tenants.ledger import postings
 from keystall.tenants.ledger.service import post as post_ledger
 from keystall.tenants.orders.events import record
-from keystall.tenants.outbox.claims import claim
+from keystall.tenants.outbox.claims import CLAIM
 from keystall.tenants.payments.disputes import apply_dispute
 from keystall.tenants.payments.handing_over import find_goods, hand_over
 from keystall.tenants.payments.refunds import Refunded, apply_refund
@@ -81,31 +81,29 @@ async def apply_callback(installation: Installation, shop: UUID, item: UUID) -> 
 async def _apply(
     installation: Installation, shop: UUID, item: UUID, answer: _Answer | None
 ) -> None:
-    async with writing(installation, shop) as tx:
-        inbox_id = await claim(tx, shop, item)
-        if inbox_id is None:
+    async with writing(installation, shop, few=True) as tx:
+        told = await tx.row(_TAKE_UP, shop, item, clock.now())
+        if told is None:
             return
-        problem = await _apply_told(tx, shop, inbox_id, answer)
+        problem = await _apply_told(tx, shop, told, answer)
+        # Last: who stores the same notice again has locked its payment and waits for this row.
         await tx.execute(
             "update inbox set applied_at = now(), problem = $3 where shop_id = $1 and id = $2",
-            shop, inbox_id, problem,
+            shop, told["inbox_id"], problem,
         )  # fmt: skip
 
 
-async def _apply_told(
-    tx: Writing, shop: UUID, inbox_id: UUID, answer: _Answer | None
-) -> str | None:
+_TAKE_UP = f"""
+with claimed as ({CLAIM})
+select subject_id as inbox_id, notice, account_id, provider
+from claimed left join inbox on inbox.shop_id = $1 and inbox.id = subject_id
+left join payment_accounts on payment_accounts.shop_id = $1 and payment_accounts.id = account_id"""  # noqa: S608
+
+
+async def _apply_told(tx: Writing, shop: UUID, told: Row, answer: _Answer | None) -> str | None:
     """Answers why what was told had no effect; None where it had one."""
-    told = await tx.row(
-        """
-        select notice, account_id, provider from inbox
-        join payment_accounts on payment_accounts.shop_id = $1
-          and payment_accounts.id = account_id
-        where inbox.shop_id = $1 and inbox.id = $2
-        """,
-        shop, inbox_id,
-    )  # fmt: skip
-    if told is None:
+    inbox_id = told["inbox_id"]
+    if told["provider"] is None:
         raise LookupError("a callback that was claimed is not there")
     if told["notice"]["kind"] != "hint":
         return await _apply_payment(tx, shop, inbox_id, told["notice"])
@@ -294,8 +292,7 @@ async def _take(tx: Writing, arrived: _Arrived, state: str) -> None:
 async def _deliver(tx: Writing, arrived: _Arrived) -> None:
     shop, order_id = arrived.shop, arrived.order["id"]
     await _take(tx, arrived, "delivered")
-    await record(tx, shop, order_id, "order.paid", actor="provider")
-    await hand_over(tx, shop, order_id)
+    await hand_over(tx, shop, order_id, paid_by="provider")
     await tx.post("mail.merchant_order", order_id)
 
 

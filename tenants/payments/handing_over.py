@@ -1,12 +1,10 @@
 """Handing over what was paid for: the same for a payment that arrived and for a merchant's word."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
-from keystall.tenants.orders.events import record
-from keystall.tenants.stock.allocation import Wanted, free, reserve, sell
-from keystall.tenants.stock.low_stock import tell_of_low_stock
-from keystall.tenants.webhooks.events import tell_webhooks
+from keystall.platform.ids import new_id
+from keystall.tenants.stock.allocation import SELL, Wanted, free, reserve
+from keystall.tenants.stock.low_stock import tell_of_sale
 from keystall.tenants.writing import Writing
 
 
@@ -28,48 +26,34 @@ async def find_goods(tx: Writing, shop: UUID, order: UUID) -> bool:
     return not missing
 
 
-async def hand_over(tx: Writing, shop: UUID, order: UUID) -> None:
-    """Sells what the order holds, and says so: state, timeline, mails, open pages.
+_HAND_OVER = f"""
+with sold as ({SELL} returning id),
+delivered as (
+  update orders set status = 'delivered', paid_at = now(), delivered_at = now()
+  where shop_id = $1 and id = $2),
+told as (
+  insert into order_events (shop_id, id, order_id, kind, data, actor)
+  select $1, id, $2, kind, '{{}}', actor
+  from unnest($3::uuid[], $4::text[], $5::text[]) as t (id, kind, actor))
+select (select count(*) from sold) as sold, sum(quantity) as ordered,
+       array_agg(distinct variant_id) as variants
+from order_lines where shop_id = $1 and order_id = $2"""  # noqa: S608
+
+
+async def hand_over(tx: Writing, shop: UUID, order: UUID, *, paid_by: str | None = None) -> None:
+    """Sells what the order holds, and says so: state, timeline, mails, open pages. `paid_by`: who
+    is to stand in the timeline as having told that it was paid.
 
     Raises GoodsMissing where it does not hold all that was ordered.
     """
-    sold = await sell(tx, shop, order)
-    ordered = await tx.value(
-        "select sum(quantity) from order_lines where shop_id = $1 and order_id = $2", shop, order
-    )
-    if sold != ordered:
-        raise GoodsMissing(f"{sold} of {ordered} codes are held for order {order}")
-    await tx.execute(
-        "update orders set status = 'delivered', paid_at = now(), delivered_at = now()"
-        " where shop_id = $1 and id = $2",
-        shop, order,
+    told = [("order.paid", paid_by)] if paid_by else []
+    told.append(("order.delivered", "system"))
+    (done,) = await tx.rows(
+        _HAND_OVER, shop, order,
+        [new_id() for _ in told], [kind for kind, _ in told], [actor for _, actor in told],
     )  # fmt: skip
-    await record(tx, shop, order, "order.delivered", actor="system")
+    if done["sold"] != done["ordered"]:
+        raise GoodsMissing(f"{done['sold']} of {done['ordered']} codes are held for order {order}")
     await tx.post("mail.order_delivered", order)
-    for variant in await _sold_out_by(tx, shop, order):
-        await tx.post("mail.merchant_sold_out", variant)
-        await tell_webhooks(tx, shop, "stock.sold_out", variant)
-    lines = await tx.rows(
-        "select distinct variant_id from order_lines where shop_id = $1 and order_id = $2"
-        " order by variant_id",
-        shop, order,
-    )  # fmt: skip
-    await tell_of_low_stock(tx, shop, [line["variant_id"] for line in lines])
+    await tell_of_sale(tx, shop, done["variants"])
     tx.announce(f"order:{order}")
-
-
-async def _sold_out_by(tx: Writing, shop: UUID, order: UUID) -> Sequence[UUID]:
-    rows = await tx.rows(
-        """
-        select variant_id from order_lines where shop_id = $1 and order_id = $2
-          and not exists (select from codes where codes.shop_id = $1
-            and codes.variant_id = order_lines.variant_id and state = 'available'
-            and sellable_until > now())
-          -- Once is enough while the last of the held codes are being paid for.
-          and not exists (select from outbox where outbox.shop_id = $1
-            and outbox.kind = 'mail.merchant_sold_out' and subject_id = order_lines.variant_id
-            and outbox.created_at > now() - interval '1 hour')
-        """,
-        shop, order,
-    )  # fmt: skip
-    return [row["variant_id"] for row in rows]

@@ -88,16 +88,16 @@ async def _take(
     return short, any(row["rotating"] for row in taken)
 
 
+SELL = """
+  update codes set state = 'sold', sold_at = now()
+  where shop_id = $1 and state = 'reserved' and order_line_id = any (array(
+    select id from order_lines where shop_id = $1 and order_id = $2))"""
+"""Turns the reserved codes of the order `$2` into sold ones."""
+
+
 async def sell(tx: Transaction, shop: UUID, order: UUID) -> int:
     """Turns the reserved codes of an order into sold ones; answers how many."""
-    return await tx.execute(
-        """
-        update codes set state = 'sold', sold_at = now()
-        where shop_id = $1 and state = 'reserved' and order_line_id = any (array(
-          select id from order_lines where shop_id = $1 and order_id = $2))
-        """,
-        shop, order,
-    )  # fmt: skip
+    return await tx.execute(SELL, shop, order)
 
 
 async def free(tx: Transaction, shop: UUID, order: UUID) -> int:

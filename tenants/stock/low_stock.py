@@ -1,4 +1,4 @@
-"""Telling the merchant that stock runs low: once a fall, with how long it will last.
+"""Telling the merchant that stock runs low, once a fall, with how long it will last; or is gone.
 
 A variant has a threshold of its own; zero never tells. `low_since` notes that a fall was told, and
 stock above the threshold forgets it.
@@ -12,9 +12,11 @@ from uuid import UUID
 
 from keystall.platform import clock
 from keystall.platform.database import Reads
+from keystall.tenants.webhooks.events import tell_webhooks
 from keystall.tenants.writing import Writing
 
 MAIL = "mail.merchant_low_stock"
+SOLD_OUT_MAIL = "mail.merchant_sold_out"
 WINDOW = timedelta(days=1)
 LONG_WINDOW = timedelta(days=7)
 FEW_SALES = 3
@@ -27,31 +29,40 @@ _FREE = """
      limit variants.low_stock + 1) few)"""
 
 
-async def tell_of_low_stock(tx: Writing, shop: UUID, variants: Sequence[UUID]) -> None:
-    """After a sale: has the merchant told of those that fell to their threshold or below."""
-    await stock_has_risen(tx, shop, variants)
-    fallen = await tx.rows(
-        f"""
-        update variants set low_since = now()
-        where shop_id = $1 and id = any ($2::uuid[]) and archived_at is null
-          and low_since is null and low_stock > 0 and {_FREE} <= low_stock returning id
-        """,  # noqa: S608  (a constant)
-        shop, list(variants),
-    )  # fmt: skip
-    for row in fallen:
-        await tx.post(MAIL, row["id"])
+_RISEN = f"""
+  update variants set low_since = null
+  where shop_id = $1 and id = any ($2::uuid[]) and low_since is not null
+    and {_FREE} > low_stock"""  # noqa: S608
+_SOLD = f"""
+with risen as ({_RISEN}),
+fallen as (
+  update variants set low_since = now()
+  where shop_id = $1 and id = any ($2::uuid[]) and archived_at is null
+    and low_since is null and low_stock > 0 and {_FREE} <= low_stock returning id)
+select id, exists (select from fallen where fallen.id = sold.id) as fallen,
+  not exists (select from codes where codes.shop_id = $1 and codes.variant_id = sold.id
+              and state = 'available' and sellable_until > now())
+  -- Once is enough while the last of the held codes are being paid for.
+  and not exists (select from outbox where outbox.shop_id = $1 and outbox.kind = '{SOLD_OUT_MAIL}'
+                  and subject_id = sold.id
+                  and outbox.created_at > now() - interval '1 hour') as gone
+from unnest($2::uuid[]) as sold (id)"""  # noqa: S608
+
+
+async def tell_of_sale(tx: Writing, shop: UUID, variants: Sequence[UUID]) -> None:
+    """After a sale: has the merchant told of variants that are sold out, and of those that fell to
+    their threshold or below."""
+    for variant in await tx.rows(_SOLD, shop, list(variants)):
+        if variant["gone"]:
+            await tx.post(SOLD_OUT_MAIL, variant["id"])
+            await tell_webhooks(tx, shop, "stock.sold_out", variant["id"])
+        if variant["fallen"]:
+            await tx.post(MAIL, variant["id"])
 
 
 async def stock_has_risen(tx: Writing, shop: UUID, variants: Sequence[UUID]) -> None:
     """Forgets a fall of variants that have more than their threshold again."""
-    await tx.execute(
-        f"""
-        update variants set low_since = null
-        where shop_id = $1 and id = any ($2::uuid[]) and low_since is not null
-          and {_FREE} > low_stock
-        """,  # noqa: S608  (a constant)
-        shop, list(variants),
-    )  # fmt: skip
+    await tx.execute(_RISEN, shop, list(variants))
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,8 +105,7 @@ async def test_three_hundred_cancelled_transactions_cost_no_connection(
                 raise ZeroDivisionError
 
     async def claims() -> None:
-        async with database.system() as tx:
-            await tx.rows("select id from outbox for update skip locked")
+        await database.system().rows("select id from outbox for update skip locked")
 
     aimed = 0
     while aimed < AIMED:

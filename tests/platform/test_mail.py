@@ -7,7 +7,9 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from email.header import decode_header, make_header
 from email.message import EmailMessage
+from email.utils import parseaddr
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -48,14 +50,18 @@ def read(content: bytes) -> EmailMessage:
     return message
 
 
+def decoded(header: str) -> str:
+    return str(make_header(decode_header(header)))
+
+
 def part(message: EmailMessage, kind: str) -> str:
     found = message.get_body((kind,))
     assert found is not None
-    return str(found.get_content())
+    return str(found.get_content()).replace("\r\n", "\n")
 
 
 def test_a_message_is_seven_bit_and_says_everything() -> None:
-    content = compose(MAIL, SENDER).as_bytes()
+    content = compose(MAIL, SENDER).content
 
     message = read(content)
     assert content.isascii()
@@ -70,7 +76,7 @@ def test_a_message_is_seven_bit_and_says_everything() -> None:
 
 
 def test_a_mail_without_html_is_plain() -> None:
-    message = read(compose(replace(MAIL, html=""), SENDER).as_bytes())
+    message = read(compose(replace(MAIL, html=""), SENDER).content)
 
     assert message.get_content_type() == "text/plain"
 
@@ -78,7 +84,8 @@ def test_a_mail_without_html_is_plain() -> None:
 def test_a_foreign_domain_goes_out_in_ascii() -> None:
     message = compose(replace(MAIL, to="buyer@例子.测试"), SENDER)
 
-    assert message["to"] == "buyer@xn--fsqu00a.xn--0zwm56d"
+    assert message.recipient == "buyer@xn--fsqu00a.xn--0zwm56d"
+    assert read(message.content)["to"] == "buyer@xn--fsqu00a.xn--0zwm56d"
 
 
 @pytest.mark.parametrize(
@@ -112,11 +119,63 @@ def test_what_could_add_a_header_or_an_addressee_is_refused(
 
 
 def test_a_mail_can_bring_the_name_of_its_sender() -> None:
-    message = read(compose(replace(MAIL, sender_name='"露露" <x@y.z>, 卡铺'), SENDER).as_bytes())
+    message = read(compose(replace(MAIL, sender_name='"露露" <x@y.z>, 卡铺'), SENDER).content)
 
     (sender,) = message["from"].addresses
     assert sender.display_name == '"露露" <x@y.z>, 卡铺'
     assert sender.addr_spec == "no-reply@keystall.shop"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your order is here",
+        "Order 1 of " + "a long name " * 20,
+        "x" * 1_500,
+        "您的订单 #1 已发货" * 9,
+        "=?utf-8?b?QQ==?= is no word of ours",
+        "Émile's cards & 游戏卡 \U0001f3ae " * 5,
+        'back\\slash, "quotes" (and) <brackets>; semicolon',
+        " around ",
+    ],
+)
+def test_any_subject_and_name_arrive_as_they_were(text: str) -> None:
+    content = compose(replace(MAIL, subject=text, sender_name=text), SENDER).content
+
+    # The newer reader of the library puts spaces between the encoded words of a long name.
+    message = email.message_from_bytes(content)
+    head = content.partition(b"\r\n\r\n")[0]
+    assert (content.isascii(), max(map(len, head.split(b"\r\n"))) <= 78) == (True, True)
+    name, address = parseaddr(message["from"])
+    assert (decoded(name), address) == (text, "no-reply@keystall.shop")
+    assert decoded(message["subject"]) == text
+    assert message.defects == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "one line",
+        "two\nlines\r\n\r\n.\nFrom here on",
+        "an odd line " * 300,
+        "a = b and trailing space \n\tand a tab\t",
+        "游戏卡" * 400,
+        "mostly English, one 字, " * 60,
+        "\u2028 is no end of a line, nor is \x85",
+    ],
+)
+def test_any_text_arrives_as_it_was_in_short_lines_of_seven_bits(text: str) -> None:
+    content = compose(replace(MAIL, text=text, html=f"<p>{text}</p>"), SENDER).content
+
+    message = read(content)
+    assert content.isascii()
+    assert max(map(len, content.split(b"\r\n"))) <= 998
+    assert b"\n" not in content.replace(b"\r\n", b"")
+    lines = text.replace("\r\n", "\n").rstrip("\n")
+    assert part(message, "plain").removesuffix("\n") == lines
+    assert part(message, "html").removesuffix("\n") == f"<p>{lines}</p>"
+    assert [one.defects for one in message.walk()] == [[], [], []]
 
 
 def test_no_sender_can_add_an_addressee() -> None:

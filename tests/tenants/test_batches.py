@@ -25,7 +25,7 @@ from keystall.tenants.stock.batches import BatchView, batch_undo, batches_pages
 from keystall.tenants.stock.exports import codes_export, csv_line
 from keystall.tenants.stock.imports import BatchInput, codes_import
 from keystall.tenants.stock.listing import StockCount, stock_counts
-from keystall.tenants.stock.low_stock import in_words, lasts, low_stock_of, tell_of_low_stock
+from keystall.tenants.stock.low_stock import in_words, lasts, low_stock_of, tell_of_sale
 from keystall.tenants.stock.rejects import Reject, forget_rejects, read_rejects
 from keystall.tenants.stock.selling import SaleOrder, SellingRules, selling_rules_update
 from keystall.tenants.writing import writing
@@ -409,7 +409,8 @@ async def test_rules_out_of_range_are_refused_and_change_nothing(shelf: Shelf, f
 async def test_low_stock_is_told_once_a_fall(shelf: Shelf) -> None:
     async def told() -> int:
         async with writing(shelf.installation, shelf.shop) as tx:
-            await tell_of_low_stock(tx, shelf.shop, [shelf.variant])
+            await tell_of_sale(tx, shelf.shop, [shelf.variant])
+        async with database.transaction(shelf.shop) as tx:
             count: int = await tx.value(
                 "select count(*) from outbox where kind = 'mail.merchant_low_stock'"
             )

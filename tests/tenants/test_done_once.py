@@ -179,8 +179,8 @@ async def test_what_dies_before_its_commit_keeps_nothing_and_is_done_when_asked_
     before = await counted(case, case.shown)
 
     @asynccontextmanager
-    async def dying(shop: UUID) -> AsyncIterator[Transaction]:
-        async with database.transaction(shop) as tx:
+    async def dying(shop: UUID, *, few: bool) -> AsyncIterator[Transaction]:
+        async with database.transaction(shop, few=few) as tx:
             yield tx
             await tx.execute("select pg_terminate_backend(pg_backend_pid())")
 

@@ -96,12 +96,7 @@ async def refunded(sold: Sold, state: str) -> UUID:
 
 async def post(installation: Installation, shop: UUID, kind: str, subject: UUID) -> UUID:
     async with writing(installation, shop) as tx:
-        await tx.post(kind, subject)
-        item: UUID = await tx.value(
-            "select id from outbox where shop_id = $1 and kind = $2 and subject_id = $3",
-            shop, kind, subject,
-        )  # fmt: skip
-    return item
+        return await tx.post(kind, subject)
 
 
 def read(folder: Path) -> list[EmailMessage]:

@@ -133,11 +133,10 @@ async def test_nothing_of_the_database_is_held_while_nothing_happens(
         async with asyncio.timeout(PATIENCE):
             while any(one.get_size() != one.get_idle_size() for one in pools):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-        async with database.system() as db:
-            assert await db.value(
-                "select count(*) from pg_stat_activity where state = 'idle in transaction'"
-                " and datname = current_database() and pid <> pg_backend_pid()"
-            ) == 0  # fmt: skip
+        assert await database.system().value(
+            "select count(*) from pg_stat_activity where state = 'idle in transaction'"
+            " and datname = current_database() and pid <> pg_backend_pid()"
+        ) == 0  # fmt: skip
 
 
 async def test_a_strangers_token_is_answered_like_a_made_up_one(
