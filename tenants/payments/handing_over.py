@@ -5,6 +5,7 @@ from uuid import UUID
 from keystall.platform.ids import new_id
 from keystall.tenants.stock.allocation import SELL, Wanted, free, reserve
 from keystall.tenants.stock.low_stock import tell_of_sale
+from keystall.tenants.webhooks.events import tell_webhooks
 from keystall.tenants.writing import Writing
 
 
@@ -55,5 +56,6 @@ async def hand_over(tx: Writing, shop: UUID, order: UUID, *, paid_by: str | None
     if done["sold"] != done["ordered"]:
         raise GoodsMissing(f"{done['sold']} of {done['ordered']} codes are held for order {order}")
     await tx.post("mail.order_delivered", order)
-    await tell_of_sale(tx, shop, done["variants"])
+    for variant in await tell_of_sale(tx, shop, done["variants"]):
+        await tell_webhooks(tx, shop, "stock.sold_out", variant)
     tx.announce(f"order:{order}")

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from keystall.platform import clock
 from keystall.platform.database import Reads
-from keystall.tenants.webhooks.events import tell_webhooks
 from keystall.tenants.writing import Writing
 
 MAIL = "mail.merchant_low_stock"
@@ -49,15 +48,14 @@ select id, exists (select from fallen where fallen.id = sold.id) as fallen,
 from unnest($2::uuid[]) as sold (id)"""  # noqa: S608
 
 
-async def tell_of_sale(tx: Writing, shop: UUID, variants: Sequence[UUID]) -> None:
-    """After a sale: has the merchant told of variants that are sold out, and of those that fell to
-    their threshold or below."""
-    for variant in await tx.rows(_SOLD, shop, list(variants)):
-        if variant["gone"]:
-            await tx.post(SOLD_OUT_MAIL, variant["id"])
-            await tell_webhooks(tx, shop, "stock.sold_out", variant["id"])
-        if variant["fallen"]:
-            await tx.post(MAIL, variant["id"])
+async def tell_of_sale(tx: Writing, shop: UUID, variants: Sequence[UUID]) -> list[UUID]:
+    """After a sale: has the merchant told of variants that are sold out, which it answers, and of
+    those that fell to their threshold or below."""
+    rows = await tx.rows(_SOLD, shop, list(variants))
+    gone = [row["id"] for row in rows if row["gone"]]
+    await tx.post_now(SOLD_OUT_MAIL, gone)
+    await tx.post_now(MAIL, [row["id"] for row in rows if row["fallen"]])
+    return gone
 
 
 async def stock_has_risen(tx: Writing, shop: UUID, variants: Sequence[UUID]) -> None:
