@@ -9,6 +9,7 @@ from uuid import UUID
 from strawberry.types import Info as StrawberryInfo
 
 from keystall.graphql.costs.metering import Meter
+from keystall.graphql.describing import untaken
 from keystall.graphql.errors import ApiError, ErrorCode, unauthenticated
 from keystall.graphql.loading import Loader
 from keystall.platform.database import Reads
@@ -51,6 +52,10 @@ class Needs:
     batches: frozenset[Batch[Any, Any]] = frozenset()
     fields: frozenset[str] | None = None
     alone: bool = False
+
+    def without(self, kind: type) -> frozenset[str]:
+        """The columns that a list of things of a type need not read: see `takes`."""
+        return untaken(kind, self.fields)
 
 
 UNKNOWN = Needs()

@@ -8,12 +8,14 @@ import inspect
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, TypeVar, dataclass_transform
 
 import strawberry
 from graphql import GraphQLField
 from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.utils.str_converters import to_camel_case
 
 Kind = TypeVar("Kind", bound=type)
 EnumKind = TypeVar("EnumKind", bound=type[Enum])
@@ -21,6 +23,7 @@ Marked = TypeVar("Marked")
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 _ASSUMED, _COUNTED_BY, _LOADED, _SOURCE = "assumed", "counted_by", "loaded", "source"
+_TAKES = "takes"
 
 PUBLIC = "__keystall_public__"
 
@@ -35,6 +38,36 @@ def public(marked: Marked) -> Marked:
         field: Any = marked
         field.metadata = {**field.metadata, PUBLIC: True}
     return marked
+
+
+def takes(*columns: str) -> Callable[[Marked], Marked]:
+    """Marks a field that takes columns of its row which are long, or dear to read: lists read them
+    where such a field is asked for (`untaken`). It stands outermost."""
+
+    def marked(field: Marked) -> Marked:
+        built: Any = field
+        built.metadata = {**built.metadata, _TAKES: frozenset(columns)}
+        return field
+
+    return marked
+
+
+@lru_cache(maxsize=4096)
+def untaken(kind: type, asked: frozenset[str] | None) -> frozenset[str]:
+    """The columns that only fields of a type take which are not among the `asked` ones (such as
+    "Product.name"); none where it is not known what is asked for."""
+    if asked is None:
+        return frozenset()
+    built: Any = kind
+    definition = built.__strawberry_definition__
+    taken: set[str] = set()
+    known: set[str] = set()
+    for field in definition.fields:
+        columns = field.metadata.get(_TAKES, frozenset())
+        known |= columns
+        if f"{definition.name}.{to_camel_case(field.python_name)}" in asked:
+            taken |= columns
+    return frozenset(known - taken)
 
 
 def described(text: str, *, assumed: int | None = None, **more: Any) -> Any:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from keystall.graphql.context import UNKNOWN, Needs, RequestContext
+from keystall.graphql.context import Needs, RequestContext
 from keystall.graphql.errors import bad_input
 from keystall.graphql.relay import Connection, connection, decode_any, page_size
-from keystall.graphql.shelf import keep_around, parts_for, reader_for, texts_for
+from keystall.graphql.shelf import keep_around, parts_for, reader_for, without_for
 from keystall.tenants.catalog.around import Part
 from keystall.tenants.catalog.lists import (
     ListedProduct,
@@ -29,13 +29,14 @@ async def products_connection(
     after: str | None,
     *,
     node: Callable[[RequestContext, ProductView], Product],
-    needs: Needs = UNKNOWN,
+    kind: type[Product],
+    needs: Needs,
 ) -> Connection[Product]:
-    """A page of products, each made by `node`, in the order that `wanted` names.
+    """A page of products, each made by `node` of the type `kind`, in the order that `wanted` names.
 
     `needs` are those of the field that answers the list. Raises ApiError for a page that cannot be.
     """
-    page = _Page(wanted, page_size(first), after, parts_for(needs), texts_for(needs))
+    page = _Page(wanted, page_size(first), after, parts_for(needs), without_for(kind, needs))
     with page.right_place():
         rows = await product_list(
             reader_for(context, needs),
@@ -44,7 +45,7 @@ async def products_connection(
             after=decode_any(after),
             limit=page.size + 1,
             parts=page.parts,
-            texts=page.texts,
+            without=page.without,
         )
     return page.connection(context, rows, node)
 
@@ -57,11 +58,12 @@ async def category_products_connection(
     after: str | None,
     *,
     node: Callable[[RequestContext, ProductView], Product],
+    kind: type[Product],
     needs: Needs,
 ) -> Connection[Product]:
     """The same of one category: those of all categories that are asked for at one moment are read
     by one statement."""
-    page = _Page(wanted, page_size(first), after, parts_for(needs), texts_for(needs))
+    page = _Page(wanted, page_size(first), after, parts_for(needs), without_for(kind, needs))
     with page.right_place():
         rows = await context.load(page, category)
     return page.connection(context, rows or [], node)
@@ -75,7 +77,7 @@ class _Page:
     size: int
     after: str | None
     parts: frozenset[Part]
-    texts: bool
+    without: frozenset[str]
 
     async def __call__(
         self, context: RequestContext, categories: Sequence[UUID]
@@ -88,7 +90,7 @@ class _Page:
             after=decode_any(self.after),
             limit=self.size + 1,
             parts=self.parts,
-            texts=self.texts,
+            without=self.without,
         )
 
     @contextmanager

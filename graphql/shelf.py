@@ -7,7 +7,8 @@ from keystall.graphql import loads
 from keystall.graphql.context import Batch, Needs, RequestContext
 from keystall.platform.database import Reads
 from keystall.tenants.catalog.around import Around, Part
-from keystall.tenants.catalog.queries import UNREAD, ProductView
+from keystall.tenants.catalog.queries import ProductView
+from keystall.tenants.columns import NOTHING, UNREAD
 
 _PART: Mapping[Batch[Any, Any], Part] = {
     loads.categories: "category",
@@ -20,14 +21,10 @@ _PART: Mapping[Batch[Any, Any], Part] = {
 }
 
 
-_TEXTS = frozenset({"Product.descriptionHtml", "Product.summary"})
-"""What is made of products' descriptions."""
-
-
-def texts_for(needs: Needs) -> bool:
-    """Whether descriptions of products are going to be asked for. They are long, so that they are
-    not read where it is known that they are not."""
-    return needs.fields is None or bool(needs.fields & _TEXTS) or loads.products in needs.batches
+def without_for(kind: type, needs: Needs) -> frozenset[str]:
+    """What of products' own columns is not going to be asked for, in a list of things of type
+    `kind`: nothing where any product may be asked for whole."""
+    return NOTHING if loads.products in needs.batches else needs.without(kind)
 
 
 def parts_for(needs: Needs) -> frozenset[Part]:
@@ -65,5 +62,5 @@ def keep_around(
             context.prime(loads.prices_of, around.prices)
         if "bands" in parts:
             context.prime(loads.bands, around.bands)
-    whole = {product.id: product for product, _ in found if product.description is not UNREAD}
+    whole = {product.id: product for product, _ in found if product.buyer_fields is not UNREAD}
     context.prime(loads.products, whole)

@@ -10,9 +10,9 @@ import orjson
 import strawberry
 
 from keystall.graphql.admin.changed_values import POINTERS, ChangedLine, Row, label_of, lines
-from keystall.graphql.context import RequestContext
+from keystall.graphql.context import Needs, RequestContext
 from keystall.graphql.deeds import TYPES
-from keystall.graphql.describing import described, enum_type, object_type, value
+from keystall.graphql.describing import described, enum_type, object_type, takes, value
 from keystall.graphql.errors import bad_input
 from keystall.graphql.ids import encode
 from keystall.graphql.relay import Connection, connection, decode_cursor, page_size
@@ -106,13 +106,17 @@ class ActivityEntry:
     operation: str = described("What was done, as the API calls it; `system` for what no one did.")
     message: str = described("What was done, for people, in the language of the request.")
     kind: ActivityKind = described("What kind of thing it was about.")
-    object_id: strawberry.ID | None = described(
-        "What it was about; null where it was no one thing."
+    object_id: strawberry.ID | None = takes("changes")(
+        described("What it was about; null where it was no one thing.")
     )
-    label: str = described("What people call what it was about; empty where it has no name.")
+    label: str = takes("changes")(
+        described("What people call what it was about; empty where it has no name.")
+    )
     address: str = described("The network address it came from; empty for the system.")
-    user_agent: str = described("The browser or program it came from, as that calls itself.")
-    changes: list[Change] = described("What it changed, in order.", assumed=1)
+    user_agent: str = takes("user_agent")(
+        described("The browser or program it came from, as that calls itself.")
+    )
+    changes: list[Change] = takes("changes")(described("What it changed, in order.", assumed=1))
 
 
 async def activity(
@@ -122,24 +126,28 @@ async def activity(
     after: str | None,
     actor: str | None,
     kind: ActivityKind | None,
+    needs: Needs,
 ) -> Connection[ActivityEntry]:
-    """A page of the log, newest first."""
+    """A page of the log, newest first; what deeds changed is read where something of it is asked
+    for."""
     shop, size = context.require_shop().id, page_size(first)
-    place = decode_cursor(after, int)
+    place, without = decode_cursor(after, int), needs.without(ActivityEntry)
     rows = await queries.audit_list(
         context.reader,
         shop,
         EntryFilter(actor=_actor_of(actor), object_kind=kind.value if kind else None),
         after=None if place is None else int(place[0]),
         limit=size + 1,
+        without=without,
     )
-    changes = await queries.changes_of(context.reader, shop, [row.id for row in rows])
+    told = [] if "changes" in without else [row.id for row in rows]
+    changes = await queries.changes_of(context.reader, shop, told)
     names = await queries.names_of(context.reader, shop, _pointed_at(changes.values()))
     return connection(
         rows,
         size,
         after=after,
-        node=lambda row: _entry(row, changes[row.id], names, context.locale),
+        node=lambda row: _entry(row, changes.get(row.id, []), names, context.locale),
         key=lambda row: (row.position,),
     )
 

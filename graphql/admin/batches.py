@@ -10,7 +10,7 @@ from uuid import UUID
 import strawberry
 
 from keystall.graphql.admin.families import CodeUserError
-from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.context import Info, Needs, RequestContext
 from keystall.graphql.describing import (
     about,
     described,
@@ -18,6 +18,7 @@ from keystall.graphql.describing import (
     input_type,
     object_type,
     resolver,
+    takes,
     value,
 )
 from keystall.graphql.ids import encode, row_of
@@ -42,14 +43,14 @@ class Batch(Node):
     """A set of codes that came together."""
 
     source: BatchSource = described("How they came.")
-    supplier: str = described("Whom they were bought from; may be empty.")
-    note: str = described("The merchant's note; may be empty.")
+    supplier: str = takes("supplier")(described("Whom they were bought from; may be empty."))
+    note: str = takes("note")(described("The merchant's note; may be empty."))
     cost: Money | None = described("What the whole batch cost; null where that was not told.")
     expires_at: datetime | None = described(
         "When those of its codes expire that have no expiry of their own."
     )
-    added: int = described("How many codes came with it.")
-    working: bool = described("Whether its import goes on.")
+    added: int = takes("added")(described("How many codes came with it."))
+    working: bool = takes("working")(described("Whether its import goes on."))
     created_at: datetime = described("When it came.")
     undone_at: datetime | None = described("When it was taken back; null for one that was not.")
 
@@ -123,6 +124,7 @@ class _Page:
 
     after: UUID | None
     limit: int
+    without: frozenset[str]
 
     async def __call__(
         self, context: RequestContext, variants: Sequence[UUID]
@@ -133,15 +135,23 @@ class _Page:
             variants,
             after=self.after,
             limit=self.limit,
+            without=self.without,
         )
 
 
 async def batches_connection(
-    context: RequestContext, variant: UUID, first: int | None, *, after: str | None
+    context: RequestContext,
+    variant: UUID,
+    first: int | None,
+    *,
+    after: str | None,
+    needs: Needs,
 ) -> Connection[Batch]:
     """A page of a variant's batches."""
     size = page_size(first)
-    rows = await context.load(_Page(decode_row(after), size + 1), variant) or []
+    rows = (
+        await context.load(_Page(decode_row(after), size + 1, needs.without(Batch)), variant) or []
+    )
     return connection(
         rows,
         size,

@@ -16,9 +16,11 @@ from keystall.graphql.describing import (
     about,
     described,
     enum_type,
+    list_resolver,
     loaded,
     object_type,
     resolver,
+    takes,
     value,
 )
 from keystall.graphql.ids import encode
@@ -116,15 +118,16 @@ class Product(Node):
     name: str = described("The product's name in the shop's default language.")
     slug: str = described("The product's short name, as in its address.")
     url: URL = described("Where buyers see it.")
-    description: str = described("The description in the shop's default language, as Markdown.")
-    description_html: str = described("The description as buyers will see it, as safe HTML.")
+    description: str = takes("description")(
+        described("The description in the shop's default language, as Markdown.")
+    )
+    description_html: str = takes("description")(
+        described("The description as buyers will see it, as safe HTML.")
+    )
     status: ProductStatus = described("Whether it is on sale.")
     position: int = described("Its place in the merchant's order, smallest first.")
-    buyer_fields: list[BuyerField] = described(
-        "What the buyer is asked for besides an email address.", assumed=3
-    )
-    translations: list[ProductTranslation] = described(
-        "Its texts in the shop's other languages.", assumed=2
+    translations: list[ProductTranslation] = takes("description")(
+        described("Its texts in the shop's other languages.", assumed=2)
     )
     stopped_reason: str | None = described(
         "Why the operator of the installation took it off sale; null where that did not happen, or"
@@ -132,6 +135,12 @@ class Product(Node):
     )
     created_at: datetime = described("When it was created.")
     updated_at: datetime = described("When it was last changed.")
+
+    @takes("buyer_fields")
+    @list_resolver(assumed=3)
+    def buyer_fields(self) -> list[BuyerField]:
+        """What the buyer is asked for besides an email address."""
+        return [buyer_field(stored) for stored in self.view.buyer_fields]
 
     @loaded(loads.categories, "view.category_id")
     def category(self, _: RequestContext, found: CategoryView | None) -> Category | None:
@@ -195,7 +204,9 @@ class Variant(Node):
         self, info: Info, first: First = 20, after: After = None
     ) -> Connection[Batch]:
         """The batches that its codes came in, newest first."""
-        return await batches_connection(info.context, self.view.id, first, after=after)
+        return await batches_connection(
+            info.context, self.view.id, first, after=after, needs=info.needs
+        )
 
     @loaded(loads.bands, "view.id")
     def availability(self, _: RequestContext, found: Band | None) -> Availability:
@@ -218,7 +229,9 @@ class Variant(Node):
         state: Annotated[CodeState | None, about("Only those in this state.")] = None,
     ) -> Connection[Code]:
         """Its codes, newest first."""
-        return await codes_connection(info.context, self.view.id, first, after=after, state=state)
+        return await codes_connection(
+            info.context, self.view.id, first, after=after, state=state, needs=info.needs
+        )
 
 
 def category(view: CategoryView) -> Category:
@@ -246,7 +259,6 @@ def product(context: RequestContext, view: ProductView) -> Product:
         description_html=view.description_html,
         status=ProductStatus(view.status),
         position=view.position,
-        buyer_fields=[buyer_field(stored) for stored in view.buyer_fields],
         translations=[
             ProductTranslation(
                 locale=locale,

@@ -10,8 +10,8 @@ import strawberry
 from keystall.graphql import loads
 from keystall.graphql.admin.families import OrderUserError
 from keystall.graphql.code_reports import CodeReportReason, CodeReportStatus
-from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import about, described, loaded, object_type, resolver
+from keystall.graphql.context import Info, Needs, RequestContext
+from keystall.graphql.describing import about, described, loaded, object_type, resolver, takes
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Node
 from keystall.graphql.refusals import Payload, attempted
@@ -38,8 +38,8 @@ class CodeReport(Node):
     view: strawberry.Private[ReportView]
     status: CodeReportStatus = described("What became of it.")
     reason: CodeReportReason = described("What is wrong with the code.")
-    note: str = described("What the buyer writes; empty where nothing.")
-    answer: str = described("What the merchant wrote; empty where nothing.")
+    note: str = takes("note")(described("What the buyer writes; empty where nothing."))
+    answer: str = takes("answer")(described("What the merchant wrote; empty where nothing."))
     order_id: strawberry.ID = described("Which order the code was delivered with.")
     created_at: datetime = described("When it came.")
     answered_at: datetime | None = described("When it was answered; null while it waits.")
@@ -137,6 +137,7 @@ async def code_reports_connection(
     *,
     after: str | None,
     status: CodeReportStatus | None,
+    needs: Needs,
 ) -> Connection[CodeReport]:
     """A page of reports, newest first."""
     size = page_size(first)
@@ -146,6 +147,7 @@ async def code_reports_connection(
         state=status.value if status else None,
         after=decode_row(after),
         limit=size + 1,
+        without=needs.without(CodeReport),
     )
     return connection(rows, size, after=after, node=code_report, key=lambda row: (str(row.id),))
 

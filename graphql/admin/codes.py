@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
-from keystall.graphql.context import RequestContext
-from keystall.graphql.describing import described, enum_type, object_type, value
+from keystall.graphql.context import Needs, RequestContext
+from keystall.graphql.describing import described, enum_type, object_type, takes, value
 from keystall.graphql.ids import encode
 from keystall.graphql.nouns import Node
 from keystall.graphql.relay import Connection, connection, decode_row, page_size
@@ -30,14 +30,16 @@ class CodeState(Enum):
 class Code(Node):
     """One code of a variant's stock, masked. `codeReveal` answers it whole."""
 
-    masked: str | None = described(
-        "The code with most of it hidden; null where the shop's keys were destroyed."
+    masked: str | None = takes("masked")(
+        described("The code with most of it hidden; null where the shop's keys were destroyed.")
     )
     state: CodeState = described("What has become of it.")
     batch: str = described("The import it came with, as its opaque name.")
     created_at: datetime = described("When it came.")
-    note: str = described("The merchant's note; may be empty.")
-    preview: str = described("What may be seen of it before it is bought; may be empty.")
+    note: str = takes("note")(described("The merchant's note; may be empty."))
+    preview: str = takes("preview")(
+        described("What may be seen of it before it is bought; may be empty.")
+    )
     premium: Money | None = described("What it costs more than others, where that was told.")
     cost: Money | None = described("What the merchant paid for it, where that was told.")
     expires_at: datetime | None = described("When it expires; null for one that does not.")
@@ -55,6 +57,7 @@ class _Page:
     state: listing.CodeState | None
     after: UUID | None
     limit: int
+    without: frozenset[str]
 
     async def __call__(
         self, context: RequestContext, variants: Sequence[UUID]
@@ -67,6 +70,7 @@ class _Page:
             state=self.state,
             after=self.after,
             limit=self.limit,
+            without=self.without,
         )
 
 
@@ -77,10 +81,11 @@ async def codes_connection(
     *,
     after: str | None,
     state: CodeState | None,
+    needs: Needs,
 ) -> Connection[Code]:
     """A page of a variant's codes."""
     size = page_size(first)
-    page = _Page(state.value if state else None, decode_row(after), size + 1)
+    page = _Page(state.value if state else None, decode_row(after), size + 1, needs.without(Code))
     rows = await context.load(page, variant) or []
     return connection(
         rows,

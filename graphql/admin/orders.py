@@ -11,13 +11,15 @@ from keystall.graphql import loads
 from keystall.graphql.admin.families import OrderUserError
 from keystall.graphql.admin.order_lines import OrderLine, order_line
 from keystall.graphql.admin.payments import Dispute, Payment, dispute, payment
-from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.context import Info, Needs, RequestContext
 from keystall.graphql.describing import (
     about,
     described,
+    list_resolver,
     loaded,
     object_type,
     resolver,
+    takes,
 )
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import (
@@ -63,8 +65,12 @@ class Refund(Node):
     status: RefundStatus = described("How far it is.")
     reason: str = described("Why it was decided, for programs, such as sold_out.")
     message: str = described("Why it was decided, for people, in the language of the request.")
-    note: str = described("What the merchant wrote for the buyer; empty where nothing.")
-    problem: str = described("The provider's own reason for not sending it; empty where none.")
+    note: str = takes("note")(
+        described("What the merchant wrote for the buyer; empty where nothing.")
+    )
+    problem: str = takes("problem")(
+        described("The provider's own reason for not sending it; empty where none.")
+    )
     by_hand: bool = described("Whether the merchant sent it past the provider.")
     bought_nothing: bool = described(
         "Whether this is all of a payment that bought nothing: late, doubled, or of a wrong amount"
@@ -93,10 +99,13 @@ class Order(Node):
     email: str = described("The buyer's email address; a word that is none once they are erased.")
     buyer_erased: bool = described("Whether who bought was erased: nobody can be written to.")
     locale: str = described("The language the buyer is written to in.")
-    buyer_fields: list[OrderBuyerField] = described(
-        "What the buyer answered to the products' questions.", assumed=3
-    )
     total: Money = described("What was asked for.")
+
+    @takes("buyer_fields")
+    @list_resolver(assumed=3)
+    def buyer_fields(self) -> list[OrderBuyerField]:
+        """What the buyer answered to the products' questions."""
+        return [OrderBuyerField(**answer) for answer in self.view.buyer_fields]
 
     @loaded(loads.refunds, "view.id")
     def status_note(
@@ -243,7 +252,6 @@ def order(context: RequestContext, view: OrderView) -> Order:
         email=view.email,
         buyer_erased=view.email == ERASED,
         locale=view.locale,
-        buyer_fields=[OrderBuyerField(**answer) for answer in view.buyer_fields],
         total=money(view.total, view.currency, context.locale),
     )
 
@@ -273,6 +281,7 @@ async def refunds_connection(
     after: str | None,
     status: RefundStatus | None,
     bought_nothing: bool | None,
+    needs: Needs,
 ) -> Connection[Refund]:
     """A page of refunds, newest first."""
     size = page_size(first)
@@ -283,6 +292,7 @@ async def refunds_connection(
         bought_nothing=bought_nothing,
         after=decode_row(after),
         limit=size + 1,
+        without=needs.without(Refund),
     )
     return connection(
         rows,
@@ -300,6 +310,7 @@ async def orders_connection(
     after: str | None,
     query: str | None,
     status: OrderStatus | None,
+    needs: Needs,
 ) -> Connection[Order]:
     """A page of orders, newest first."""
     size = page_size(first)
@@ -310,6 +321,7 @@ async def orders_connection(
         status=status.value if status else None,
         after=decode_row(after),
         limit=size + 1,
+        without=needs.without(Order),
     )
     return connection(
         rows,

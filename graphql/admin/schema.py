@@ -208,7 +208,9 @@ class Query:
             category_id=row_of("Category", category_id) if category_id else None,
             query=query or None,
         )
-        return await products_connection(info.context, wanted, first, after, node=product)
+        return await products_connection(
+            info.context, wanted, first, after, node=product, kind=Product, needs=info.needs
+        )
 
     @resolver
     async def product(
@@ -251,7 +253,9 @@ class Query:
         status: Annotated[OrderStatus | None, about("Only those in this state.")] = None,
     ) -> Connection[Order]:
         """Orders, newest first."""
-        return await orders_connection(info.context, first, after=after, query=query, status=status)
+        return await orders_connection(
+            info.context, first, after=after, query=query, status=status, needs=info.needs
+        )
 
     @resolver
     async def order(
@@ -274,7 +278,12 @@ class Query:
     ) -> Connection[Refund]:
         """Refunds, newest first."""
         return await refunds_connection(
-            info.context, first, after=after, status=status, bought_nothing=bought_nothing
+            info.context,
+            first,
+            after=after,
+            status=status,
+            bought_nothing=bought_nothing,
+            needs=info.needs,
         )
 
     @resolver
@@ -286,7 +295,9 @@ class Query:
         status: Annotated[CodeReportStatus | None, about("Only those in this state.")] = None,
     ) -> Connection[CodeReport]:
         """Buyers' reports of bad codes, newest first."""
-        return await code_reports_connection(info.context, first, after=after, status=status)
+        return await code_reports_connection(
+            info.context, first, after=after, status=status, needs=info.needs
+        )
 
     @resolver
     async def job(self, info: Info, id: Annotated[strawberry.ID, about("The job.")]) -> Job | None:
@@ -319,7 +330,7 @@ class Query:
     @list_resolver(assumed=5)
     async def webhooks(self, info: Info) -> list[Webhook]:
         """The shop's webhooks, newest first."""
-        return await webhooks(info.context)
+        return await webhooks(info.context, info.needs)
 
     @resolver
     async def webhook(
@@ -375,7 +386,9 @@ class Query:
         kind: Annotated[ActivityKind | None, about("Only deeds about this kind of thing.")] = None,
     ) -> Connection[ActivityEntry]:
         """Who did what in the shop, newest first."""
-        return await activity(info.context, first, after=after, actor=actor, kind=kind)
+        return await activity(
+            info.context, first, after=after, actor=actor, kind=kind, needs=info.needs
+        )
 
     @list_resolver(assumed=10)
     async def activity_actors(self, info: Info) -> list[Actor]:
@@ -388,7 +401,7 @@ class Query:
     ) -> Connection[TrustedDocument]:
         """The documents that the shop vouches for, newest first. Those of its own pages are trusted
         besides."""
-        return await trusted_documents(info.context, first, after)
+        return await trusted_documents(info.context, first, after, info.needs)
 
     @list_resolver(assumed=20)
     async def mail_texts(self, info: Info) -> list[MailText]:

@@ -9,9 +9,9 @@ from graphql import GraphQLError
 
 from keystall.graphql import loads
 from keystall.graphql.admin.families import TrustedDocumentUserError
-from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.context import Info, Needs, RequestContext
 from keystall.graphql.costs.metering import MAX_COST
-from keystall.graphql.describing import about, described, object_type, resolver
+from keystall.graphql.describing import about, described, object_type, resolver, takes
 from keystall.graphql.faults import fault_reason, own_reason
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Node
@@ -36,7 +36,7 @@ class TrustedDocument(Node):
     document_id: str = described(
         "What clients send in place of its text: `sha256:` and the hash of the text in hex digits."
     )
-    document: str = described("Its text.")
+    document: str = takes("document")(described("Its text."))
     cost: int = described("What it costs without variables, in points.")
     created_at: datetime = described("When it was registered.")
 
@@ -136,12 +136,16 @@ def trusted_document(view: TrustedDocumentView) -> TrustedDocument:
 
 
 async def trusted_documents(
-    context: RequestContext, first: First, after: After
+    context: RequestContext, first: First, after: After, needs: Needs
 ) -> Connection[TrustedDocument]:
     """The shop's, newest first."""
     size = page_size(first)
     rows = await queries.trusted_documents(
-        context.reader, context.require_shop().id, after=decode_row(after), limit=size + 1
+        context.reader,
+        context.require_shop().id,
+        after=decode_row(after),
+        limit=size + 1,
+        without=needs.without(TrustedDocument),
     )
     return connection(
         rows, size, after=after, node=trusted_document, key=lambda view: (str(view.id),)

@@ -1,6 +1,7 @@
 """Webhooks and their log, read."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from uuid import UUID
@@ -8,13 +9,14 @@ from uuid import UUID
 import strawberry
 
 from keystall.graphql.admin.webhook_events import WebhookEvent
-from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.context import Info, Needs, RequestContext
 from keystall.graphql.describing import (
     described,
     enum_type,
     list_resolver,
     object_type,
     resolver,
+    takes,
     value,
 )
 from keystall.graphql.ids import encode
@@ -51,8 +53,10 @@ class Webhook(Node):
     url: str = described("Where deliveries are posted.")
     host: str = described("The host of `url`, for people.")
     events: list[WebhookEvent] = described("What it is told of.")
-    document: str = described(
-        "The query that is the payload; its variable `$id` is the id that the event names."
+    document: str = takes("document")(
+        described(
+            "The query that is the payload; its variable `$id` is the id that the event names."
+        )
     )
     enabled: bool = described("Whether it is told anything.")
     disabled_at: datetime | None = described("When it was switched off; null where it is on.")
@@ -62,12 +66,16 @@ class Webhook(Node):
     failing_since: datetime | None = described(
         "Since when nothing has arrived; null where the last delivery did."
     )
-    secret_ending: str = described("How its newest secret ends, to tell it from another.")
-    old_secret_until: datetime | None = described(
-        "Until when the secret before signs, too; null where there is one secret alone."
+    secret_ending: str = takes("hint")(
+        described("How its newest secret ends, to tell it from another.")
     )
-    token_name: str | None = described(
-        "The API token that saved it last, and with which it ends; null where a person did."
+    old_secret_until: datetime | None = takes("overlap_until")(
+        described("Until when the secret before signs, too; null where there is one secret alone.")
+    )
+    token_name: str | None = takes("token")(
+        described(
+            "The API token that saved it last, and with which it ends; null where a person did."
+        )
     )
     created_at: datetime = described("When it was made.")
     updated_at: datetime = described("When it was last changed.")
@@ -80,7 +88,9 @@ class WebhookTry:
     at: datetime = described("When it began.")
     milliseconds: int = described("How long it took.")
     status: int | None = described("The HTTP status of the answer; null where none came.")
-    response: str = described("The beginning of the answer's body, 16 KiB at most.")
+    response: str = takes("response")(
+        described("The beginning of the answer's body, 16 KiB at most.")
+    )
     problem: str = described(
         "Why no answer came, for programs: timeout, unreachable, certificate, address_refused,"
         " broken_answer, secret_unreadable, payload_too_large, or payload_unrendered with the codes"
@@ -119,7 +129,7 @@ class WebhookDelivery(Node):
     @list_resolver(assumed=2)
     async def tries(self, info: Info) -> list[WebhookTry]:
         """Every try, oldest first, those before a replay included."""
-        found = await info.context.load(_tries, self.view.id) or []
+        found = await info.context.load(_Tries(info.needs.without(WebhookTry)), self.view.id) or []
         return [
             WebhookTry(
                 at=one.at,
@@ -170,9 +180,11 @@ def delivery(view: DeliveryView) -> WebhookDelivery:
     )
 
 
-async def webhooks(context: RequestContext) -> list[Webhook]:
+async def webhooks(context: RequestContext, needs: Needs) -> list[Webhook]:
     """The shop's webhooks, newest first."""
-    found = await queries.webhooks_of(context.reader, context.require_shop().id)
+    found = await queries.webhooks_of(
+        context.reader, context.require_shop().id, without=needs.without(Webhook)
+    )
     return [webhook(view) for view in found]
 
 
@@ -221,5 +233,14 @@ async def _bodies(context: RequestContext, rows: Sequence[UUID]) -> Mapping[UUID
     return await queries.bodies_of_deliveries(context.reader, context.require_shop().id, rows)
 
 
-async def _tries(context: RequestContext, rows: Sequence[UUID]) -> Mapping[UUID, list[TryView]]:
-    return await queries.tries_of_deliveries(context.reader, context.require_shop().id, rows)
+@dataclass(frozen=True, slots=True)
+class _Tries:
+    """The tries at deliveries, for `context.load`."""
+
+    without: frozenset[str]
+
+    async def __call__(
+        self, context: RequestContext, rows: Sequence[UUID]
+    ) -> Mapping[UUID, list[TryView]]:
+        shop = context.require_shop().id
+        return await queries.tries_of_deliveries(context.reader, shop, rows, without=self.without)

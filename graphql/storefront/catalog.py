@@ -20,6 +20,7 @@ from keystall.graphql.describing import (
     object_type,
     public,
     resolver,
+    takes,
     value,
 )
 from keystall.graphql.ids import encode
@@ -94,7 +95,14 @@ class Category(Node):
             sort=(sort or ProductSort.FEATURED).value, currency=info.context.currency
         )
         return await category_products_connection(
-            info.context, self.view.id, wanted, first, after, node=product, needs=info.needs
+            info.context,
+            self.view.id,
+            wanted,
+            first,
+            after,
+            node=product,
+            kind=Product,
+            needs=info.needs,
         )
 
 
@@ -106,11 +114,12 @@ class Product(Node):
     view: strawberry.Private[ProductView]
     name: str = described("The product's name in the language of the request.")
     slug: str = described("The product's short name, as in its address.")
-    description_html: str = described(
-        "The description as safe HTML in the language of the request."
+    description_html: str = takes("description")(
+        described("The description as safe HTML in the language of the request.")
     )
     created_at: datetime = described("When it was created.")
 
+    @takes("description")
     @resolver
     def summary(self) -> str:
         """The description's first words as plain text, 160 characters at most."""
@@ -131,6 +140,7 @@ class Product(Node):
         """The kinds in which the product is sold, in the merchant's order."""
         return [variant(context, one) for one in found or ()]
 
+    @takes("buyer_fields")
     @list_resolver(assumed=3)
     def buyer_fields(self) -> list[BuyerField]:
         """What the buyer is asked for besides an email address."""

@@ -99,6 +99,9 @@ class OrderSummary:
         return RefundedState(refunded_of(found))
 
 
+_NOT_SUMMED_UP = frozenset({"buyer_fields"})
+
+
 @object_type
 class Customer:
     """Somebody who is signed in at this shop; nobody in any other."""
@@ -123,7 +126,12 @@ class Customer:
         rows: list[OrderView] = []
         if self.known.email is not None:
             rows = await orders_of_email(
-                context.reader, shop, self.known.email, after=start, limit=size + 1
+                context.reader,
+                shop,
+                self.known.email,
+                after=start,
+                limit=size + 1,
+                without=_NOT_SUMMED_UP,
             )
         return connection(
             rows,

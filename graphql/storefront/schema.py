@@ -29,7 +29,7 @@ from keystall.graphql.relay import (
     page_size,
 )
 from keystall.graphql.schema import KeystallSchema
-from keystall.graphql.shelf import keep_around, parts_for, reader_for, texts_for
+from keystall.graphql.shelf import keep_around, parts_for, reader_for, without_for
 from keystall.graphql.storefront.cart import Cart, cart_of
 from keystall.graphql.storefront.catalog import (
     Category,
@@ -122,7 +122,7 @@ class Query:
             query=query,
         )
         return await products_connection(
-            info.context, wanted, first, after, node=product, needs=info.needs
+            info.context, wanted, first, after, node=product, kind=Product, needs=info.needs
         )
 
     @public
@@ -137,7 +137,7 @@ class Query:
             context.require_shop().id,
             slug,
             parts=parts,
-            texts=texts_for(info.needs),
+            without=without_for(Product, info.needs),
             currency=context.currency,
         )
         if found is None:

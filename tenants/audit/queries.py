@@ -7,13 +7,15 @@ from typing import Any
 from uuid import UUID
 
 from keystall.platform.database import Reads
+from keystall.tenants.columns import NOTHING, UNREAD, columns
 
 _RECENT = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class EntryView:
-    """A deed; `actor_name` is empty for the operator and the system."""
+    """A deed; `actor_name` is empty for the operator and the system. Lists may leave `user_agent`
+    UNREAD."""
 
     id: UUID
     position: int
@@ -24,8 +26,8 @@ class EntryView:
     object_kind: str
     object_id: UUID | None
     address: str
-    user_agent: str
     at: datetime
+    user_agent: str = UNREAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +61,24 @@ class EntryFilter:
 
 
 async def audit_list(
-    db: Reads, shop: UUID, wanted: EntryFilter, *, after: int | None, limit: int
+    db: Reads,
+    shop: UUID,
+    wanted: EntryFilter,
+    *,
+    after: int | None,
+    limit: int,
+    without: frozenset[str] = NOTHING,
 ) -> list[EntryView]:
     """The shop's entries, newest first, `limit` at most, from before the position `after`."""
     kind, actor = wanted.actor if wanted.actor is not None else (None, None)
     rows = await db.rows(
-        """
-        select id, position, actor_kind, actor_id, actor_name, operation, object_kind, object_id,
-               address, user_agent, at
-        from audit_entries
+        f"""
+        select {columns(EntryView, without)} from audit_entries
         where shop_id = $1 and ($2::bigint is null or position < $2)
           and ($3::text is null or actor_kind = $3) and ($4::uuid is null or actor_id = $4)
           and ($5::text is null or object_kind = $5)
         order by position desc limit $6
-        """,
+        """,  # noqa: S608  (constants)
         shop, after, kind, actor, wanted.object_kind, limit,
     )  # fmt: skip
     return [EntryView(**row) for row in rows]
@@ -81,7 +87,10 @@ async def audit_list(
 async def changes_of(
     db: Reads, shop: UUID, entries: Sequence[UUID]
 ) -> Mapping[UUID, list[ChangeView]]:
-    """What each of the entries changed, in the order in which it did."""
+    """What each of the entries changed, in the order in which it did. Asks nothing where nothing is
+    asked."""
+    if not entries:
+        return {}
     rows = await db.rows(
         """
         select entry_id, kind, object_id, label, change, before, after from audit_changes

@@ -25,6 +25,7 @@ from keystall.tenants.catalog.queries import (
     product_of,
     product_width,
 )
+from keystall.tenants.columns import NOTHING
 
 Part = Literal["category", "images", "variants", "prices", "bands", "span", "best"]
 """`prices` and `bands` are of each variant; `span` of prices and the `best` band of the product."""
@@ -56,7 +57,7 @@ _ON_SALE = (
     " where variants.shop_id = $1 and variants.product_id = products.id"
     " and variants.archived_at is null"
 )
-_NOTHING: Mapping[UUID, Any] = {}
+_NONE: Mapping[UUID, Any] = {}
 
 
 @dataclass(slots=True)
@@ -69,8 +70,8 @@ class Around:
     category: CategoryView | None = None
     images: Sequence[ImageView] = ()
     variants: Sequence[VariantView] = ()
-    prices: Mapping[UUID, Sequence[PriceView]] = field(default_factory=lambda: _NOTHING)
-    bands: Mapping[UUID, Band] = field(default_factory=lambda: _NOTHING)
+    prices: Mapping[UUID, Sequence[PriceView]] = field(default_factory=lambda: _NONE)
+    bands: Mapping[UUID, Band] = field(default_factory=lambda: _NONE)
     span: PriceSpan | None = None
     best: Band = "sold_out"
 
@@ -81,14 +82,14 @@ async def product_on_sale(
     slug: str,
     *,
     parts: Collection[Part] = (),
-    texts: bool = True,
+    without: frozenset[str] = NOTHING,
     currency: str = "",
 ) -> tuple[ProductView, Around] | None:
     """One product on sale, by the short name in its address, and the `parts` of what is around, the
-    span of its prices in `currency`; without `texts` its description is not read."""
+    span of its prices in `currency`; `without`: see `product_columns`."""
     arguments: list[object] = [shop, slug]
     sql = (
-        f"select {product_columns(texts=texts)} from products"  # noqa: S608 constant
+        f"select {product_columns(without)} from products"  # noqa: S608 constant
         " where products.shop_id = $1 and products.slug = $2 and products.status = 'active'"
     )
     if "span" in parts:
@@ -96,7 +97,7 @@ async def product_on_sale(
     row = await db.row(with_parts(sql, parts, currency="$3"), *arguments)
     if row is None:
         return None
-    product = product_of(row, product_width(texts=texts))
+    product = product_of(row, product_width(without))
     return product, take_around(row, product, parts)
 
 

@@ -10,6 +10,7 @@ from keystall.platform.database import Reads, Row
 from keystall.tenants.catalog.around import Around, Part, take_around, with_parts
 from keystall.tenants.catalog.input import ProductStatus
 from keystall.tenants.catalog.queries import ProductView, product_columns, product_of, product_width
+from keystall.tenants.columns import NOTHING
 from keystall.tenants.search.terms import query_terms
 
 ProductSort = Literal["featured", "newest", "price_asc", "price_desc", "name"]
@@ -74,14 +75,16 @@ async def product_list(
     after: Key | None,
     limit: int,
     parts: Collection[Part] = (),
-    texts: bool = True,
+    without: frozenset[str] = NOTHING,
 ) -> list[ListedProduct]:
     """Up to `limit` products after the place `after`, with the `parts` of what is around them, by
-    one statement; without `texts` their descriptions are not read.
+    one statement; `without`: see `product_columns`.
 
     Raises ValueError for a place in another kind of list.
     """
-    listing = _listing(_Statement(shop), wanted, after=after, limit=limit, parts=parts, texts=texts)
+    listing = _listing(
+        _Statement(shop), wanted, after=after, limit=limit, parts=parts, without=without
+    )
     if listing is None:
         return []
     rows = await db.rows(listing.sql, *listing.arguments)
@@ -97,12 +100,12 @@ async def products_of_categories(
     after: Key | None,
     limit: int,
     parts: Collection[Part] = (),
-    texts: bool = True,
+    without: frozenset[str] = NOTHING,
 ) -> dict[UUID, list[ListedProduct]]:
     """The same of each of the categories, by one statement for all; one without any is missing."""
     statement = _Statement(shop)
     statement.conditions.append("products.category_id = wanted.category_id")
-    listing = _listing(statement, wanted, after=after, limit=limit, parts=parts, texts=texts)
+    listing = _listing(statement, wanted, after=after, limit=limit, parts=parts, without=without)
     if listing is None:
         return {}
     rows = await db.rows(
@@ -140,7 +143,7 @@ def _listing(
     after: Key | None,
     limit: int,
     parts: Collection[Part],
-    texts: bool,
+    without: frozenset[str],
 ) -> _Listing | None:
     """None where nothing can be found. Raises ValueError for a place in another kind of list."""
     words = query_terms(wanted.query) if wanted.query is not None else None
@@ -153,7 +156,7 @@ def _listing(
     _narrow(statement, wanted, words)
     if after is not None:
         _go_on(statement, wanted.sort, after)
-    columns = product_columns(texts=texts)
+    columns = product_columns(without)
     columns += f", {by}::{kind} as sorted_by" if by else ""
     order = f"{by} {direction}, products.id {direction}" if by else f"products.id {direction}"
     sql = (
@@ -162,7 +165,7 @@ def _listing(
     )
     currency = statement.parameter(wanted.currency) if "span" in parts else ""
     sql = with_parts(sql, parts, currency=currency)
-    width = product_width(texts=texts)
+    width = product_width(without)
     return _Listing(sql, statement.arguments, parts, width, by is not None)
 
 

@@ -13,16 +13,17 @@ from uuid import UUID
 
 from keystall.platform.database import Reads, Row
 from keystall.tenants.catalog.input import ProductStatus
+from keystall.tenants.columns import NOTHING, UNREAD
 
 Texts = Mapping[str, Mapping[str, str]]
 """`{locale: {field: text}}`."""
 
 _PRODUCT_COLUMNS = (
     "products.id, products.slug, products.name, products.status, products.position,"
-    " products.category_id, products.buyer_fields, products.created_at, products.updated_at,"
-    " products.stopped_reason"
+    " products.category_id, products.created_at, products.updated_at, products.stopped_reason"
 )
 _TEXTS = ", products.translations, products.description, products.description_html"
+_QUESTIONS = ", products.buyer_fields"
 _NAMES = (
     ", case products.translations when '{}' then '{}' else ("
     "select jsonb_object_agg(locale, texts - '{description,description_html}'::text[])"
@@ -34,22 +35,13 @@ _VARIANT_COLUMNS = (
 _CATEGORY_COLUMNS = "id, slug, name, translations, position"
 
 
-class _Unread:
-    """Stands where a text was not read: whoever takes it for one fails."""
-
-    __slots__ = ()
-
-
-UNREAD: Any = _Unread()
-
-
 class ProductView(NamedTuple):
     """A product, its values in the order of `product_columns`.
 
     Texts are in the shop's default language, `translations` has the others' `name`, `description`
     (Markdown) and `description_html`; `stopped_reason` says why the operator took it off sale,
     empty where that did not happen. Both descriptions are UNREAD, and missing from the
-    translations, where nobody asked for them."""
+    translations, where nobody asked for them, and so is what is to be asked of the buyer."""
 
     id: UUID
     slug: str
@@ -57,13 +49,13 @@ class ProductView(NamedTuple):
     status: ProductStatus
     position: int
     category_id: UUID | None
-    buyer_fields: Sequence[Mapping[str, Any]]
     created_at: datetime
     updated_at: datetime
     stopped_reason: str
     translations: Texts
     description: str = UNREAD
     description_html: str = UNREAD
+    buyer_fields: Sequence[Mapping[str, Any]] = UNREAD
 
 
 class VariantView(NamedTuple):
@@ -111,15 +103,20 @@ class CategoryView(NamedTuple):
     position: int
 
 
-def product_columns(*, texts: bool = True) -> str:
-    """What to select of `products` for a ProductView, in its order; without `texts`, which are
-    long, no descriptions."""
-    return _PRODUCT_COLUMNS + (_TEXTS if texts else _NAMES)
+def product_columns(without: frozenset[str] = NOTHING) -> str:
+    """What to select of `products` for a ProductView, in its order; `without` "description" no
+    descriptions, and `without` "buyer_fields", too, none of these."""
+    if "buyer_fields" not in without:
+        return _PRODUCT_COLUMNS + _TEXTS + _QUESTIONS
+    return _PRODUCT_COLUMNS + (_NAMES if "description" in without else _TEXTS)
 
 
-def product_width(*, texts: bool = True) -> int:
+def product_width(without: frozenset[str] = NOTHING) -> int:
     """How many values of a row `product_columns` are."""
-    return len(ProductView._fields) - (0 if texts else len(ProductView._field_defaults))
+    least = len(ProductView._fields) - len(ProductView._field_defaults)
+    if "buyer_fields" not in without:
+        return len(ProductView._fields)
+    return least if "description" in without else least + 2
 
 
 def product_of(row: Row, width: int) -> ProductView:

@@ -8,25 +8,27 @@ from uuid import UUID
 
 from keystall.platform.database import Reads
 from keystall.tenants.code_reports.states import ReportReason, ReportState
+from keystall.tenants.columns import NOTHING, UNREAD, columns
 
 
 @dataclass(frozen=True, slots=True)
 class ReportView:
-    """A report of one code of an order; `note` is the buyer's, `answer` the merchant's."""
+    """A report of one code of an order; `note` is the buyer's, `answer` the merchant's,
+    which lists may leave UNREAD."""
 
     id: UUID
     order_id: UUID
     order_line_id: UUID
     code_id: UUID
     reason: ReportReason
-    note: str
     state: ReportState
-    answer: str
     created_at: datetime
     answered_at: datetime | None
+    note: str = UNREAD
+    answer: str = UNREAD
 
 
-_REPORT = ", ".join(ReportView.__slots__)
+_REPORT = columns(ReportView)
 
 
 async def reports_of_orders(
@@ -54,12 +56,18 @@ async def reports_by_id(db: Reads, shop: UUID, reports: Sequence[UUID]) -> dict[
 
 
 async def reports_page(
-    db: Reads, shop: UUID, *, state: str | None, after: UUID | None, limit: int
+    db: Reads,
+    shop: UUID,
+    *,
+    state: str | None,
+    after: UUID | None,
+    limit: int,
+    without: frozenset[str] = NOTHING,
 ) -> list[ReportView]:
     """Reports, newest first."""
     rows = await db.rows(
         f"""
-        select {_REPORT} from code_reports
+        select {columns(ReportView, without)} from code_reports
         where shop_id = $1 and ($2::uuid is null or id < $2) and ($3::text is null or state = $3)
         order by id desc limit $4
         """,  # noqa: S608  (constants)

@@ -2,19 +2,21 @@
 same number of statements as one."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from keystall.platform.database import Reads, Row
+from keystall.tenants.columns import NOTHING, UNREAD, columns, named
 from keystall.tenants.orders.status import OrderStatus
 
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """An order. Amounts in minor units of `currency`; `buyer_fields`: key, label, value each."""
+    """An order. Amounts in minor units of `currency`; `buyer_fields`: key, label, value each, which
+    lists may leave UNREAD."""
 
     id: UUID
     number: str
@@ -22,12 +24,12 @@ class OrderView:
     locale: str
     currency: str
     total: int
-    buyer_fields: list[dict[str, str]]
     status: OrderStatus
     expires_at: datetime
     created_at: datetime
     paid_at: datetime | None
     delivered_at: datetime | None
+    buyer_fields: list[dict[str, str]] = UNREAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ class TakenView:
 class RefundView:
     """Money sent back, or to be sent back; `state`: see `payments/refunding.py`.
 
-    `note`: the merchant's words for the buyer; `by_hand`: sent past the provider; `bought_nothing`:
+    `note`: the merchant's words for the buyer, `problem`: the provider's own, which lists may leave
+    UNREAD; `by_hand`: sent past the provider; `bought_nothing`:
     all of a payment that bought nothing; `retriable`: the provider may yet send it if asked again.
     """
 
@@ -103,23 +106,23 @@ class RefundView:
     currency: str
     reason: str
     state: str
-    problem: str
-    note: str
     by_hand: bool
     bought_nothing: bool
     retriable: bool
     created_at: datetime
     settled_at: datetime | None
+    problem: str = UNREAD
+    note: str = UNREAD
 
 
-_REFUND = """
-refunds.id, refunds.order_id, refunds.amount, refunds.currency, refunds.reason, refunds.state,
-refunds.problem, refunds.note, by_hand, takings.state = 'returned' as bought_nothing,
-refunds.state = 'due' and coalesce(refunds.provider_reference, '') = '' as retriable,
-refunds.created_at, refunds.settled_at
-from refunds join takings on takings.shop_id = $1 and takings.id = taking_id
-"""
-_ORDER = ", ".join(OrderView.__slots__)
+_REFUND: Mapping[str, str] = {
+    **{one.name: f"refunds.{one.name}" for one in fields(RefundView)},
+    "bought_nothing": "takings.state = 'returned'",
+    "retriable": "refunds.state = 'due' and coalesce(refunds.provider_reference, '') = ''",
+}
+_REFUNDS = "refunds join takings on takings.shop_id = $1 and takings.id = taking_id"
+_WHOLE_REFUND = f"{named(_REFUND)} from {_REFUNDS}"
+_ORDER = columns(OrderView)
 
 
 async def order_by_id(db: Reads, shop: UUID, order: UUID) -> OrderView | None:
@@ -144,13 +147,14 @@ async def orders_page(
     status: str | None = None,
     after: UUID | None = None,
     limit: int,
+    without: frozenset[str] = NOTHING,
 ) -> list[OrderView]:
     """Orders, newest first. `query`: an order number, or how the buyer's address begins."""
     text = (query or "").strip()
     # A range instead of LIKE: row-level security lets only leakproof comparisons use the index.
     rows = await db.rows(
         f"""
-        select {_ORDER} from orders
+        select {columns(OrderView, without)} from orders
         where shop_id = $1
           and ($2::uuid is null or id < $2)
           and ($3::text is null or status = $3)
@@ -163,11 +167,17 @@ async def orders_page(
 
 
 async def orders_of_email(
-    db: Reads, shop: UUID, email: str, *, after: UUID | None = None, limit: int
+    db: Reads,
+    shop: UUID,
+    email: str,
+    *,
+    after: UUID | None = None,
+    limit: int,
+    without: frozenset[str] = NOTHING,
 ) -> list[OrderView]:
     """Orders that were placed with an address, newest first: for whoever has proven it."""
     rows = await db.rows(
-        f"select {_ORDER} from orders where shop_id = $1 and email = $2"  # noqa: S608
+        f"select {columns(OrderView, without)} from orders where shop_id = $1 and email = $2"  # noqa: S608
         " and ($3::uuid is null or id < $3) order by id desc limit $4",
         shop, email, after, limit,
     )  # fmt: skip
@@ -233,7 +243,7 @@ async def refunds_of_orders(
 ) -> dict[UUID, list[RefundView]]:
     """The refunds of each order, oldest first."""
     rows = await db.rows(
-        f"select {_REFUND} where refunds.shop_id = $1 and refunds.order_id = any($2::uuid[])"
+        f"select {_WHOLE_REFUND} where refunds.shop_id = $1 and refunds.order_id = any($2::uuid[])"
         " order by refunds.order_id, refunds.id",
         shop, orders,
     )  # fmt: skip
@@ -248,17 +258,18 @@ async def refunds_page(
     bought_nothing: bool | None = None,
     after: UUID | None = None,
     limit: int,
+    without: frozenset[str] = NOTHING,
 ) -> list[RefundView]:
     """Refunds, newest first. `bought_nothing`: only those of payments that bought nothing, or only
     the others."""
     rows = await db.rows(
         f"""
-        select {_REFUND} where refunds.shop_id = $1
+        select {named(_REFUND, without)} from {_REFUNDS} where refunds.shop_id = $1
           and ($2::uuid is null or refunds.id < $2)
           and ($3::text is null or refunds.state = $3)
           and ($4::boolean is null or (takings.state = 'returned') = $4)
         order by refunds.id desc limit $5
-        """,
+        """,  # noqa: S608  (constants)
         shop, after, status, bought_nothing, limit,
     )  # fmt: skip
     return [RefundView(**row) for row in rows]
@@ -267,7 +278,7 @@ async def refunds_page(
 async def refunds_by_id(db: Reads, shop: UUID, refunds: Sequence[UUID]) -> dict[UUID, RefundView]:
     """Refunds of this shop by id; ids it has not are left out."""
     rows = await db.rows(
-        f"select {_REFUND} where refunds.shop_id = $1 and refunds.id = any($2::uuid[])",
+        f"select {_WHOLE_REFUND} where refunds.shop_id = $1 and refunds.id = any($2::uuid[])",
         shop, refunds,
     )  # fmt: skip
     return {row["id"]: RefundView(**row) for row in rows}

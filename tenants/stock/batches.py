@@ -1,12 +1,13 @@
 """Batches: which set of codes came when, from whom, and taking one back whole."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
 from keystall.platform.database import Reads
+from keystall.tenants.columns import NOTHING, UNREAD, named
 from keystall.tenants.errors import refuse
 from keystall.tenants.idempotency.keys import done_before, fingerprint
 from keystall.tenants.installation import Installation
@@ -15,39 +16,52 @@ from keystall.tenants.writing import writing
 
 @dataclass(frozen=True, slots=True)
 class BatchView:
-    """A batch. `added` codes came with it; `cost` of the whole, minor units of `currency`."""
+    """A batch. `added` codes came with it, and its import goes on while `working`; `cost` of the
+    whole, minor units of `currency`. Lists may leave what has a default UNREAD."""
 
     id: UUID
     variant_id: UUID
     source: str
-    supplier: str
-    note: str
     cost: int | None
     currency: str
     expires_at: datetime | None
     created_at: datetime
     undone_at: datetime | None
-    added: int
-    working: bool
-    """Whether its import goes on."""
+    supplier: str = UNREAD
+    note: str = UNREAD
+    added: int = UNREAD
+    working: bool = UNREAD
 
 
-_SELECT = """
-  select batches.id, variant_id, source, supplier, note, cost, currency, expires_at,
-         batches.created_at, undone_at, coalesce((jobs.result ->> 'added')::bigint, 0) as added,
-         coalesce(jobs.state in ('queued', 'running'), false) as working
-  from batches left join jobs on jobs.shop_id = $1 and jobs.id = batches.id
-  where batches.shop_id = $1"""
+_COLUMNS: Mapping[str, str] = {
+    **{one.name: f"batches.{one.name}" for one in fields(BatchView)},
+    "added": "coalesce((jobs.result ->> 'added')::bigint, 0)",
+    "working": "coalesce(jobs.state in ('queued', 'running'), false)",
+}
+
+
+def _select(without: frozenset[str] = NOTHING) -> str:
+    # PostgreSQL looks no job up where nothing of it is selected.
+    return (
+        f"select {named(_COLUMNS, without)} from batches"  # noqa: S608  (constants)
+        " left join jobs on jobs.shop_id = $1 and jobs.id = batches.id where batches.shop_id = $1"
+    )
 
 
 async def batches_pages(
-    db: Reads, shop: UUID, variants: Sequence[UUID], *, after: UUID | None = None, limit: int
+    db: Reads,
+    shop: UUID,
+    variants: Sequence[UUID],
+    *,
+    after: UUID | None = None,
+    limit: int,
+    without: frozenset[str] = NOTHING,
 ) -> dict[UUID, list[BatchView]]:
     """Of each variant up to `limit` batches, newest first, those after the batch `after`; a variant
     without any is missing."""
     rows = await db.rows(
         "select page.* from unnest($2::uuid[]) as wanted (variant_id) cross join lateral ("  # noqa: S608
-        f"{_SELECT} and batches.variant_id = wanted.variant_id"
+        f"{_select(without)} and batches.variant_id = wanted.variant_id"
         " and ($3::uuid is null or batches.id < $3) order by batches.id desc limit $4) page"
         " order by page.variant_id, page.id desc",
         shop, list(variants), after, limit,
@@ -60,7 +74,7 @@ async def batches_pages(
 
 async def batches_by_id(db: Reads, shop: UUID, ids: Sequence[UUID]) -> dict[UUID, BatchView]:
     """Those of the batches that the shop has, by id."""
-    rows = await db.rows(f"{_SELECT} and batches.id = any ($2::uuid[])", shop, list(ids))
+    rows = await db.rows(f"{_select()} and batches.id = any ($2::uuid[])", shop, list(ids))
     return {row["id"]: BatchView(**row) for row in rows}
 
 

@@ -1,13 +1,14 @@
 """Stock as its merchant sees it: counted, listed, thinned out."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 from keystall.platform.database import Reads, Row
+from keystall.tenants.columns import NOTHING, UNREAD, named
 from keystall.tenants.errors import Refused, UserError, refuse
 from keystall.tenants.idempotency.keys import done_before, fingerprint
 from keystall.tenants.installation import Installation
@@ -24,9 +25,6 @@ _IN_STATE = """($3::text is null
     or $3 = 'available' and state = $3 and sellable_until > now()
     or state = $3 and state <> 'available')"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_COLUMNS = """codes.id, codes.variant_id, batch_id, state, sealed, key_version, codes.note, preview,
-  premium, codes.cost, currency, codes.expires_at,
-  state = 'available' and sellable_until <= now() as expired"""
 _FROM = "codes join batches on batches.shop_id = codes.shop_id and batches.id = codes.batch_id"
 
 
@@ -34,21 +32,34 @@ _FROM = "codes join batches on batches.shop_id = codes.shop_id and batches.id = 
 class StockedCode:
     """A code as lists show it. `state` is available, reserved or sold; `expired`: free, and too
     near its expiry to be sold. `masked` None where the shop's keys were destroyed. `premium` and
-    `cost` in minor units of `currency`."""
+    `cost` in minor units of `currency`. Lists may leave what has a default UNREAD."""
 
     id: UUID
     variant_id: UUID
     batch_id: UUID
     state: str
-    masked: str | None
-    created_at: datetime
-    note: str
-    preview: str
     premium: int | None
     cost: int | None
     currency: str
     expires_at: datetime | None
     expired: bool
+    note: str = UNREAD
+    preview: str = UNREAD
+    masked: str | None = UNREAD
+
+    @property
+    def created_at(self) -> datetime:
+        """When it came."""
+        return made_at(self.id)
+
+
+_COLUMNS: Mapping[str, str] = {
+    **{one.name: f"codes.{one.name}" for one in fields(StockedCode)},
+    "currency": "currency",
+    "expired": "state = 'available' and sellable_until <= now()",
+    # What is masked: opened with the shop's key, which only those who ask for it have fetched.
+    "masked": "row(sealed, key_version)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +81,14 @@ async def codes_pages(
     state: CodeState | None = None,
     after: UUID | None = None,
     limit: int,
+    without: frozenset[str] = NOTHING,
 ) -> dict[UUID, list[StockedCode]]:
     """Of each variant up to `limit` codes, newest first, those after the code `after`, masked; a
     variant without any is missing."""
     rows = await db.rows(
         f"""
         select page.* from unnest($2::uuid[]) as wanted (variant_id) cross join lateral (
-          select {_COLUMNS} from {_FROM}
+          select {named(_COLUMNS, without)} from {_FROM}
           where codes.shop_id = $1 and codes.variant_id = wanted.variant_id and {_IN_STATE}
             and ($4::uuid is null or codes.id < $4)
           order by codes.id desc limit $5) page
@@ -95,7 +107,7 @@ async def codes_by_id(
 ) -> dict[UUID, StockedCode]:
     """Those of the codes that the shop has, masked, by id."""
     rows = await db.rows(
-        f"select {_COLUMNS} from {_FROM} where codes.shop_id = $1"  # noqa: S608
+        f"select {named(_COLUMNS)} from {_FROM} where codes.shop_id = $1"  # noqa: S608
         " and codes.id = any($2::uuid[])",
         shop, list(ids),
     )  # fmt: skip
@@ -168,23 +180,20 @@ async def codes_delete(
 async def _masked(
     db: Reads, installation: Installation, shop: UUID, rows: Sequence[Row]
 ) -> list[StockedCode]:
-    if not rows:
-        return []
+    if not rows or "masked" not in rows[0]:
+        return [StockedCode(**row) for row in rows]
     try:
         cipher: ShopCipher | None = await shop_cipher(db, installation.keys, shop)
     except KeysDestroyed:
         cipher = None
-    return [
-        StockedCode(
-            row["id"], row["variant_id"], row["batch_id"], row["state"],
-            None if cipher is None else mask(
-                cipher.open_code(row["variant_id"], row["id"], row["sealed"], row["key_version"])
-            ),
-            made_at(row["id"]), row["note"], row["preview"], row["premium"], row["cost"],
-            row["currency"], row["expires_at"], row["expired"],
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [StockedCode(**{**row, "masked": _mask(cipher, row)}) for row in rows]
+
+
+def _mask(cipher: ShopCipher | None, row: Row) -> str | None:
+    if cipher is None:
+        return None
+    sealed, key_version = row["masked"]
+    return mask(cipher.open_code(row["variant_id"], row["id"], sealed, key_version))
 
 
 def made_at(code: UUID) -> datetime:

@@ -6,20 +6,22 @@ from datetime import datetime
 from uuid import UUID
 
 from keystall.platform.database import Reads
-
-COLUMNS = "id, sha256, name, document, cost, created_at"
+from keystall.tenants.columns import NOTHING, UNREAD, columns
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedDocumentView:
-    """A trusted document, see `models`."""
+    """A trusted document, see `models`. Lists may leave its text UNREAD."""
 
     id: UUID
     sha256: str
     name: str
-    document: str
     cost: int
     created_at: datetime
+    document: str = UNREAD
+
+
+COLUMNS = columns(TrustedDocumentView)
 
 
 async def trusted_text(db: Reads, shop: UUID, sha256: str) -> str | None:
@@ -31,11 +33,16 @@ async def trusted_text(db: Reads, shop: UUID, sha256: str) -> str | None:
 
 
 async def trusted_documents(
-    db: Reads, shop: UUID, *, after: UUID | None, limit: int
+    db: Reads,
+    shop: UUID,
+    *,
+    after: UUID | None,
+    limit: int,
+    without: frozenset[str] = NOTHING,
 ) -> list[TrustedDocumentView]:
     """The shop's, newest first, `limit` at most, before the row `after`."""
     rows = await db.rows(
-        f"select {COLUMNS} from trusted_documents"  # noqa: S608 constant
+        f"select {columns(TrustedDocumentView, without)} from trusted_documents"  # noqa: S608 constant
         " where shop_id = $1 and ($2::uuid is null or id < $2) order by id desc limit $3",
         shop, after, limit,
     )  # fmt: skip

@@ -57,7 +57,7 @@ async def trusted_document_register(
             cost=cost,
         )  # fmt: skip
     return TrustedDocumentView(
-        kept.id, kept.sha256, kept.name, kept.document, kept.cost, kept.created_at
+        kept.id, kept.sha256, kept.name, kept.cost, kept.created_at, kept.document
     )
 
 

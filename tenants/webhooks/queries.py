@@ -1,33 +1,35 @@
 """Reading webhooks and their log. Ids in, mappings out: lists cost one statement."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from keystall.platform import clock
 from keystall.platform.database import Reads
+from keystall.tenants.columns import NOTHING, UNREAD, columns, named
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookView:
     """A webhook. `hint`: how its newest secret ends; `overlap_until`: until when the one before
-    signs, too; `token`: the name of the API token that it ends with."""
+    signs, too; `token`: the name of the API token that it ends with. Lists may leave what has a
+    default UNREAD."""
 
     id: UUID
     url: str
     events: list[str]
-    document: str
     created_at: datetime
     updated_at: datetime
     failing_since: datetime | None
     disabled_at: datetime | None
     disabled_reason: str | None
-    hint: str
-    overlap_until: datetime | None
-    token: str | None
+    document: str = UNREAD
+    hint: str = UNREAD
+    overlap_until: datetime | None = UNREAD
+    token: str | None = UNREAD
 
     @property
     def host(self) -> str:
@@ -54,34 +56,41 @@ class DeliveryView:
 
 @dataclass(frozen=True, slots=True)
 class TryView:
-    """One try at a delivery; see `models.WebhookTry`."""
+    """One try at a delivery; see `models.WebhookTry`. Lists may leave the `response` UNREAD."""
 
     id: UUID
     delivery_id: UUID
     at: datetime
     milliseconds: int
     status: int | None
-    response: str
     problem: str
+    response: str = UNREAD
 
 
-_WEBHOOK = """
-  select webhooks.id, url, events, document, webhooks.created_at, updated_at, failing_since,
-         disabled_at, disabled_reason,
-         coalesce((select hint from webhook_secrets where webhook_secrets.shop_id = $1
-                   and webhook_id = webhooks.id and expires_at is null), '') as hint,
-         (select max(expires_at) from webhook_secrets where webhook_secrets.shop_id = $1
-          and webhook_id = webhooks.id and expires_at > $2) as overlap_until,
-         (select name from api_tokens where api_tokens.shop_id = $1
-          and api_tokens.id = token_id) as token
-  from webhooks where webhooks.shop_id = $1"""
-_DELIVERY = ", ".join(DeliveryView.__slots__)
-_TRY = ", ".join(TryView.__slots__)
+_WEBHOOK: Mapping[str, str] = {
+    **{one.name: f"webhooks.{one.name}" for one in fields(WebhookView)},
+    "hint": "coalesce((select hint from webhook_secrets where webhook_secrets.shop_id = $1"
+    " and webhook_id = webhooks.id and expires_at is null), '')",
+    "overlap_until": "(select max(expires_at) from webhook_secrets"
+    " where webhook_secrets.shop_id = $1 and webhook_id = webhooks.id and expires_at > $2)",
+    "token": "(select name from api_tokens where api_tokens.shop_id = $1"
+    " and api_tokens.id = token_id)",
+}
+_DELIVERY = columns(DeliveryView)
 
 
-async def webhooks_of(db: Reads, shop: UUID) -> list[WebhookView]:
+def _webhooks(without: frozenset[str] = NOTHING) -> str:
+    return (
+        f"select {named(_WEBHOOK, without)} from webhooks"  # noqa: S608  (constants)
+        " where webhooks.shop_id = $1 and $2::timestamptz is not null"
+    )
+
+
+async def webhooks_of(
+    db: Reads, shop: UUID, *, without: frozenset[str] = NOTHING
+) -> list[WebhookView]:
     """The shop's webhooks, newest first."""
-    rows = await db.rows(f"{_WEBHOOK} order by webhooks.id desc", shop, clock.now())
+    rows = await db.rows(f"{_webhooks(without)} order by webhooks.id desc", shop, clock.now())
     return [WebhookView(**row) for row in rows]
 
 
@@ -90,7 +99,7 @@ async def webhooks_by_id(
 ) -> dict[UUID, WebhookView]:
     """Webhooks of this shop by id; ids it has not are left out."""
     rows = await db.rows(
-        f"{_WEBHOOK} and webhooks.id = any ($3::uuid[])", shop, clock.now(), webhooks
+        f"{_webhooks()} and webhooks.id = any ($3::uuid[])", shop, clock.now(), webhooks
     )
     return {row["id"]: WebhookView(**row) for row in rows}
 
@@ -136,11 +145,11 @@ async def bodies_of_deliveries(
 
 
 async def tries_of_deliveries(
-    db: Reads, shop: UUID, deliveries: Sequence[UUID]
+    db: Reads, shop: UUID, deliveries: Sequence[UUID], *, without: frozenset[str] = NOTHING
 ) -> dict[UUID, list[TryView]]:
     """The tries at each delivery, oldest first."""
     rows = await db.rows(
-        f"select {_TRY} from webhook_tries"  # noqa: S608  (constants)
+        f"select {columns(TryView, without)} from webhook_tries"  # noqa: S608  (constants)
         " where shop_id = $1 and delivery_id = any ($2::uuid[]) order by delivery_id, id",
         shop, deliveries,
     )  # fmt: skip
