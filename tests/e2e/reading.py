@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
-from playwright.async_api import Page
+from playwright.async_api import BrowserContext, Page
 
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
@@ -76,6 +76,12 @@ _SAME_IN_CHINESE = frozenset(
     | {"Balance transactions", "Disputes", "Webhook Endpoints"}
 )
 """What a Chinese page rightly says in Latin letters."""
+
+
+async def expect_axe(context: BrowserContext) -> None:
+    """Has every page of the context come with axe-core. Worth it for windows in which many pages
+    are read: `displeasing` brings it to each anew otherwise, which takes longer than to run it."""
+    await context.add_init_script(AXE_SCRIPT)
 
 
 async def faults(page: Page) -> list[str]:

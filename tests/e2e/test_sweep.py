@@ -31,6 +31,7 @@ from tests.e2e.reading import (
     DESK,
     PHONE,
     displeasing,
+    expect_axe,
     overflowing,
     squeezed,
     strange_in,
@@ -210,6 +211,7 @@ async def _context(
         there = scene.names["shop"] if who == "customer" else base
         cookies.append({"name": "session", "value": session, "url": there})
     await context.add_cookies(cookies)  # type: ignore[arg-type]
+    await expect_axe(context)
     return context
 
 
