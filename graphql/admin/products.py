@@ -1,4 +1,4 @@
-"""What a merchant does with products and categories."""
+"""What a merchant does with products."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -6,25 +6,19 @@ from uuid import UUID
 import strawberry
 
 from keystall.graphql import loads
-from keystall.graphql.admin.catalog import (
-    Category,
-    Product,
-    ProductStatus,
-    category,
-    product,
-)
-from keystall.graphql.admin.families import CategoryUserError, ProductUserError
+from keystall.graphql.admin.catalog import Product, ProductStatus, product
+from keystall.graphql.admin.categories import NameTranslationInput
+from keystall.graphql.admin.families import ProductUserError
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import about, described, input_type, object_type, resolver
+from keystall.graphql.given import UNSET, given
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import BuyerFieldKind
 from keystall.graphql.refusals import Payload, attempted, field_path
 from keystall.graphql.scalars import Money, money
-from keystall.tenants.catalog import categories, service
 from keystall.tenants.catalog import input as asked
+from keystall.tenants.catalog import service
 from keystall.tenants.catalog.rehearsal import PriceChange as PriceFacts
-
-UNSET: Any = strawberry.UNSET
 
 
 @input_type
@@ -33,14 +27,6 @@ class MoneyInput:
 
     amount: str = described('Decimal text, such as "9.90".')
     currency_code: str = described("ISO 4217 code, such as CNY.")
-
-
-@input_type
-class NameTranslationInput:
-    """A name in one language."""
-
-    locale: str = described("The language.")
-    name: str = described("What the product is called in this language.")
 
 
 @input_type
@@ -140,38 +126,6 @@ class ProductUpdateInput:
     )
 
 
-@input_type
-class CategoryCreateInput:
-    """A new category."""
-
-    name: str = described("The category's name in the shop's default language.")
-    slug: str | None = described(
-        "The short name for its address; made from the name when left out.", default=None
-    )
-    position: int | None = described(
-        "Its place among the categories, smallest first; the last when left out.", default=None
-    )
-    translations: list[NameTranslationInput] = described(
-        "Its name in the shop's other languages.", default_factory=list
-    )
-
-
-@input_type
-class CategoryUpdateInput:
-    """Changes to a category; what is left out stays as it is."""
-
-    name: str | None = described(
-        "The category's name in the shop's default language.", default=UNSET
-    )
-    slug: str | None = described("The short name for its address.", default=UNSET)
-    position: int | None = described(
-        "Its place among the categories, smallest first.", default=UNSET
-    )
-    translations: list[NameTranslationInput] | None = described(
-        "Its name in the shop's other languages, all of them.", default=UNSET
-    )
-
-
 @object_type
 class ProductCreatePayload(Payload[ProductUserError]):
     """The answer to productCreate."""
@@ -224,34 +178,12 @@ class ProductArchivePayload(Payload[ProductUserError]):
     product: Product | None = described("The product as it is now; null where it was refused.")
 
 
-@object_type
-class CategoryCreatePayload(Payload[CategoryUserError]):
-    """The answer to categoryCreate."""
-
-    category: Category | None = described("The new category; null where it was refused.")
-
-
-@object_type
-class CategoryUpdatePayload(Payload[CategoryUserError]):
-    """The answer to categoryUpdate."""
-
-    category: Category | None = described("The category as it is now; null where it was refused.")
-
-
-@object_type
-class CategoryDeletePayload(Payload[CategoryUserError]):
-    """The answer to categoryDelete."""
-
-    deleted_id: strawberry.ID | None = described("The id that is gone; null where it was refused.")
-
-
 ProductId = Annotated[strawberry.ID, about("The product.")]
-CategoryId = Annotated[strawberry.ID, about("The category.")]
 
 
 @object_type
-class CatalogMutation:
-    """What a merchant does with the catalogue."""
+class ProductMutation:
+    """What a merchant does with products."""
 
     @resolver
     async def product_create(
@@ -277,7 +209,7 @@ class CatalogMutation:
     ) -> ProductUpdatePayload:
         """Changes a product."""
         context, row = info.context, row_of("Product", id)
-        changes = asked.ProductChanges(**_product(_given(input, {"category_id"})))
+        changes = asked.ProductChanges(**_product(given(input, {"category_id"})))
         if dry_run:
             return await _rehearsed(context, row, changes)
         call = service.product_update(context.installation, context.require_shop(), row, changes)
@@ -295,45 +227,6 @@ class CatalogMutation:
         found, errors = await attempted(context, call, ProductUserError)
         shown = product(context, found) if found else None
         return ProductArchivePayload(product=shown, user_errors=errors)
-
-    @resolver
-    async def category_create(
-        self, info: Info, input: Annotated[CategoryCreateInput, about("The new category.")]
-    ) -> CategoryCreatePayload:
-        """Adds a category."""
-        context = info.context
-        values = asked.CategoryInput(**_category(vars(input)))
-        call = categories.category_create(context.installation, context.require_shop(), values)
-        made, errors = await attempted(context, call, CategoryUserError, under=("input",))
-        return CategoryCreatePayload(category=category(made) if made else None, user_errors=errors)
-
-    @resolver
-    async def category_update(
-        self,
-        info: Info,
-        id: CategoryId,
-        input: Annotated[CategoryUpdateInput, about("The changes.")],
-    ) -> CategoryUpdatePayload:
-        """Changes a category."""
-        context = info.context
-        changes = asked.CategoryChanges(**_category(_given(input, set())))
-        call = categories.category_update(
-            context.installation, context.require_shop(), row_of("Category", id), changes
-        )
-        found, errors = await attempted(context, call, CategoryUserError, under=("input",))
-        return CategoryUpdatePayload(
-            category=category(found) if found else None, user_errors=errors
-        )
-
-    @resolver
-    async def category_delete(self, info: Info, id: CategoryId) -> CategoryDeletePayload:
-        """Deletes a category; its products stay, without a shelf."""
-        context = info.context
-        call = categories.category_delete(
-            context.installation, context.require_shop(), row_of("Category", id)
-        )
-        _, errors = await attempted(context, call, CategoryUserError)
-        return CategoryDeletePayload(deleted_id=None if errors else id, user_errors=errors)
 
 
 async def _rehearsed(
@@ -365,15 +258,6 @@ def _price_change(change: PriceFacts, locale: str) -> PriceChange:
         before=shown(change.before),
         after=shown(change.after),
     )
-
-
-def _given(changes: object, removable: set[str]) -> dict[str, Any]:
-    """The fields that say something: null does for `removable` ones alone."""
-    return {
-        name: value
-        for name, value in vars(changes).items()
-        if value is not strawberry.UNSET and (value is not None or name in removable)
-    }
 
 
 def _product(given: dict[str, Any]) -> dict[str, Any]:
@@ -411,15 +295,3 @@ def _variant(given: VariantInput) -> asked.VariantInput:
         max_quantity=given.max_quantity,
         translations=None if names is None else {text.locale: text.name for text in names},
     )
-
-
-def _category(given: dict[str, Any]) -> dict[str, Any]:
-    """The domain's words for what was given of a category."""
-    values = dict(given)
-    if "slug" in values:
-        values["slug"] = values["slug"] or ""
-    if "translations" in values:
-        values["translations"] = [
-            asked.CategoryTranslation(**vars(text)) for text in values["translations"]
-        ]
-    return values

@@ -30,6 +30,7 @@ from keystall.graphql.admin.catalog import (
     categories_connection,
     product,
 )
+from keystall.graphql.admin.categories import CategoryMutation
 from keystall.graphql.admin.code_import import CodeMutation
 from keystall.graphql.admin.code_reports import (
     CodeReport,
@@ -57,7 +58,7 @@ from keystall.graphql.admin.orders import (
 )
 from keystall.graphql.admin.passkeys import PasskeyMutation
 from keystall.graphql.admin.payment_methods import PaymentMethodMutation
-from keystall.graphql.admin.products import CatalogMutation
+from keystall.graphql.admin.products import ProductMutation
 from keystall.graphql.admin.refunds import RefundMutation
 from keystall.graphql.admin.second_step import SecondStep, SecondStepMutation, second_step
 from keystall.graphql.admin.selling import SellingMutation
@@ -447,7 +448,8 @@ class Mutation(
     ShopMutation,
     ApiTokenMutation,
     ChecklistMutation,
-    CatalogMutation,
+    ProductMutation,
+    CategoryMutation,
     CodeMutation,
     RevealMutation,
     BatchMutation,

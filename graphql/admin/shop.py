@@ -16,12 +16,12 @@ from keystall.graphql.describing import (
     object_type,
     resolver,
 )
+from keystall.graphql.given import UNSET, given
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Image, Node, ShopStatus, image
 from keystall.graphql.refusals import Payload, attempted
 from keystall.graphql.scalars import URL
 from keystall.tenants.files.queries import picture
-from keystall.tenants.keeping import KEEP
 from keystall.tenants.shops import service
 from keystall.tenants.shops.input import ShopChanges, ShopInput
 from keystall.tenants.shops.input import ShopTranslation as TranslationAsked
@@ -170,64 +170,62 @@ class ShopTranslationInput:
 class ShopUpdateInput:
     """Changes to a shop; what is left out stays as it is."""
 
-    name: str | None = described("The shop's name.", default=strawberry.UNSET)
+    name: str | None = described("The shop's name.", default=UNSET)
     logo_upload_id: strawberry.ID | None = described(
-        "An upload to become the logo; null takes the logo away.", default=strawberry.UNSET
+        "An upload to become the logo; null takes the logo away.", default=UNSET
     )
-    contact: str | None = described("How buyers reach the merchant.", default=strawberry.UNSET)
+    contact: str | None = described("How buyers reach the merchant.", default=UNSET)
     notice: str | None = described(
-        "The notice shown on top of the shop, as Markdown.", default=strawberry.UNSET
+        "The notice shown on top of the shop, as Markdown.", default=UNSET
     )
     policies: str | None = described(
-        "Terms, refunds and privacy policies, as Markdown.", default=strawberry.UNSET
+        "Terms, refunds and privacy policies, as Markdown.", default=UNSET
     )
-    icp_number: str | None = described(
-        "The ICP filing number; null takes it away.", default=strawberry.UNSET
-    )
+    icp_number: str | None = described("The ICP filing number; null takes it away.", default=UNSET)
     locales: list[str] | None = described(
-        "Languages the shop speaks, its default first.", default=strawberry.UNSET
+        "Languages the shop speaks, its default first.", default=UNSET
     )
     currencies: list[str] | None = described(
-        "Currencies the shop sells in, its default first.", default=strawberry.UNSET
+        "Currencies the shop sells in, its default first.", default=UNSET
     )
     theme_preset: str | None = described(
-        "The named set of colours and shapes that the shop wears.", default=strawberry.UNSET
+        "The named set of colours and shapes that the shop wears.", default=UNSET
     )
     translations: list[ShopTranslationInput] | None = described(
-        "Texts in the shop's other languages, all of them.", default=strawberry.UNSET
+        "Texts in the shop's other languages, all of them.", default=UNSET
     )
     hold_minutes: int | None = described(
         "How many minutes goods are held for an unpaid order, 1 to 1440; half of it, though no less"
         " than 5, where fewer than 10 codes are left.",
-        default=strawberry.UNSET,
+        default=UNSET,
     )
     unpaid_per_buyer: int | None = described(
         "How many unpaid orders one email address may have at a time, 1 to 1000.",
-        default=strawberry.UNSET,
+        default=UNSET,
     )
     unpaid_per_address: int | None = described(
         "How many unpaid orders may come from one network address at a time, 1 to 100000. Phones of"
         " one provider may share an address.",
-        default=strawberry.UNSET,
+        default=UNSET,
     )
     hold_share: int | None = described(
         "The percentage of a variant's stock that a buyer may hold in several unpaid orders, 1 to"
         " 100. One order alone may hold as many as a purchase may have.",
-        default=strawberry.UNSET,
+        default=UNSET,
     )
     mail_codes: bool | None = described(
         "Whether the mail that tells of a delivery holds the codes, up to 100 of them. Off, it has"
         " the order's link alone. Whoever reads such a mail, now or years later, has the codes.",
-        default=strawberry.UNSET,
+        default=UNSET,
     )
     trusted_only: bool | None = described(
         "Whether the storefront's API answers trusted documents alone. The shop's own pages go on.",
-        default=strawberry.UNSET,
+        default=UNSET,
     )
     token_only: bool | None = described(
         "Whether the storefront's API answers requests with a storefront token alone. The shop's"
         " own pages go on.",
-        default=strawberry.UNSET,
+        default=UNSET,
     )
 
 
@@ -331,20 +329,12 @@ def _now(context: RequestContext, found: ShopFacts | None) -> Shop | None:
 
 
 def _changes(asked: ShopUpdateInput) -> ShopChanges:
-    values = {name: value for name, value in vars(asked).items() if value is not strawberry.UNSET}
-    if "logo_upload_id" in values:
-        upload = values["logo_upload_id"]
-        values["logo_upload_id"] = None if upload is None else row_of("Upload", upload)
-    if values.get("translations") is not None:
+    values = given(asked, removable=("logo_upload_id", "icp_number"))
+    if values.get("logo_upload_id") is not None:
+        values["logo_upload_id"] = row_of("Upload", values["logo_upload_id"])
+    if "translations" in values:
         values["translations"] = [
             TranslationAsked(locale=text.locale, notice=text.notice, policies=text.policies)
             for text in values["translations"]
         ]
-    # Only logo and ICP number can be taken away; null elsewhere says nothing.
-    kept = {"logo_upload_id", "icp_number"}
-    return ShopChanges(
-        **{
-            name: KEEP if value is None and name not in kept else value
-            for name, value in values.items()
-        }
-    )
+    return ShopChanges(**values)
