@@ -14,10 +14,9 @@ from functools import lru_cache
 from typing import Any, TextIO
 
 import orjson
-import structlog
-from structlog.typing import Processor
 
 from keystall.platform.settings import Settings
+from keystall.platform.spared import structlog
 
 _SECRET_NAMES = (
     "password", "secret", "token", "authorization", "cookie", "api_key", "private_key", "data_key",
@@ -75,13 +74,13 @@ def _tells_no_address(record: logging.LogRecord) -> bool:
 def configure_logs(settings: Settings) -> None:
     """Set up logging for this process. Call once, before the first line is logged."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    shared: list[Processor] = [
+    shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         hide_secrets,
     ]
-    render: list[Processor]
+    render: list[structlog.typing.Processor]
     if settings.log_format == "json":
         # Without local variables: among them are codes and passwords.
         frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)

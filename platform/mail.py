@@ -20,14 +20,18 @@ from email import message_from_bytes
 from email.policy import default as default_policy
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
-
-import aiosmtplib
 
 from keystall.platform import clock
 from keystall.platform.ids import new_id
+from keystall.platform.later import later
 from keystall.platform.settings import Settings
+
+if TYPE_CHECKING:
+    import aiosmtplib
+else:
+    aiosmtplib = later("aiosmtplib")
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
@@ -308,7 +312,7 @@ def mailer_from(settings: Settings) -> Mailer:
     )
 
 
-def _failure(error: aiosmtplib.SMTPException) -> Exception:
+def _failure(error: "aiosmtplib.SMTPException") -> Exception:
     """Replies 5xx to a recipient or a content are final; anything else may pass.
 
     A refused sign-in or sender is the installation's mistake: its mails wait until it is mended.

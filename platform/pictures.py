@@ -8,8 +8,15 @@ import asyncio
 import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from keystall.platform.later import later
+
+if TYPE_CHECKING:
+    import PIL
+    from PIL import Image, ImageOps
+else:
+    PIL, Image, ImageOps = later("PIL"), later("PIL.Image"), later("PIL.ImageOps")
 
 MAX_SIDE = 1600
 THUMBNAIL_SIDE = 480
@@ -18,9 +25,6 @@ MAX_PIXELS = 50_000_000
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 _QUALITY = 82
 _THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="pictures")
-
-# Pillow's own limit warns where ours refuses, and is a global that others' warnings depend on.
-Image.MAX_IMAGE_PIXELS = None
 
 
 class PictureError(ValueError):
@@ -60,9 +64,11 @@ async def reencode(data: bytes) -> Picture:
 
 
 def _reencode(data: bytes) -> Picture:
+    # Pillow's own limit warns where ours refuses, and is a global that others' warnings depend on.
+    Image.MAX_IMAGE_PIXELS = None
     try:
         opened = Image.open(io.BytesIO(data), formats=_FORMATS)
-    except UnidentifiedImageError:
+    except PIL.UnidentifiedImageError:
         raise NotAPicture from None
     except Exception as error:
         # Pillow's parsers raise nearly anything over damaged headers.
@@ -80,7 +86,7 @@ def _reencode(data: bytes) -> Picture:
     return Picture(_webp(full), *full.size, _webp(small), *small.size)
 
 
-def _upright(opened: Image.Image) -> Image.Image:
+def _upright(opened: "Image.Image") -> "Image.Image":
     # JPEGs decode straight to a smaller size: a quarter of the memory for a phone's picture.
     opened.draft("RGB", (2 * MAX_SIDE, 2 * MAX_SIDE))
     opened.load()
@@ -94,7 +100,7 @@ def _upright(opened: Image.Image) -> Image.Image:
     return plain
 
 
-def _webp(image: Image.Image) -> bytes:
+def _webp(image: "Image.Image") -> bytes:
     out = io.BytesIO()
     image.save(out, "WEBP", quality=_QUALITY, method=4)
     return out.getvalue()

@@ -6,15 +6,15 @@ keystall worker            (or: python -m keystall worker)
 import asyncio
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 from arq.worker import Worker
 
-from keystall.graphql.payloads import AdminPayloads
 from keystall.platform import database
 from keystall.platform.collection import keep_what_start_up_made
 from keystall.platform.http import outside_client
+from keystall.platform.later import later
 from keystall.platform.mail import mailer_from
 from keystall.platform.queue import Queue, decode_job, encode_job
 from keystall.platform.settings import Settings, load_settings
@@ -32,6 +32,7 @@ from keystall.tenants.schema import connect
 from keystall.tenants.stock.import_work import import_codes
 from keystall.tenants.stock.rejects import forget_rejects
 from keystall.tenants.webhooks.desk import HookDesk
+from keystall.tenants.webhooks.port import Asked
 from keystall.tenants.webhooks.sending import send_delivery
 from keystall.tenants.webhooks.service import SEND
 from keystall.themes.mail.texts import ThemedMails
@@ -41,7 +42,23 @@ from keystall.workers.relay import relay
 from keystall.workers.settling import settle_stock
 from keystall.workers.sweeping import post_sweeps
 
+if TYPE_CHECKING:
+    from keystall.graphql import payloads
+else:
+    payloads = later("keystall.graphql.payloads")
+
 MAX_JOBS = 32
+
+
+class LatePayloads:
+    """What webhooks send, rendered by the gateway, which is loaded for the first of them: 28 MB and
+    0.8 s that a worker without webhooks never pays. In a thread, so that deliveries go on."""
+
+    async def render(self, installation: Installation, asked: Asked) -> str:
+        """See `tenants.webhooks.port.Payloads`."""
+        gateway = await asyncio.to_thread(getattr, payloads, "AdminPayloads")
+        rendered: str = await gateway().render(installation, asked)
+        return rendered
 
 
 def handlers(desk: MailDesk, hooks: HookDesk) -> dict[str, Handler]:
@@ -80,7 +97,7 @@ async def work(settings: Settings) -> None:
         await connect(settings)
         try:
             desk = MailDesk(mailer_from(settings), ThemedMails())
-            hooks = HookDesk(outside, AdminPayloads())
+            hooks = HookDesk(outside, LatePayloads())
 
             async def start_relay(ctx: dict[str, Any]) -> None:
                 keep_what_start_up_made()

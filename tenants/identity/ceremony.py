@@ -8,33 +8,22 @@ that it was them, not which make it is.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    options_to_json,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import (
-    decode_credential_public_key,
-    decoded_public_key_to_cryptography,
-    parse_authentication_credential_json,
-    parse_client_data_json,
-    parse_registration_credential_json,
-)
-from webauthn.helpers.cose import COSEAlgorithmIdentifier
-from webauthn.helpers.structs import (
-    AuthenticationCredential,
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
+from keystall.platform.later import later
 from keystall.platform.settings import Settings
+
+if TYPE_CHECKING:
+    import webauthn
+    from webauthn import helpers
+    from webauthn.helpers import cose, structs
+else:
+    # The checks of nine makes of authenticators, ASN.1 and all: 6 MB that few sign-ins need.
+    webauthn, helpers = later("webauthn"), later("webauthn.helpers")
+    cose, structs = later("webauthn.helpers.cose"), later("webauthn.helpers.structs")
 
 NAME = "Keystall"
 CHALLENGE_SECONDS = 300
@@ -42,11 +31,6 @@ LONGEST_ANSWER = 16_000
 """Characters of an answer in JSON; one of a kind that we ask for has about a thousand."""
 _HANDLE_BYTES = 32
 _CHALLENGE_BYTES = 32
-_ALGORITHMS = [
-    COSEAlgorithmIdentifier.ECDSA_SHA_256,
-    COSEAlgorithmIdentifier.EDDSA,
-    COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256,
-]
 _log = structlog.get_logger()
 
 
@@ -76,6 +60,11 @@ class Registered:
     sign_count: int
 
 
+def _algorithms() -> "list[cose.COSEAlgorithmIdentifier]":
+    taken = cose.COSEAlgorithmIdentifier
+    return [taken.ECDSA_SHA_256, taken.EDDSA, taken.RSASSA_PKCS1_v1_5_SHA_256]
+
+
 def new_challenge() -> bytes:
     """32 random bytes (WebAuthn, 13.4.3, wants 16 at least)."""
     return secrets.token_bytes(_CHALLENGE_BYTES)
@@ -91,33 +80,33 @@ def creation_options(
 ) -> str:
     """What navigator.credentials.create is given, as JSON; `known` are the account's credentials:
     an authenticator that holds one makes no second."""
-    return options_to_json(
-        generate_registration_options(
+    return webauthn.options_to_json(
+        webauthn.generate_registration_options(
             rp_id=party.id,
             rp_name=NAME,
             user_id=user_handle,
             user_name=email,
             challenge=challenge,
             timeout=CHALLENGE_SECONDS * 1000,
-            authenticator_selection=AuthenticatorSelectionCriteria(
-                resident_key=ResidentKeyRequirement.REQUIRED,
-                user_verification=UserVerificationRequirement.REQUIRED,
+            authenticator_selection=structs.AuthenticatorSelectionCriteria(
+                resident_key=structs.ResidentKeyRequirement.REQUIRED,
+                user_verification=structs.UserVerificationRequirement.REQUIRED,
             ),
-            exclude_credentials=[PublicKeyCredentialDescriptor(id=one) for one in known],
-            supported_pub_key_algs=_ALGORITHMS,
+            exclude_credentials=[structs.PublicKeyCredentialDescriptor(id=one) for one in known],
+            supported_pub_key_algs=_algorithms(),
         )
     )
 
 
 def request_options(party: Party, *, challenge: bytes, allowed: Sequence[bytes] = ()) -> str:
     """What navigator.credentials.get is given, as JSON; none `allowed`: any that is discovered."""
-    return options_to_json(
-        generate_authentication_options(
+    return webauthn.options_to_json(
+        webauthn.generate_authentication_options(
             rp_id=party.id,
             challenge=challenge,
             timeout=CHALLENGE_SECONDS * 1000,
-            allow_credentials=[PublicKeyCredentialDescriptor(id=one) for one in allowed],
-            user_verification=UserVerificationRequirement.REQUIRED,
+            allow_credentials=[structs.PublicKeyCredentialDescriptor(id=one) for one in allowed],
+            user_verification=structs.UserVerificationRequirement.REQUIRED,
         )
     )
 
@@ -126,32 +115,32 @@ def registered(party: Party, challenge: bytes, answer: str) -> Registered | None
     """The credential that `answer` brings; None where anything about it is wrong, or it was made
     within a frame of another site."""
     try:
-        read = parse_registration_credential_json(answer[: LONGEST_ANSWER + 1])
-        if parse_client_data_json(read.response.client_data_json).cross_origin:
+        read = helpers.parse_registration_credential_json(answer[: LONGEST_ANSWER + 1])
+        if helpers.parse_client_data_json(read.response.client_data_json).cross_origin:
             return None
-        found = verify_registration_response(
+        found = webauthn.verify_registration_response(
             credential=read,
             expected_challenge=challenge,
             expected_rp_id=party.id,
             expected_origin=party.origin,
             require_user_verification=True,
-            supported_pub_key_algs=_ALGORITHMS,
+            supported_pub_key_algs=_algorithms(),
         )
         # One whose key is none would lock its owner out.
-        key = decode_credential_public_key(found.credential_public_key)
-        decoded_public_key_to_cryptography(key)
+        key = helpers.decode_credential_public_key(found.credential_public_key)
+        helpers.decoded_public_key_to_cryptography(key)
     except Exception as error:  # the library's readers raise whatever a stranger's bytes lead to
         _tell(error)
         return None
     return Registered(found.credential_id, found.credential_public_key, found.sign_count)
 
 
-def read_assertion(answer: str) -> AuthenticationCredential | None:
+def read_assertion(answer: str) -> "structs.AuthenticationCredential | None":
     """An answer to `request_options` as it stands, nothing about it proven; None for what is none,
     or was given within such a frame."""
     try:
-        read = parse_authentication_credential_json(answer[: LONGEST_ANSWER + 1])
-        if parse_client_data_json(read.response.client_data_json).cross_origin:
+        read = helpers.parse_authentication_credential_json(answer[: LONGEST_ANSWER + 1])
+        if helpers.parse_client_data_json(read.response.client_data_json).cross_origin:
             return None
     except Exception as error:  # as above
         _tell(error)
@@ -160,7 +149,7 @@ def read_assertion(answer: str) -> AuthenticationCredential | None:
 
 
 def asserted(
-    party: Party, challenge: bytes, read: AuthenticationCredential, public_key: bytes
+    party: Party, challenge: bytes, read: "structs.AuthenticationCredential", public_key: bytes
 ) -> int | None:
     """The authenticator's count of signatures, where the answer is right; None where not.
 
@@ -168,7 +157,7 @@ def asserted(
     follows from a count that went back, and the one that counts is the row's, under its lock.
     """
     try:
-        found = verify_authentication_response(
+        found = webauthn.verify_authentication_response(
             credential=read,
             expected_challenge=challenge,
             expected_rp_id=party.id,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from keystall.graphql.payloads import AdminPayloads
 from keystall.platform import database
 from keystall.platform.http import outside_client
 from keystall.tenants.installation import Installation
@@ -17,6 +16,7 @@ from keystall.tenants.staff.roles import Permission
 from keystall.tenants.webhooks.desk import HookDesk
 from keystall.tenants.webhooks.sending import send_delivery
 from keystall.tenants.webhooks.service import SEND, Told, webhook_create
+from keystall.workers.settings import LatePayloads
 from tests.factories import a_product
 from tests.webhooks.receiver import HOST, Receiver
 
@@ -52,7 +52,7 @@ class Sender:
 async def sending(installation: Installation) -> AsyncIterator[Sender]:
     """A worker's part."""
     async with outside_client(HOST) as http:
-        yield Sender(installation, HookDesk(http, AdminPayloads()))
+        yield Sender(installation, HookDesk(http, LatePayloads()))
 
 
 async def a_webhook(
