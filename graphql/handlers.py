@@ -172,7 +172,7 @@ class Handlers:
     async def _order_events(self, request: Request, context: RequestContext) -> Response:
         order = self._order(request, context)
         shop = context.require_shop().id
-        if order is None or await order_by_id(context.reader, shop, order) is None:
+        if order is None or await order_by_id(context.reader.lone(), shop, order) is None:
             return _MISSING
         return self._stream(f"{shop}:order:{order}")
 

@@ -106,9 +106,11 @@ class Cart(Node):
         return await order_of(info.context, self.order_id) if self.order_id else None
 
 
-async def cart_of(context: RequestContext, row: UUID) -> Cart | None:
-    """The cart of this id as it stands now; None where the shop has none."""
-    view = await cart_by_id(context.reader, context.require_shop().id, row)
+async def cart_of(context: RequestContext, row: UUID, *, changed: bool = False) -> Cart | None:
+    """The cart of this id as it stands now; None where the shop has none. `changed`: by this
+    request, which seldom reads more of it than its row and needs no transaction for that."""
+    db = context.reader.lone() if changed else context.reader
+    view = await cart_by_id(db, context.require_shop().id, row)
     return _cart(context, view) if view else None
 
 

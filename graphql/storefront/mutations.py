@@ -183,7 +183,7 @@ class Mutation(RecoveryMutation, CodeReportMutation, CustomerMutation):
         context = info.context
         call = _create(context, input, input.buyer or CartBuyerInput())
         made, errors = await attempted(context, call, CartUserError)
-        cart = await cart_of(context, made) if made else None
+        cart = await cart_of(context, made, changed=True) if made else None
         if cart is not None:
             context.effect("cart", cart.id)
         return CartCreatePayload(cart=cart, user_errors=errors)
@@ -269,7 +269,7 @@ class Mutation(RecoveryMutation, CodeReportMutation, CustomerMutation):
         # payment page finds the order through it. The next purchase starts another one.
         address = await start_payment(context.installation, context.require_shop(), row)
         return CartCompletePayload(
-            order=await order_of(context, row),
+            order=await order_of(context, row, changed=True),
             redirect_url=URL(address) if address else None,
             user_errors=[],
         )
@@ -285,7 +285,7 @@ class Mutation(RecoveryMutation, CodeReportMutation, CustomerMutation):
         row = row_of_token(info.context, token)
         call = _cancel(info.context, row, idempotency_key)
         _, errors = await attempted(info.context, call, OrderUserError)
-        order = await order_of(info.context, row) if row and not errors else None
+        order = await order_of(info.context, row, changed=True) if row and not errors else None
         return OrderCancelPayload(order=order, user_errors=errors)
 
     @resolver
@@ -298,7 +298,7 @@ class Mutation(RecoveryMutation, CodeReportMutation, CustomerMutation):
         call = _find_payment(info.context, row)
         finding, errors = await attempted(info.context, call, OrderUserError)
         return OrderPaymentCheckPayload(
-            order=await order_of(info.context, row) if row and finding else None,
+            order=await order_of(info.context, row, changed=True) if row and finding else None,
             finding=PaymentFinding(finding) if finding else None,
             user_errors=errors,
         )
@@ -319,7 +319,7 @@ async def _changed(
     _, errors = await attempted(context, call, CartUserError)
     make: Any = payload
     changed: Answer = make(
-        cart=None if errors else await cart_of(context, cart), user_errors=errors
+        cart=None if errors else await cart_of(context, cart, changed=True), user_errors=errors
     )
     return changed
 

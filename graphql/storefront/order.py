@@ -281,10 +281,11 @@ def row_of_token(context: RequestContext, token: str) -> UUID | None:
     return order_of_token(context.installation.keys, context.require_shop().id, token)
 
 
-async def order_of(context: RequestContext, row: UUID) -> Order | None:
-    """An order whose token was shown; None where the shop has none."""
+async def order_of(context: RequestContext, row: UUID, *, changed: bool = False) -> Order | None:
+    """An order whose token was shown; None where the shop has none. `changed`: see `cart_of`."""
     shop_id = context.require_shop().id
-    view = await order_by_id(context.reader, shop_id, row)
+    db = context.reader.lone() if changed else context.reader
+    view = await order_by_id(db, shop_id, row)
     if view is None:
         return None
     return Order(

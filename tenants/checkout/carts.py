@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 from uuid import UUID, uuid4
 
-from keystall.platform import clock
+from keystall.platform import clock, database
 from keystall.platform.database import Row
 from keystall.platform.ids import new_id
 from keystall.tenants.checkout.pricing import MAX_LINES
@@ -20,29 +20,33 @@ MAX_QUANTITY = 1000
 
 _Given: TypeAlias = tuple[UUID, list[UUID], UUID, list[UUID], list[int], int]
 
-_START = """
-cart as (
-  insert into carts (shop_id, id, currency, locale, email, buyer_fields, created_at, updated_at)
-  values ($1, $3, $7, $8, $9, $10, $11, $11)),
-"""
-_PUT_IN = """
-with {start} given as (
+_SOLD = """
+with given as (
   select * from unnest($2::uuid[], $4::uuid[], $5::int[]) as given (id, variant_id, quantity)
 ), sold as (
   select given.*, first_value(given.id) over (partition by variant_id order by given.id) as first,
          sum(given.quantity) over (partition by variant_id) as wanted
   from given join variants on variants.shop_id = $1 and variants.id = variant_id
   join products on products.shop_id = $1 and products.id = product_id
-  where products.status = 'active' and archived_at is null
-), put as (
+  where products.status = 'active' and archived_at is null{named}
+), """
+_PUT_IN = """
+put as (
   insert into cart_lines (shop_id, id, cart_id, variant_id, quantity)
-  select $1, id, $3, variant_id, least(wanted, $6::int) from sold where id = first
+  select $1, id, $3, variant_id, least(wanted, $6::int) from sold where id = first{all_sold}
   on conflict (shop_id, cart_id, variant_id)
   do update set quantity = least(cart_lines.quantity + excluded.quantity, $6::int))
-select id from sold
-"""
-_FILL = _PUT_IN.format(start="")
-_START_FILLED = _PUT_IN.format(start=_START)
+select id from sold"""
+_FILL = _SOLD.format(named="") + _PUT_IN.format(all_sold="")
+# A transaction of its own: where anything is not sold, nothing is written.
+_ALL_SOLD = "(select count(*) from sold) = cardinality($2::uuid[])"
+_START_FILLED = (
+    _SOLD.format(named=" and {named}")
+    + f"""cart as (
+  insert into carts (shop_id, id, currency, locale, email, buyer_fields, created_at, updated_at)
+  select $1, $3, $7, $8, $9, $10, $11, $11 where {_ALL_SOLD}), """
+    + _PUT_IN.format(all_sold=f" and {_ALL_SOLD}")
+)
 _TAKE_OUT = "delete from cart_lines where shop_id = $1 and cart_id = $2 and id = $3"
 _SET_QUANTITY = (
     "update cart_lines set quantity = $4 where shop_id = $1 and cart_id = $2 and id = $3"
@@ -91,12 +95,11 @@ async def cart_create(
     email = _checked(buyer, "input", "buyer") or ""
     # Unlike a UUIDv7 this one cannot be guessed from the time of its making.
     cart_id, now = uuid4(), clock.now()
-    async with writing(installation, shop.id) as tx:
-        placed = _given(shop.id, cart_id, lines)
-        sold = await tx.rows(
-            _START_FILLED, *placed, currency, locale, email, dict(buyer.answers), now
-        )
-        _refuse_unknown(placed, sold, path)
+    placed = _given(shop.id, cart_id, lines)
+    sold = await database.alone(shop.id).rows(
+        _START_FILLED, *placed, currency, locale, email, dict(buyer.answers), now
+    )
+    _refuse_unknown(placed, sold, path)
     return cart_id
 
 

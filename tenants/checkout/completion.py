@@ -32,11 +32,10 @@ from keystall.tenants.checkout.queries import cart_lines
 from keystall.tenants.errors import Refused, refuse
 from keystall.tenants.idempotency.keys import check_key, claim_key, claimed_key, fingerprint
 from keystall.tenants.installation import Installation
-from keystall.tenants.orders.events import record
 from keystall.tenants.orders.numbers import new_order_number
 from keystall.tenants.payments.check_times import next_check
 from keystall.tenants.shops.shop import Shop
-from keystall.tenants.stock.allocation import Wanted, reserve
+from keystall.tenants.stock.allocation import Beside, Wanted, reserve
 from keystall.tenants.writing import Due, Writing, writing
 
 OPERATION = "cart.complete"
@@ -74,7 +73,7 @@ async def cart_complete(
         raise refuse("SHOP_CLOSED")
     check_key(idempotency_key)
     print_ = fingerprint(cart_id, payment_account_id, *filter(None, [return_url]))
-    async with writing(installation, shop.id) as tx:
+    async with writing(installation, shop.id, few=True) as tx:
         cart = await _locked_cart(tx, shop.id, cart_id, payment_account_id)
         if cart is None or cart["order_id"] is not None:
             earlier = await claimed_key(tx, shop.id, OPERATION, idempotency_key, print_=print_)
@@ -100,11 +99,9 @@ async def cart_complete(
             clock.now() + timedelta(minutes=minutes),
             return_url,
         )
-        await _write_order(tx, shop.id, cart, placed)
-        await _hold(tx, shop.id, placed)
+        await _place(tx, shop.id, cart, placed, payment_account_id)
         if found.holds_more:
             await refuse_too_large_share(tx, shop, buyer, lines)
-        await _await_payment(tx, shop.id, placed, payment_account_id)
     return order_id
 
 
@@ -140,43 +137,19 @@ async def _buyable_lines(
     return lines
 
 
-async def _write_order(tx: Writing, shop: UUID, cart: Mapping[str, Any], placed: _Placed) -> None:
-    views = [line for _, line in placed.lines]
-    answers = [
-        {"key": q["key"], "label": q["label"], "value": cart["buyer_fields"][q["key"]].strip()}
-        for q in questions_of(views)
-        if cart["buyer_fields"].get(q["key"], "").strip()
-    ]
-    await tx.execute(
-        """
-        with made as (
-          insert into orders (shop_id, id, number, email, locale, currency, total, buyer_fields,
-                              status, expires_at, placed_from)
-          values ($1, $2, $10, $11, $12, $13, $14, $15, 'pending', $16, $17)
-        ), ended as (
-          update carts set order_id = $2 where shop_id = $1 and id = $9)
-        insert into order_lines (shop_id, id, order_id, position, variant_id, product_name,
-                                 variant_name, quantity, unit_price)
-        select $1, line_id, $2, position, variant_id, product_name, variant_name, quantity, price
-        from unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::int[], $8::bigint[])
-          with ordinality as t (line_id, variant_id, product_name, variant_name, quantity, price,
-                                position)
-        """,
-        shop, placed.order_id,
-        [line_id for line_id, _ in placed.lines],
-        [line.variant_id for line in views],
-        [line.product_name for line in views],
-        [line.variant_name for line in views],
-        [line.quantity for line in views],
-        [line.unit_price for line in views],
-        cart["id"], new_order_number(), cart["email"], cart["locale"], cart["currency"],
-        cart_total(views), answers, placed.expires_at, placed.buyer.placed_from,
-    )  # fmt: skip
-
-
-async def _hold(tx: Writing, shop: UUID, placed: _Placed) -> None:
+async def _place(
+    tx: Writing, shop: UUID, cart: Mapping[str, Any], placed: _Placed, account_id: UUID
+) -> None:
+    """Writes the order and what it holds and waits for, by one statement. Refuses what there is too
+    little of."""
     wanted = [Wanted(line_id, line.variant_id, line.quantity) for line_id, line in placed.lines]
-    missing = await reserve(tx, shop, wanted)
+    payment_id, now = new_id(), clock.now()
+    check_at = next_check(now, placed.expires_at, now) or placed.expires_at
+    await tx.post_later(
+        Due("order.expire", placed.order_id, placed.expires_at),
+        Due("payment.check", payment_id, check_at),
+    )
+    missing = await reserve(tx, shop, wanted, _order(cart, placed, account_id, payment_id))
     if not missing:
         return
     errors = (
@@ -186,20 +159,46 @@ async def _hold(tx: Writing, shop: UUID, placed: _Placed) -> None:
     raise Refused(*(error for error in errors if error is not None))
 
 
-async def _await_payment(tx: Writing, shop: UUID, placed: _Placed, account_id: UUID) -> None:
-    payment_id, now = new_id(), clock.now()
-    total = cart_total([line for _, line in placed.lines])
-    await tx.execute(
+def _order(cart: Mapping[str, Any], placed: _Placed, account_id: UUID, payment_id: UUID) -> Beside:
+    views = [line for _, line in placed.lines]
+    answers = [
+        {"key": q["key"], "label": q["label"], "value": cart["buyer_fields"][q["key"]].strip()}
+        for q in questions_of(views)
+        if cart["buyer_fields"].get(q["key"], "").strip()
+    ]
+    return Beside(
         """
-        insert into payments (shop_id, id, order_id, account_id, amount, currency, state,
-                              return_url)
-        values ($1, $2, $3, $4, $5, $6, 'started', $7)
+        placed as (
+          insert into orders (shop_id, id, number, email, locale, currency, total, buyer_fields,
+                              status, expires_at, placed_from)
+          values ($1, $5, $6, $7, $8, $9, $10, $11, 'pending', $12, $13)
+        ), ended as (
+          update carts set order_id = $5 where shop_id = $1 and id = $14
+        ), listed as (
+          insert into order_lines (shop_id, id, order_id, position, variant_id, product_name,
+                                   variant_name, quantity, unit_price)
+          select $1, line_id, $5, position, variant_id, product_name, variant_name, quantity, price
+          from unnest($15::uuid[], $16::uuid[], $17::text[], $18::text[], $19::int[],
+                      $20::bigint[])
+            with ordinality as t (line_id, variant_id, product_name, variant_name, quantity, price,
+                                  position)
+        ), awaited as (
+          insert into payments (shop_id, id, order_id, account_id, amount, currency, state,
+                                return_url)
+          values ($1, $21, $5, $22, $10, $9, 'started', $23)
+        ), told as (
+          insert into order_events (shop_id, id, order_id, kind, data, actor)
+          values ($1, $24, $5, 'order.placed', '{}', 'buyer'))
         """,
-        shop, payment_id, placed.order_id, account_id, total, placed.currency, placed.return_url,
+        (
+            placed.order_id, new_order_number(), cart["email"], cart["locale"], placed.currency,
+            cart_total(views), answers, placed.expires_at, placed.buyer.placed_from, cart["id"],
+            [line_id for line_id, _ in placed.lines],
+            [line.variant_id for line in views],
+            [line.product_name for line in views],
+            [line.variant_name for line in views],
+            [line.quantity for line in views],
+            [line.unit_price for line in views],
+            payment_id, account_id, placed.return_url, new_id(),
+        ),
     )  # fmt: skip
-    await record(tx, shop, placed.order_id, "order.placed", actor="buyer")
-    check_at = next_check(now, placed.expires_at, now) or placed.expires_at
-    await tx.post_later(
-        Due("order.expire", placed.order_id, placed.expires_at),
-        Due("payment.check", payment_id, check_at),
-    )

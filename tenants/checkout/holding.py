@@ -70,11 +70,11 @@ async def refuse_too_many_unpaid(
     has committed.
     """
     # Always the email first: two orders never wait for each other.
-    for name in (buyer.email, buyer.placed_from and buyer.placed_from.hex()):
-        if name:
-            await tx.execute(
-                "select pg_advisory_xact_lock(hashtextextended($1, 0))", f"unpaid:{shop.id}:{name}"
-            )
+    names = filter(None, (buyer.email, buyer.placed_from and buyer.placed_from.hex()))
+    await tx.execute(
+        "select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest($1::text[]) as name",
+        [f"unpaid:{shop.id}:{name}" for name in names],
+    )
     (found,) = await tx.rows(
         """
         select (select count(*) from orders

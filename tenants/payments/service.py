@@ -21,11 +21,10 @@ from keystall.platform.payments.registry import SECRET_FIELDS, UnknownProvider, 
 from keystall.platform.payments.stripe.keys import UnusableKey
 from keystall.tenants.installation import Installation
 from keystall.tenants.orders.tokens import order_token
-from keystall.tenants.payments.inbox import store_notice
+from keystall.tenants.payments.inbox import receive_notice
 from keystall.tenants.payments.returning import TOKEN, return_address
 from keystall.tenants.payments.secrets import account_secrets
 from keystall.tenants.shops.shop import Shop
-from keystall.tenants.writing import writing
 
 _log = structlog.get_logger()
 
@@ -64,19 +63,18 @@ async def start_payment(installation: Installation, shop: Shop, order: UUID) -> 
     Safe to repeat: a provider that knows the payment answers the same address. None where the
     order is not waiting for payment or the provider does not answer; the order stands either way.
     """
-    async with database.transaction(shop.id) as tx:
-        row = await tx.row(
-            """
-            select payments.id, payments.amount, payments.currency, redirect_url, return_url,
-                   provider, account_id, number, locale, expires_at
-            from orders join payments on payments.shop_id = $1 and order_id = orders.id
-            join payment_accounts on payment_accounts.shop_id = $1
-              and payment_accounts.id = account_id
-            where orders.shop_id = $1 and orders.id = $2 and status = 'pending'
-            order by payments.id desc limit 1
-            """,
-            shop.id, order,
-        )  # fmt: skip
+    row = await database.alone(shop.id).row(
+        """
+        select payments.id, payments.amount, payments.currency, redirect_url, return_url,
+               provider, account_id, number, locale, expires_at
+        from orders join payments on payments.shop_id = $1 and order_id = orders.id
+        join payment_accounts on payment_accounts.shop_id = $1
+          and payment_accounts.id = account_id
+        where orders.shop_id = $1 and orders.id = $2 and status = 'pending' and {named}
+        order by payments.id desc limit 1
+        """,
+        shop.id, order,
+    )  # fmt: skip
     if row is None or row["redirect_url"]:
         return row["redirect_url"] if row else None
     address = installation.settings.shop_url(shop.slug)
@@ -99,12 +97,11 @@ async def start_payment(installation: Installation, shop: Shop, order: UUID) -> 
     except (ProviderUnavailable, ProviderRefused, UnknownProvider) as error:
         _log.warning("payment not started", shop=str(shop.id), error=type(error).__name__)
         return None
-    async with database.transaction(shop.id) as tx:
-        await tx.execute(
-            "update payments set redirect_url = $3, provider_reference = $4"
-            " where shop_id = $1 and id = $2",
-            shop.id, row["id"], started.redirect_url, started.provider_reference,
-        )  # fmt: skip
+    await database.alone(shop.id).execute(
+        "update payments set redirect_url = $3, provider_reference = $4"
+        " where shop_id = $1 and id = $2 and {named}",
+        shop.id, row["id"], started.redirect_url, started.provider_reference,
+    )  # fmt: skip
     return started.redirect_url
 
 
@@ -126,8 +123,8 @@ async def receive_callback(
     notice = adapter.verify(headers, body)
     if notice is None:
         return adapter.acknowledgement
-    async with writing(installation, shop.id) as tx:
-        await store_notice(tx, shop.id, notice, provider=provider, account=account, body=body)
+    if await receive_notice(shop.id, notice, provider=provider, account=account, body=body):
+        await installation.queue.signal()
     return adapter.acknowledgement
 
 

@@ -7,6 +7,7 @@ found by an array of its lines, so that no plan ever reads all that the shop has
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 from uuid import UUID
 
 from keystall.platform.database import Transaction
@@ -22,15 +23,26 @@ class Wanted:
     quantity: int
 
 
-async def reserve(tx: Transaction, shop: UUID, wanted: Sequence[Wanted]) -> dict[UUID, int]:
+class Beside(NamedTuple):
+    """What one statement writes besides: further queries of its `with`, separated by commas. `$1`
+    is the shop there, and `arguments` begin at `$5`."""
+
+    sql: str
+    arguments: Sequence[object]
+
+
+async def reserve(
+    tx: Transaction, shop: UUID, wanted: Sequence[Wanted], beside: Beside | None = None
+) -> dict[UUID, int]:
     """Takes free codes for each line in its variant's order of sale, as many as there are up to
     what is wanted; none that expires within the variant's margin.
 
     Answers how many each line is short of; the caller rolls back where that will not do. Lines
-    must exist. Variants in order of their id, so that two orders never wait for each other.
+    must exist, or be written `beside`. Variants in order of their id, so that two orders never wait
+    for each other.
     """
     wanted = sorted(wanted, key=lambda line: line.variant_id)
-    short, rotating = await _take(tx, shop, wanted)
+    short, rotating = await _take(tx, shop, wanted, beside)
     if short and rotating:
         # Codes that were just being sealed anew were passed over: once that is done, look again.
         await tx.value(
@@ -42,42 +54,47 @@ async def reserve(tx: Transaction, shop: UUID, wanted: Sequence[Wanted]) -> dict
     return short
 
 
+_TAKE = """
+with wanted as (
+  select w.*, sale_order from unnest($2::uuid[], $3::uuid[], $4::int[])
+    as w (line_id, variant_id, quantity)
+  left join variants on variants.shop_id = $1 and variants.id = w.variant_id
+), picked as (
+  select wanted.line_id, free.id from wanted cross join lateral (
+    select id from codes
+    where shop_id = $1 and variant_id = wanted.variant_id and state = 'available'
+      and sellable_until > now()
+    order by position limit wanted.quantity for update skip locked) free
+  where sale_order is distinct from 'newest_first'
+  union all
+  select wanted.line_id, free.id from wanted cross join lateral (
+    select id from codes
+    where shop_id = $1 and variant_id = wanted.variant_id and state = 'available'
+      and sellable_until > now()
+    order by position desc limit wanted.quantity for update skip locked) free
+  where sale_order = 'newest_first'
+), reserved as (
+  update codes set state = 'reserved', order_line_id = picked.line_id
+  from picked where codes.shop_id = $1 and codes.id = picked.id
+  returning order_line_id)
+{beside}
+select line_id, (select count(*) from reserved where order_line_id = line_id) as taken,
+       (select count(*) > 1 from shop_keys where shop_id = $1) as rotating
+from wanted"""
+
+
 async def _take(
-    tx: Transaction, shop: UUID, wanted: Sequence[Wanted]
+    tx: Transaction, shop: UUID, wanted: Sequence[Wanted], beside: Beside | None = None
 ) -> tuple[dict[UUID, int], bool]:
     """How many each line is short of, and whether the shop's keys are rotating."""
+    sql, arguments = beside or Beside("", ())
     taken = await tx.rows(
-        """
-        with wanted as (
-          select w.*, sale_order from unnest($2::uuid[], $3::uuid[], $4::int[])
-            as w (line_id, variant_id, quantity)
-          left join variants on variants.shop_id = $1 and variants.id = w.variant_id
-        ), picked as (
-          select wanted.line_id, free.id from wanted cross join lateral (
-            select id from codes
-            where shop_id = $1 and variant_id = wanted.variant_id and state = 'available'
-              and sellable_until > now()
-            order by position limit wanted.quantity for update skip locked) free
-          where sale_order is distinct from 'newest_first'
-          union all
-          select wanted.line_id, free.id from wanted cross join lateral (
-            select id from codes
-            where shop_id = $1 and variant_id = wanted.variant_id and state = 'available'
-              and sellable_until > now()
-            order by position desc limit wanted.quantity for update skip locked) free
-          where sale_order = 'newest_first'
-        ), reserved as (
-          update codes set state = 'reserved', order_line_id = picked.line_id
-          from picked where codes.shop_id = $1 and codes.id = picked.id
-          returning order_line_id)
-        select line_id, (select count(*) from reserved where order_line_id = line_id) as taken,
-               (select count(*) > 1 from shop_keys where shop_id = $1) as rotating
-        from wanted
-        """,
+        _TAKE.format(beside=f", {sql}" if sql else ""),
         shop,
         [line.line_id for line in wanted],
         [line.variant_id for line in wanted],
         [line.quantity for line in wanted],
+        *arguments,
     )
     counts = {row["line_id"]: row["taken"] for row in taken}
     short = {

@@ -84,6 +84,57 @@ async def test_a_lone_statement_names_its_own_shop(installation: Installation) -
         await database.reader(None).lone().rows("select 1", None)
 
 
+async def test_a_statement_alone_writes_and_reads_its_own_shops_rows_only(
+    installation: Installation, settings: Settings
+) -> None:
+    one, other = await a_shop(installation), await a_shop(installation)
+    forgetful = "update shops set notice = $2 where $1::uuid is not null and {named}"
+    foreign = "update shops set notice = 'x' where id = $2 and $1 <> $2 and {named}"
+    named = "select id, notice from shops where $1::uuid is not null and {named}"
+    # More often than a prepared statement keeps its first plan, and from every connection.
+    for _ in range(2 * settings.database_pool_size):
+        for shop, its in ((one, "one"), (other, "other")):
+            alone = database.alone(shop.id)
+            assert await alone.execute(forgetful, shop.id, its) == 1
+            rows = await alone.rows(named, shop.id)
+            assert [tuple(row) for row in rows] == [(shop.id, its)]
+    assert await database.alone(one.id).execute(foreign, one.id, other.id) == 0
+    row = await database.alone(other.id).row(named, other.id)
+    assert row is not None
+    assert row["notice"] == "other"
+    for _ in range(settings.database_pool_size):
+        assert await database.single().value("select count(*) from payment_accounts") == 0
+
+
+async def test_a_statement_alone_names_its_own_shop_once(installation: Installation) -> None:
+    one, other = await a_shop(installation), await a_shop(installation)
+    alone = database.alone(one.id)
+    for sql, arguments in (
+        ("select 1 where {named}", (other.id,)),
+        ("select 1 where {named}", ()),
+        ("select 1 where $1 = $1", (one.id,)),
+        ("select 1 where {named} or {named}", (one.id,)),
+    ):
+        with pytest.raises(ValueError, match="names its shop"):
+            await alone.value(sql, *arguments)
+
+
+async def test_the_shop_is_named_before_the_first_row_is_looked_for(
+    installation: Installation,
+) -> None:
+    shop = await a_shop(installation)
+    for sql in (
+        "update payments set state = 'failed' where shop_id = $1 and id = $1 and {named}",
+        "select orders.id from orders join payments on payments.order_id = orders.id"
+        " where orders.shop_id = $1 and payments.shop_id = $1 and {named}",
+    ):
+        plan = await database.alone(shop.id).rows(f"explain {sql}", shop.id)
+        filters = [at for at, line in enumerate(plan) if "One-Time Filter" in line["QUERY PLAN"]]
+        scans = [at for at, line in enumerate(plan) if " Scan " in line["QUERY PLAN"]]
+        assert filters
+        assert filters[0] < scans[0]
+
+
 async def test_a_pool_that_is_to_be_guarded_by_tls_does_without_none(engines: Engines) -> None:
     address = engines.app_url.replace("sslmode=disable", "sslmode=require")
     credentials = database._credentials(address, 1)["credentials"]
