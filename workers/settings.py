@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import uvloop
-from arq.worker import Worker
 
 from keystall.platform import database
 from keystall.platform.collection import keep_what_start_up_made
@@ -41,6 +40,7 @@ from keystall.workers.jobs import Handler, Work, arq_functions
 from keystall.workers.relay import relay
 from keystall.workers.settling import settle_stock
 from keystall.workers.sweeping import post_sweeps
+from keystall.workers.taking import JobWorker
 
 if TYPE_CHECKING:
     from keystall.graphql import payloads
@@ -114,7 +114,7 @@ async def work(settings: Settings) -> None:
                     task.cancel()
                 await asyncio.gather(*ctx["tasks"], return_exceptions=True)
 
-            worker = Worker(
+            worker = JobWorker(
                 arq_functions(installation, handlers(desk, hooks)),
                 redis_settings=Queue.arq_settings(settings.redis_url),
                 job_serializer=encode_job,
