@@ -24,6 +24,7 @@ from keystall.graphql import arrival, ids
 from keystall.graphql.admin.code_reveal import require_confirmed
 from keystall.graphql.arrival import caller_of
 from keystall.graphql.context import RequestContext
+from keystall.graphql.keeping import Keeps
 from keystall.graphql.wording import worded
 from keystall.platform.files import FileMissing
 from keystall.platform.live import Live
@@ -71,11 +72,13 @@ def _csv_file(lines: AsyncIterator[str], name: str) -> Response:
 
 @dataclass(frozen=True)
 class Handlers:
-    """The handlers of one process. `session_of` reads the secret of a person's session."""
+    """The handlers of one process. `session_of` reads the secret of a person's session; `keeps`
+    knows shops from memory, None where the process keeps nothing."""
 
     installation: Installation
     live: Live
     session_of: SessionOf
+    keeps: Keeps | None = None
 
     def shop_routes(self) -> list[Route]:
         """Routes of every shop's host."""
@@ -110,11 +113,17 @@ class Handlers:
 
     def _at_shop(self, handler: At) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request) -> Response:
-            host = host_name(request.scope)
-            context = await arrival.by_host(self.installation, host, caller_of(request))
+            context = await self._guest(request, host_name(request.scope))
             return await self._with(handler, request, context)
 
         return handle
+
+    async def _guest(self, request: Request, host: str) -> RequestContext | None:
+        caller = caller_of(request)
+        if self.keeps is None:
+            return await arrival.by_host(self.installation, host, caller)
+        shop = await self.keeps.shop(request.headers.get("host", "").lower(), host)
+        return arrival.at_shop(self.installation, shop, caller) if shop else None
 
     def _at_console(
         self, handler: At, needed: Permission

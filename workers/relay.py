@@ -27,6 +27,8 @@ async def relay_due(queue: Queue) -> int:
     The lease is that of `tenants.outbox.claims.retry_delay`. Raises RedisError when the queue is
     away: the leased work is then due again at once.
     """
+    # As arrays, of which PostgreSQL expects few elements: so it finds each row by its key. A table
+    # of some thousand rows it would rather read whole, each time.
     rows = await database.system().rows(
         """
         with due as (
@@ -37,7 +39,9 @@ async def relay_due(queue: Queue) -> int:
         update outbox
         set attempts = attempts + 1,
             due_at = $1 + least(10 * 2 ^ least(attempts, 7), 1200) * interval '1 second'
-        from due where outbox.shop_id = due.shop_id and outbox.id = due.id
+        from unnest(array(select shop_id from due), array(select id from due))
+          as found (shop_id, id)
+        where outbox.shop_id = found.shop_id and outbox.id = found.id
         returning outbox.shop_id, outbox.id, kind, attempts
         """,
         clock.now(), BATCH,

@@ -111,7 +111,7 @@ def application(
     cookies = Cookies(secure=settings.secure_cookies)
     visits = Visits(installation, cookies, failures)
     sign_in = SignIn(visits)
-    handlers = Handlers(installation, live, visits.session_of)
+    handlers = Handlers(installation, live, visits.session_of, front)
     reference = Reference(installation, visits.session_of)
     streams = streams or Streams(live)
     pages = Pages(
