@@ -97,7 +97,7 @@ async def test_a_statement_alone_writes_and_reads_its_own_shops_rows_only(
             alone = database.alone(shop.id)
             assert await alone.execute(forgetful, shop.id, its) == 1
             rows = await alone.rows(named, shop.id)
-            assert [tuple(row) for row in rows] == [(shop.id, its)]
+            assert [(row["id"], row["notice"]) for row in rows] == [(shop.id, its)]
     assert await database.alone(one.id).execute(foreign, one.id, other.id) == 0
     row = await database.alone(other.id).row(named, other.id)
     assert row is not None
