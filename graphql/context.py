@@ -184,6 +184,11 @@ class RequestContext:
         if self.effects is not None:
             self.effects.append(Effect(name, value))
 
+    def once(self, needs: Needs) -> Reads:
+        """Where a field with these `needs` reads by one statement, whose `$1` is the shop: in one
+        round trip instead of three where that is all that the whole document reads."""
+        return self.reader.lone() if needs.alone and not needs.batches else self.reader
+
     async def load(self, batch: Batch[KeyT, Found], key: KeyT) -> Found | None:
         """One of what `batch` reads, together with all others asked for in the same moment."""
         (found,) = await self._loader(batch).load((key,))

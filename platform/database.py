@@ -15,7 +15,7 @@ would wait for each other for ever. Nothing waits for a reader while it holds a 
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Literal, Protocol, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -167,25 +167,26 @@ async def _roll_back(connection: asyncpg.Connection) -> None:
 async def _end(
     pool: asyncpg.Pool, connection: asyncpg.Connection, statement: Literal["commit", "rollback"]
 ) -> None:
-    """Ends the transaction and gives the connection back, whatever happens to the caller.
+    """Ends the transaction and gives the connection back.
 
     A commit that did not happen raises; a rollback on a connection that died does not: the server
     has done it, and whatever made us roll back is what the caller must hear of.
     """
+    try:
+        if statement == "commit":
+            # PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK, no error.
+            if await connection.execute("commit") != "COMMIT":
+                raise NotCommitted
+        else:
+            await _roll_back(connection)
+    finally:
+        await pool.release(connection)
 
-    async def end() -> None:
-        try:
-            if statement == "commit":
-                # PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK, no error.
-                if await connection.execute("commit") != "COMMIT":
-                    raise NotCommitted
-            else:
-                await _roll_back(connection)
-        finally:
-            await pool.release(connection)
 
-    # A cancelled request must not take the connection with it.
-    await asyncio.shield(asyncio.ensure_future(end()))
+async def _surely(work: Coroutine[Any, Any, None]) -> None:
+    """Does it to the end, whatever happens to the caller: a cancelled request must not take its
+    connection with it."""
+    await asyncio.shield(asyncio.ensure_future(work))
 
 
 @asynccontextmanager
@@ -205,9 +206,9 @@ async def _transact(shop: UUID | None, *, few: bool) -> AsyncIterator[Transactio
     except BaseException:
         if token is not None:
             get_connections().reset(token)
-        await _end(pool, connection, "rollback")
+        await _surely(_end(pool, connection, "rollback"))
         raise
-    await _end(pool, connection, "commit")
+    await _surely(_end(pool, connection, "commit"))
 
 
 def transaction(
@@ -254,7 +255,7 @@ class Reader:
                     _begin(self._shop, "isolation level repeatable read read only")
                 )
             except BaseException:
-                await _end(pool, connection, "rollback")
+                await _surely(_end(pool, connection, "rollback"))
                 raise
             self._connection = connection
         return self._connection
@@ -285,7 +286,7 @@ class Reader:
         """Gives the connection back. Harmless when nothing was read."""
         if self._connection is not None or self._turn.locked():
             # It may have to wait for a statement; who waits can be cancelled, the giving back not.
-            await asyncio.shield(asyncio.ensure_future(self._give_back()))
+            await _surely(self._give_back())
 
     async def finish(self) -> None:
         """Gives the connection back for good: a later statement is a RuntimeError."""

@@ -11,7 +11,7 @@ from keystall.graphql import loads
 from keystall.graphql.admin.batches import Batch, batches_connection
 from keystall.graphql.admin.codes import Code, CodeState, codes_connection
 from keystall.graphql.admin.selling import Selling, selling, selling_rules
-from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.context import Info, Needs, RequestContext
 from keystall.graphql.describing import (
     about,
     described,
@@ -294,12 +294,12 @@ def _names(view: CategoryView | VariantView) -> list[NameTranslation]:
 
 
 async def categories_connection(
-    context: RequestContext, first: int | None, *, after: str | None
+    context: RequestContext, first: int | None, *, after: str | None, needs: Needs
 ) -> Connection[Category]:
     """A page of shelves, in order."""
     size = page_size(first)
     rows = await category_list(
-        context.reader, context.require_shop().id, after=decode_place(after), limit=size + 1
+        context.once(needs), context.require_shop().id, after=decode_place(after), limit=size + 1
     )
     return connection(
         rows, size, after=after, node=category, key=lambda row: (row.position, str(row.id))

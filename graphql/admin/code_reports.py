@@ -142,7 +142,7 @@ async def code_reports_connection(
     """A page of reports, newest first."""
     size = page_size(first)
     rows = await reports_page(
-        context.reader,
+        context.once(needs),
         context.require_shop().id,
         state=status.value if status else None,
         after=decode_row(after),

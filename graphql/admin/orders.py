@@ -286,7 +286,7 @@ async def refunds_connection(
     """A page of refunds, newest first."""
     size = page_size(first)
     rows = await refunds_page(
-        context.reader,
+        context.once(needs),
         context.require_shop().id,
         status=status.value if status else None,
         bought_nothing=bought_nothing,
@@ -315,7 +315,7 @@ async def orders_connection(
     """A page of orders, newest first."""
     size = page_size(first)
     rows = await orders_page(
-        context.reader,
+        context.once(needs),
         context.require_shop().id,
         query=query,
         status=status.value if status else None,

@@ -232,7 +232,7 @@ class Query:
         self, info: Info, first: First = 20, after: After = None
     ) -> Connection[Category]:
         """The shop's shelves, in order."""
-        return await categories_connection(info.context, first, after=after)
+        return await categories_connection(info.context, first, after=after, needs=info.needs)
 
     @resolver
     async def category(
@@ -356,7 +356,9 @@ class Query:
     ) -> Connection[WebhookDelivery]:
         """What a webhook was told, newest first."""
         row = row_of("Webhook", webhook_id)
-        return await deliveries_connection(info.context, row, first, after=after, state=state)
+        return await deliveries_connection(
+            info.context, row, first, after=after, state=state, needs=info.needs
+        )
 
     @resolver
     async def webhook_delivery(

@@ -141,7 +141,7 @@ async def trusted_documents(
     """The shop's, newest first."""
     size = page_size(first)
     rows = await queries.trusted_documents(
-        context.reader,
+        context.once(needs),
         context.require_shop().id,
         after=decode_row(after),
         limit=size + 1,

@@ -183,7 +183,7 @@ def delivery(view: DeliveryView) -> WebhookDelivery:
 async def webhooks(context: RequestContext, needs: Needs) -> list[Webhook]:
     """The shop's webhooks, newest first."""
     found = await queries.webhooks_of(
-        context.reader, context.require_shop().id, without=needs.without(Webhook)
+        context.once(needs), context.require_shop().id, without=needs.without(Webhook)
     )
     return [webhook(view) for view in found]
 
@@ -207,11 +207,12 @@ async def deliveries_connection(
     *,
     after: str | None,
     state: WebhookDeliveryState | None,
+    needs: Needs,
 ) -> Connection[WebhookDelivery]:
     """The deliveries to a webhook, newest first."""
     size = page_size(first)
     rows = await queries.deliveries_page(
-        context.reader,
+        context.once(needs),
         context.require_shop().id,
         row,
         state=state.value if state else None,

@@ -126,7 +126,7 @@ class Customer:
         rows: list[OrderView] = []
         if self.known.email is not None:
             rows = await orders_of_email(
-                context.reader,
+                context.once(info.needs),
                 shop,
                 self.known.email,
                 after=start,

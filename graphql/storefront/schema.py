@@ -73,7 +73,7 @@ class Query:
         """The shop's shelves, in the merchant's order."""
         size = page_size(first)
         rows = await queries.category_list(
-            info.context.reader,
+            info.context.once(info.needs),
             info.context.require_shop().id,
             after=decode_place(after),
             limit=size + 1,
@@ -93,7 +93,7 @@ class Query:
     ) -> Category | None:
         """One shelf by the short name in its address."""
         found = await queries.category_by_slug(
-            info.context.reader, info.context.require_shop().id, slug
+            info.context.once(info.needs), info.context.require_shop().id, slug
         )
         return category(info.context, found) if found else None
 
