@@ -4,7 +4,8 @@ import secrets
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import accumulate
 from uuid import UUID
 
 import asyncpg
@@ -77,21 +78,13 @@ async def add_codes(
     # While keys rotate, an equal code may be there under an older key's lookup.
     known = await _known(tx, shop, batch.variant, _older(cipher, batch.variant, codes))
     codes = codes.without(known) if known else codes
+    sealed = _Cut.of(codes.sealed)
+    base, positions = _positions(batch.id, codes.lines, shuffled=rules["sale_order"] == "random")
     arguments: list[object] = [
-        shop, batch.variant, batch.id, cipher.version, codes.ids, codes.sealed,
-        b"".join(codes.lookups),
-        _positions(batch.id, codes.lines, shuffled=rules["sale_order"] == "random"),
-        batch.expires_at, rules["expiry_margin_hours"],
+        shop, batch.variant, batch.id, cipher.version, codes.ids, sealed.joined, sealed.width,
+        sealed.starts, b"".join(codes.lookups), base, positions,
+        timedelta(hours=rules["expiry_margin_hours"]), batch.expires_at, *_told(codes),
     ]  # fmt: skip
-    if codes.facts:
-        facts = [codes.facts.get(line) for line in codes.lines]
-        arguments += [
-            [one.note if one else "" for one in facts],
-            [one.preview if one else "" for one in facts],
-            [one.premium if one else None for one in facts],
-            [one.cost if one else None for one in facts],
-            [one.expires_at if one else None for one in facts],
-        ]
     insert = _WITH_FACTS if codes.facts else _BARE
     if not batch.partly_there:
         await tx.execute("savepoint as_new")
@@ -117,36 +110,73 @@ async def _inserted(tx: Writing, insert: str, arguments: Sequence[object], *, as
     return await tx.execute(f"{insert} {_BUT_THOSE_THERE}", *arguments)
 
 
-def _positions(batch: UUID, lines: Sequence[int], *, shuffled: bool) -> list[int]:
+def _told(codes: SealedCodes) -> list[Sequence[object]]:
+    """What the file tells of its codes, column by column; no column where it tells nothing."""
+    if not codes.facts:
+        return []
+    facts = [codes.facts.get(line) for line in codes.lines]
+    return [
+        [one.expires_at if one else None for one in facts],
+        [one.note if one else "" for one in facts],
+        [one.preview if one else "" for one in facts],
+        [one.premium if one else None for one in facts],
+        [one.cost if one else None for one in facts],
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Pieces of bytes end to end. The database cuts them up as quickly as it takes members out of
+    an array, while the driver needs half a microsecond to write each of these. Pieces are `width`
+    long; where they differ, `starts` says where each of them begins, and where the last one ends.
+    """
+
+    joined: bytes
+    width: int
+    starts: list[int] | None
+
+    @classmethod
+    def of(cls, pieces: Sequence[bytes]) -> "_Cut":
+        lengths = list(map(len, pieces))
+        width = lengths[0] if lengths else 0
+        same = lengths.count(width) == len(lengths)
+        return cls(b"".join(pieces), width, None if same else [0, *accumulate(lengths)])
+
+
+def _positions(
+    batch: UUID, lines: Sequence[int], *, shuffled: bool
+) -> tuple[int, Sequence[int] | None]:
+    """A number to which each code's place among them, from 1, is added; else the positions, where
+    lines are missing or it is by chance."""
     if shuffled:
         drawn = array("Q", secrets.token_bytes(8 * len(lines)))
-        return [number >> _UNDRAWN_BITS for number in drawn]
+        return 0, [number >> _UNDRAWN_BITS for number in drawn]
     base = (batch.int >> 80) << _LINES_BITS
-    return [base + line for line in lines]
+    if lines and lines[-1] - lines[0] == len(lines) - 1:
+        return base + lines[0] - 1, None
+    return 0, [base + line for line in lines]
 
 
-# The lookups come end to end, 32 bytes each: the driver takes half a microsecond for each member of
-# an array of bytes, PostgreSQL as long to cut a piece off as to take a member out.
 _INSERT = """
   insert into codes (shop_id, id, variant_id, batch_id, position, state, sealed, key_version,
                      lookup, note, preview, premium, cost, expires_at, sellable_until)
-  select $1, id, $2, $3, position, 'available', sealed, $4,
-         substring($7::bytea from (place * 32 - 31)::int for 32), note, preview, premium, cost,
-         expires, coalesce(expires - make_interval(hours => $10), 'infinity')
+  select $1, id, $2, $3, coalesce(($11::bigint[])[place], $10::bigint + place), 'available',
+         substring($6::bytea from coalesce(($8::int[])[place], (place::int - 1) * $7::int) + 1
+                             for coalesce(($8::int[])[place + 1] - ($8::int[])[place], $7::int)),
+         $4, substring($9::bytea from place::int * 32 - 31 for 32), note, preview, premium, cost,
+         expires, coalesce(expires - $12::interval, 'infinity')
   from ({given}) given"""
-_BUT_THOSE_THERE = "on conflict (shop_id, variant_id, lookup) do nothing"
+_BUT_THOSE_THERE = "on conflict (shop_id, lookup) do nothing"
 _BARE = _INSERT.format(
     given="select *, '' as note, '' as preview, null::bigint as premium, null::bigint as cost,"
-    " $9::timestamptz as expires"
-    " from unnest($5::uuid[], $6::bytea[], $8::bigint[]) with ordinality"
-    " as g (id, sealed, position, place)"
+    " $13::timestamptz as expires from unnest($5::uuid[]) with ordinality as g (id, place)"
 )
 _WITH_FACTS = _INSERT.format(
-    given="select id, sealed, position, place, note, preview, premium, cost,"
-    " coalesce(own_expiry, $9::timestamptz) as expires"
-    " from unnest($5::uuid[], $6::bytea[], $8::bigint[], $11::text[], $12::text[],"
-    " $13::bigint[], $14::bigint[], $15::timestamptz[]) with ordinality"
-    " as g (id, sealed, position, note, preview, premium, cost, own_expiry, place)"
+    given="select id, place, note, preview, premium, cost,"
+    " coalesce(own_expiry, $13::timestamptz) as expires"
+    " from unnest($5::uuid[], $14::timestamptz[], $15::text[], $16::text[], $17::bigint[],"
+    " $18::bigint[]) with ordinality"
+    " as g (id, own_expiry, note, preview, premium, cost, place)"
 )
 
 

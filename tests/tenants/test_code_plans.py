@@ -1,4 +1,4 @@
-"""An order's codes are found by its lines, however many codes the shop has sold already."""
+"""Codes are found by an order's lines and by their lookups, however many the shop has."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
@@ -13,6 +13,9 @@ from keystall.platform.ids import new_id
 from keystall.tenants.delivery.service import codes_of_orders
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.allocation import free, sell
+from keystall.tenants.stock.insertion import stocked
+from keystall.tenants.stock.sealing import shop_cipher
+from keystall.tenants.stock.steps import SealedCodes
 from tests.factories import a_product, a_shop, some_codes, the_variant
 
 Touch = Callable[["Recorder", Installation, UUID], Awaitable[Any]]
@@ -89,3 +92,22 @@ async def test_the_codes_of_an_order_are_read_by_their_lines(
         await db.execute("set local enable_seqscan = off")
         plan = [row["QUERY PLAN"] for row in await db.rows(f"explain {sql}", *args)]
     assert any("Cond" in line and "order_line_id = ANY" in line for line in plan)
+
+
+async def test_known_codes_are_found_by_their_lookups(
+    installation: Installation, shop: UUID
+) -> None:
+    recorder = Recorder()
+    async with database.transaction(shop) as db:
+        variant = await db.value("select variant_id from codes limit 1")
+        cipher = await shop_cipher(db, installation.keys, shop)
+    given = SealedCodes([1], [new_id()], [b"ONE"], [cipher.lookup(variant, "ONE")], [b""])
+
+    await stocked(recorder, shop, variant, cipher, given)
+
+    ((sql, args),) = recorder.statements
+    async with database.transaction(shop) as db:
+        plan = [row["QUERY PLAN"] for row in await db.rows(f"explain {sql}", *args)]
+    assert any("Index Scan using codes_shop_id_lookup_key" in line for line in plan), "\n".join(
+        plan
+    )

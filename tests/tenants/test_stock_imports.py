@@ -91,6 +91,20 @@ async def test_the_sample_files_come_out_whole_and_in_order(
         assert await tx.value("select count(*) from files") == 0
 
 
+async def test_codes_of_any_length_are_sold_in_the_order_of_their_lines_blank_ones_between(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_work, "STEP", 3)
+
+    job = await shelf.fill("a\nbbb\n\ncc\n\n\nd\ne\nf\ngggg")
+
+    assert await shelf.codes() == ["a", "bbb", "cc", "d", "e", "f", "gggg"]
+    async with database.transaction(shelf.shop) as tx:
+        rows = await tx.rows("select position, id from codes order by id")
+    began = (job.int >> 80) << 21
+    assert [row["position"] - began for row in rows] == [1, 2, 4, 7, 8, 9, 10]
+
+
 async def test_importing_the_same_again_adds_nothing(shelf: Shelf) -> None:
     await shelf.fill("one\ntwo\nthree")
 
