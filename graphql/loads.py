@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from keystall.graphql.context import RequestContext
+from keystall.platform.database import Row
 from keystall.tenants.catalog import availability, queries
 from keystall.tenants.catalog.availability import Band
 from keystall.tenants.catalog.queries import (
@@ -18,7 +19,7 @@ from keystall.tenants.catalog.queries import (
     VariantView,
 )
 from keystall.tenants.code_reports.queries import ReportView, reports_by_id, reports_of_orders
-from keystall.tenants.delivery.service import MaskedCode, codes_of_orders
+from keystall.tenants.delivery.service import codes_of_orders, masked
 from keystall.tenants.orders import queries as orders
 from keystall.tenants.orders.queries import (
     OrderEventView,
@@ -151,13 +152,24 @@ async def refunds_by_id(context: RequestContext, ids: Rows) -> Mapping[UUID, Ref
     return await orders.refunds_by_id(context.reader, context.require_shop().id, ids)
 
 
-async def order_codes(context: RequestContext, ids: Rows) -> Mapping[UUID, list[MaskedCode]]:
-    """The delivered codes of orders."""
+async def order_codes(context: RequestContext, ids: Rows) -> Mapping[UUID, list[Row]]:
+    """The delivered codes of orders, sealed: see `delivery.service.codes_of_orders`."""
     shop = context.require_shop().id
     lines = await context.load_all(order_lines, ids)
     order_of = {line.id: line.order_id for found in lines for line in found or ()}
-    codes: dict[UUID, list[MaskedCode]] = {}
-    for code in await codes_of_orders(context.reader, context.installation, shop, ids):
-        if code.order_line_id is not None:
-            codes.setdefault(order_of[code.order_line_id], []).append(code)
+    codes: dict[UUID, list[Row]] = {}
+    for code in await codes_of_orders(context.reader, shop, ids):
+        codes.setdefault(order_of[code["order_line_id"]], []).append(code)
     return codes
+
+
+async def code_masks(
+    context: RequestContext, ids: Rows
+) -> Mapping[UUID, Mapping[UUID, str | None]]:
+    """What may be seen of the delivered codes of orders, by code: it takes the shop's keys."""
+    found = await context.load_all(order_codes, ids)
+    rows = [code for codes in found for code in codes or ()]
+    shop = context.require_shop().id
+    masks = await masked(context.reader, context.installation, shop, rows)
+    shown = {code.id: code.masked for code in masks}
+    return dict.fromkeys(ids, shown)

@@ -52,15 +52,16 @@ class OrderLine:
     async def codes(self, info: Info) -> list[DeliveredCode]:
         """The goods, masked; empty before delivery."""
         found = await info.context.load(loads.order_codes, self.view.order_id) or []
+        shown = await info.context.load(loads.code_masks, self.view.order_id) or {}
         told = await info.context.load(loads.code_reports, self.view.order_id) or []
         return [
             DeliveredCode(
-                id=encode("Code", code.id),
-                masked=code.masked,
-                reports=[code_report(one) for one in told if one.code_id == code.id],
+                id=encode("Code", code["id"]),
+                masked=shown.get(code["id"]),
+                reports=[code_report(one) for one in told if one.code_id == code["id"]],
             )
             for code in found
-            if code.order_line_id == self.view.id
+            if code["order_line_id"] == self.view.id
         ]
 
 

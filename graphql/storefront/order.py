@@ -29,8 +29,9 @@ from keystall.graphql.order_words import event_message, payment_name, refund_rea
 from keystall.graphql.refusals import UserError, error_codes
 from keystall.graphql.scalars import URL, Money, money
 from keystall.graphql.storefront.shop import Shop, shop
+from keystall.platform.database import Row
 from keystall.tenants.code_reports.queries import ReportView
-from keystall.tenants.delivery.service import MaskedCode, reveal_order_codes
+from keystall.tenants.delivery.service import reveal_order_codes
 from keystall.tenants.orders.queries import (
     OrderEventView,
     OrderLineView,
@@ -85,23 +86,25 @@ class Code:
     """One delivered code."""
 
     id: strawberry.ID = described("Opaque id.")
-    view: strawberry.Private[MaskedCode]
+    row: strawberry.Private[UUID]
     order_id: strawberry.Private[UUID]
-    masked: str | None = described(
-        "The code with most of it hidden; null where the shop's keys were destroyed."
-    )
+
+    @loaded(loads.code_masks, "order_id")
+    def masked(self, _: RequestContext, found: Mapping[UUID, str | None] | None) -> str | None:
+        """The code with most of it hidden; null where the shop's keys were destroyed."""
+        return (found or {}).get(self.row)
 
     @resolver
     async def secret(self, info: Info) -> str | None:
         """The code itself; null where the shop's keys were destroyed and nobody can read it again.
         Asking for it is recorded as a reveal each time."""
         opened = await info.context.load(_revealed, self.order_id) or {}
-        return opened.get(self.view.id)
+        return opened.get(self.row)
 
     @loaded(loads.code_reports, "order_id")
     def report(self, _: RequestContext, found: Sequence[ReportView] | None) -> CodeReport | None:
         """The newest report that it does not work; null where there is none."""
-        last = next((one for one in reversed(found or ()) if one.code_id == self.view.id), None)
+        last = next((one for one in reversed(found or ()) if one.code_id == self.row), None)
         if last is None:
             return None
         return CodeReport(
@@ -120,6 +123,8 @@ class OrderLine:
 
     id: strawberry.ID = described("Opaque id.")
     view: strawberry.Private[OrderLineView]
+    # The order, once it may have goods: until then they are not looked for.
+    goods_of: strawberry.Private[UUID | None]
     product_name: str = described("The product's name at the time.")
     variant_name: str = described(
         "The variant's name at the time; empty where the product had only one."
@@ -128,18 +133,13 @@ class OrderLine:
     unit_price: Money = described("The price of one.")
     total: Money = described("The price of all of this line.")
 
-    @loaded(loads.order_codes, "view.order_id", assumed=2)
-    def codes(self, _: RequestContext, found: Sequence[MaskedCode] | None) -> list[Code]:
+    @loaded(loads.order_codes, "goods_of", assumed=2)
+    def codes(self, _: RequestContext, found: Sequence[Row] | None) -> list[Code]:
         """The goods, once delivered; empty before."""
         return [
-            Code(
-                id=encode("Code", code.id),
-                view=code,
-                order_id=self.view.order_id,
-                masked=code.masked,
-            )
+            Code(id=encode("Code", code["id"]), row=code["id"], order_id=self.view.order_id)
             for code in found or ()
-            if code.order_line_id == self.view.id
+            if code["order_line_id"] == self.view.id
         ]
 
 
@@ -188,10 +188,12 @@ class Order:
     ) -> list[OrderLine]:
         """What was bought."""
         currency, locale = self.view.currency, context.locale
+        goods_of = None if self.view.status == "pending" else self.view.id
         return [
             OrderLine(
                 id=encode("OrderLine", line.id),
                 view=line,
+                goods_of=goods_of,
                 product_name=line.product_name,
                 variant_name=line.variant_name,
                 quantity=line.quantity,

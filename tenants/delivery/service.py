@@ -32,14 +32,13 @@ async def codes_of_order(
     db: Reads, installation: Installation, shop: UUID, order: UUID
 ) -> list[MaskedCode]:
     """The delivered codes of an order, masked, in the order they were put in stock."""
-    return await codes_of_orders(db, installation, shop, [order])
+    return await masked(db, installation, shop, await codes_of_orders(db, shop, [order]))
 
 
-async def codes_of_orders(
-    db: Reads, installation: Installation, shop: UUID, orders: Sequence[UUID]
-) -> list[MaskedCode]:
-    """The same for many orders at once; `order_line_id` tells whose each one is."""
-    rows = await db.rows(
+async def codes_of_orders(db: Reads, shop: UUID, orders: Sequence[UUID]) -> Sequence[Row]:
+    """The delivered codes of orders, sealed as they are stored, in the order they were put in
+    stock; `order_line_id` tells whose each one is. For `masked`."""
+    rows: Sequence[Row] = await db.rows(
         f"""
         select {COLUMNS} from codes
         where shop_id = $1 and state = 'sold' and order_line_id = any (array(
@@ -48,7 +47,7 @@ async def codes_of_orders(
         """,  # noqa: S608  (a constant)
         shop, list(orders),
     )  # fmt: skip
-    return await masked(db, installation, shop, rows)
+    return rows
 
 
 async def masked(
@@ -79,19 +78,24 @@ async def reveal_order_codes(
 
     Raises KeysDestroyed where nobody can read them any more.
     """
-    async with database.transaction(shop) as tx:
+    async with database.transaction(shop, few=True) as tx:
         cipher = await shop_cipher(tx, installation.keys, shop)
+        # Read and recorded by one statement; opened before it commits, or nothing is recorded.
         rows = await tx.rows(
             f"""
-            select {COLUMNS} from codes
-            where shop_id = $1 and state = 'sold' and not ($3 and bad_at is not null)
-              and order_line_id = any (array(
-              select id from order_lines where shop_id = $1 and order_id = $2))
-            order by position
+            with opened as (
+              select {COLUMNS}, position from codes
+              where shop_id = $1 and state = 'sold' and not ($3 and bad_at is not null)
+                and order_line_id = any (array(
+                select id from order_lines where shop_id = $1 and order_id = $2))
+            ), recorded as (
+              insert into reveals (shop_id, id, code_id, actor, address, user_agent)
+              select $1, row_id(), id, 'buyer', $4, '' from opened order by position)
+            select {COLUMNS} from opened order by position
             """,  # noqa: S608  (a constant)
-            shop, order, good_only,
+            shop, order, good_only, address,
         )  # fmt: skip
-        return await reveal_rows(tx, cipher, shop, rows, actor="buyer", address=address)
+        return _opened(cipher, rows)
 
 
 async def reveal_code(
@@ -139,6 +143,10 @@ async def reveal_rows(
         shop, [new_id() for _ in rows], [row["id"] for row in rows], actor, address,
         user_agent[:500],
     )  # fmt: skip
+    return _opened(cipher, rows)
+
+
+def _opened(cipher: ShopCipher, rows: Sequence[Row]) -> dict[UUID, str]:
     return {
         row["id"]: cipher.open_code(row["variant_id"], row["id"], row["sealed"], row["key_version"])
         for row in rows

@@ -43,7 +43,7 @@ class Recorder:
 
 
 async def _reads(recorder: Recorder, installation: Installation, shop: UUID) -> None:
-    await codes_of_orders(recorder, installation, shop, [new_id(), new_id()])
+    await codes_of_orders(recorder, shop, [new_id(), new_id()])
 
 
 async def _sells(recorder: Recorder, installation: Installation, shop: UUID) -> None:
