@@ -28,6 +28,7 @@ from keystall.tenants.mails.posts import (
     order_told,
     refund_row,
     report_row,
+    stall_of_order,
     stall_told,
 )
 from keystall.tenants.mails.wording import own_texts
@@ -41,11 +42,11 @@ async def order_delivered(
     found = await order_told(db, shop, order)
     if found["email"] == ERASED:
         return []
-    stall, codes = await stall_told(db, installation, shop), NO_CODES
+    codes = NO_CODES
     if found["mail_codes"]:
         codes = await codes_to_mail(db, installation, shop, order)
     letter = OrderDelivered(
-        stall=stall,
+        stall=stall_of_order(installation, found),
         number=found["number"],
         token=order_token(installation.keys, shop, order),
         lines=bought(found),
@@ -96,7 +97,7 @@ async def code_report_answered(
     if found["mail_codes"] and told["state"] == "replaced" and fresh is not None:
         codes = await codes_to_mail(db, installation, shop, told["order_id"], only=fresh)
     letter = CodeReportAnswered(
-        stall=await stall_told(db, installation, shop),
+        stall=stall_of_order(installation, found),
         number=found["number"],
         token=order_token(installation.keys, shop, told["order_id"]),
         outcome=told["state"],

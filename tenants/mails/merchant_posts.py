@@ -28,6 +28,7 @@ from keystall.tenants.mails.posts import (
     refund_row,
     report_row,
     row_of,
+    stall_of_order,
     stall_told,
 )
 from keystall.tenants.stock.low_stock import in_words, low_stock_of
@@ -38,7 +39,7 @@ async def merchant_order(
 ) -> list[Post]:
     found = await order_told(db, shop, order)
     letter = MerchantOrder(
-        stall=await stall_told(db, installation, shop),
+        stall=stall_of_order(installation, found),
         order=order,
         number=found["number"],
         buyer=found["email"],

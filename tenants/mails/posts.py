@@ -33,11 +33,15 @@ class Post:
 
 def stall_of(installation: Installation, shop: Shop) -> Stall:
     """A shop as its letters know it."""
+    return _stall(installation, shop.name, shop.slug, shop.contact)
+
+
+def _stall(installation: Installation, name: str, slug: str, contact: str) -> Stall:
     return Stall(
-        name=shop.name,
-        slug=shop.slug,
-        url=installation.settings.shop_url(shop.slug),
-        contact=shop.contact,
+        name=name,
+        slug=slug,
+        url=installation.settings.shop_url(slug),
+        contact=contact,
         public_url=installation.settings.public_url,
     )
 
@@ -56,12 +60,12 @@ async def order_row(db: Reads, shop: UUID, order: UUID) -> Any:
 
 
 async def order_told(db: Reads, shop: UUID, order: UUID) -> Any:
-    """An order's row, with what was bought (`lines`: see `bought`), and whether the shop mails
-    codes (`mail_codes`)."""
+    """An order's row, with what was bought (`lines`: see `bought`), what letters tell of its shop
+    (see `stall_of_order`), and whether that mails codes (`mail_codes`)."""
     return await row_of(
         db,
         """
-        select orders.*, mail_codes, array(
+        select orders.*, mail_codes, shops.name as shop_name, slug, contact, array(
           select jsonb_build_object('product', product_name, 'variant', variant_name,
                                     'quantity', quantity, 'price', unit_price)
           from order_lines where order_lines.shop_id = $1 and order_id = $2
@@ -70,6 +74,11 @@ async def order_told(db: Reads, shop: UUID, order: UUID) -> Any:
         """,
         shop, order,
     )  # fmt: skip
+
+
+def stall_of_order(installation: Installation, order: Any) -> Stall:
+    """The shop of an `order_told`, as its letters know it."""
+    return _stall(installation, order["shop_name"], order["slug"], order["contact"])
 
 
 def bought(order: Any) -> tuple[Bought, ...]:

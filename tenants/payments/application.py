@@ -19,6 +19,7 @@ from keystall.platform.ids import new_id
 from keystall.platform.payments.port import Facts, Hint, ProviderRefused
 from keystall.tenants.installation import Installation
 from keystall.tenants.ledger import postings
+from keystall.tenants.ledger.service import BOOKED, booking
 from keystall.tenants.ledger.service import post as post_ledger
 from keystall.tenants.orders.events import record
 from keystall.tenants.outbox.claims import CLAIM
@@ -269,23 +270,24 @@ async def _failed(tx: Writing, shop: UUID, order: Row) -> str | None:
 
 async def _take(tx: Writing, arrived: _Arrived, state: str) -> None:
     notice, order = arrived.notice, arrived.order
-    await tx.execute(
-        """
-        with paid as (
-          update payments set state = 'succeeded' where shop_id = $1 and id = $3)
-        insert into takings (shop_id, id, payment_id, order_id, account_id, provider_reference,
-                             amount, currency, fee, state, refunded)
-        values ($1, $2, $3, $4, $5, $6, $7::bigint, $8, $9, $10,
-                case when $10 = 'returned' then $7::bigint else 0 end)
-        """,
-        arrived.shop, arrived.taking_id, order["payment_id"], order["id"], order["account_id"],
-        notice["provider_reference"], notice["amount"], notice["currency"], notice["fee"], state,
-    )  # fmt: skip
     make = postings.sale if state == "delivered" else postings.unearned
-    await post_ledger(
-        tx, arrived.shop, "sale" if state == "delivered" else "unearned",
+    booked = booking(
+        "sale" if state == "delivered" else "unearned",
         subject=arrived.taking_id, order=order["id"], currency=notice["currency"],
         entries=make(order["provider"], notice["amount"], notice["fee"]),
+    )  # fmt: skip
+    await tx.execute(
+        f"""
+        with {BOOKED},
+        paid as (
+          update payments set state = 'succeeded' where shop_id = $1 and id = $9)
+        insert into takings (shop_id, id, payment_id, order_id, account_id, provider_reference,
+                             amount, currency, fee, state, refunded)
+        values ($1, $4, $9, $5, $10, $11, $12::bigint, $6, $13, $14,
+                case when $14 = 'returned' then $12::bigint else 0 end)
+        """,  # noqa: S608  (a constant)
+        arrived.shop, *booked, order["payment_id"], order["account_id"],
+        notice["provider_reference"], notice["amount"], notice["fee"], state,
     )  # fmt: skip
 
 
