@@ -12,6 +12,8 @@ from uuid import UUID
 if TYPE_CHECKING:  # mails name rows, too, and their workers need no schema
     from strawberry import ID
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
 NOWHERE = UUID(int=0)
 """A row id that no row has: what an id of another type or a text that is no id decodes to, so that
 it is answered exactly like the id of something missing."""
@@ -20,7 +22,9 @@ it is answered exactly like the id of something missing."""
 def encode(kind: str, row: UUID) -> "ID":
     """The opaque id of a row of the GraphQL type `kind`."""
     raw = kind.encode() + b":" + row.bytes
-    return cast("ID", base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
+    # As base64.urlsafe_b64encode has it, in half its time: a list has dozens.
+    text = binascii.b2a_base64(raw, newline=False).translate(_URL_SAFE)
+    return cast("ID", text.rstrip(b"=").decode())
 
 
 def decode(text: str) -> tuple[str, UUID]:

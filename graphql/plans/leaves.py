@@ -1,11 +1,12 @@
 """Scalars and enums: what a resolver gives, and what of it goes into the answer."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import NoneType
 from typing import Any, TypeAlias
 
 from graphql import GraphQLLeafType
+from strawberry.schema.schema_converter import CustomGraphQLEnumType
 
 Finish: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 """Answers what the given values of a leaf type are in the answer; None stays None.
@@ -30,6 +31,8 @@ def finishing(leaf: GraphQLLeafType) -> Finish:
         return _whole
     if leaf.name == "Float":
         return _real
+    if isinstance(leaf, CustomGraphQLEnumType):
+        return _named(leaf)
     return _converted(leaf.coerce_output_value)
 
 
@@ -56,6 +59,21 @@ def _real(values: Sequence[Any]) -> Sequence[Any]:
         if value is not None and (type(value) is not float or not math.isfinite(value)):
             raise Surprise
     return values
+
+
+def _named(leaf: CustomGraphQLEnumType) -> Finish:
+    """Members are known by heart: strawberry looks through all of them for each."""
+    members: Iterable[Any] = leaf.wrapped_cls
+    names = {member: leaf.coerce_output_value(member) for member in members}
+    others = _converted(leaf.coerce_output_value)
+
+    def finish(values: Sequence[Any]) -> Sequence[Any]:
+        try:
+            return [None if value is None else names[value] for value in values]
+        except KeyError:
+            return others(values)
+
+    return finish
 
 
 def _converted(convert: Callable[[Any], Any]) -> Finish:

@@ -4,8 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from jinja2.runtime import Macro
+from jinja2.utils import _PassArg
 
 from keystall.themes.engine import Page, check_pages, make_renderer
+from keystall.themes.engine.render import MODULES
 from tests.themes.toy import CORE, PRODUCT, SITE, without
 
 
@@ -67,3 +70,18 @@ def test_a_form_needs_its_mutation_its_errors_and_its_inputs(tmp_path: Path) -> 
         "storefront/product: SignIn has no input phone",
         "storefront/product: no mutation SignUp",
     ]
+
+
+def test_nothing_that_templates_call_takes_their_context() -> None:
+    """For it is not handed over: see `PlainContext`. Filters and tests are called otherwise."""
+    for environment in make_renderer().environments.values():
+        named = dict(environment.globals)
+        for module in MODULES:
+            named |= vars(named[module])
+        called = {name: one for name, one in named.items() if callable(one)}
+        assert {"t", "label", "product_card", "badge"} <= called.keys()
+        macros = {name for name, one in called.items() if isinstance(one, Macro)}
+        # A macro asks for as much of it as it is given: whether all is autoescaped, as it is.
+        taking = {name for name, one in called.items() if _PassArg.from_obj(one) is not None}
+        assert taking - macros == set()
+        assert environment.autoescape is True

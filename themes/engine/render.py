@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
@@ -18,6 +18,7 @@ import segno
 from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined, nodes
 from jinja2.bccache import Bucket
 from jinja2.environment import Template
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from keystall.platform.markdown import render_markdown
@@ -33,8 +34,22 @@ _ENGLISH = re.compile(r"([A-Za-z][!-~]*(?: [!-~]+){2,})")
 MODULES: Mapping[str, str] = {"ui": "components/ui.html", "goods": "components/goods.html"}
 
 
+class PlainContext(Context):
+    """Calls what a template calls, macros above all, without looking each time for whether it takes
+    the context: nothing here does, and a macro is as autoescaped as all of the environment."""
+
+    def call(self, called: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
+        """What `called` answers. jinja2 hands the variables of loops and blocks along for those who
+        take the context."""
+        named.pop("_block_vars", None)
+        named.pop("_loop_vars", None)
+        return called(*args, **named)
+
+
 class PlainEnvironment(Environment):
     """Attribute access that looks at items only, where the object is a dict."""
+
+    context_class = PlainContext
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`obj.attribute`: the item of a dict, the attribute of anything else."""
