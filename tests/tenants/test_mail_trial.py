@@ -52,7 +52,7 @@ async def test_what_the_server_says_is_told(
     if told is None:  # the server is gone by now
         told = await mail_trial(installation, operator, mailer, MAIL)
     assert told == trial
-    assert server.content.startswith(b"From:") == (says in ({}, {"data": "554 spam"}))
+    assert (b"\nFrom: " in server.content) == (says in ({}, {"data": "554 spam"}))
     async with database.transaction(None) as tx:
         (action, *_) = await operator_actions(tx, operator, after=None, limit=1)
     assert (action.action, action.subject, action.email) == (
