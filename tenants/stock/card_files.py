@@ -6,17 +6,22 @@ changed. A code of a table may have several lines, and then counts as the first 
 """
 
 import heapq
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
-from enum import StrEnum
 from itertools import chain, compress, islice
-from typing import NamedTuple
 
-from keystall.tenants.stock.card_formats import HEAD_LINES, CardFormat, Layout, Use, find_format
+from keystall.tenants.stock.card_formats import HEAD_LINES, CardFormat, Layout, find_format
+from keystall.tenants.stock.card_rows import (
+    INVISIBLE_ENDS,
+    MAX_CODE_LENGTH,
+    BadLine,
+    CodeFacts,
+    LineProblem,
+    ParsedCode,
+    card,
+    problem_of,
+)
 from keystall.tenants.stock.card_tables import Row, table_rows
 from keystall.tenants.stock.text_encoding import (
     Sample,
@@ -54,18 +59,9 @@ __all__ = [
     "survey_text",
 ]
 
-MAX_CODE_LENGTH = 4096
-MAX_NOTE_LENGTH = 500
 MAX_LINES = 2_000_000
 """Lines that a file may have."""
 _RUN = 1_000  # lines that are looked at one by one and then gathered
-
-# Bidirectional overrides show a code other than it is; the rest shows nothing at all.
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_NO_TEXT = re.compile("[\ud800-\udfff\ufffd]")
-# Programs leave marks at the ends of lines that nobody sees, nor can type.
-_INVISIBLE_ENDS = "\ufeff\u200b\u200e\u200f\u2060"
-_DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[ T](.+))?", re.ASCII)
 
 
 class TooManyLines(Exception):
@@ -76,56 +72,12 @@ class TooManyLines(Exception):
         self.limit = MAX_LINES
 
 
-class LineProblem(StrEnum):
-    """Why a line holds no code."""
-
-    TOO_LONG = "TOO_LONG"
-    CONTROL_CHARACTERS = "CONTROL_CHARACTERS"
-    INVALID_ENCODING = "INVALID_ENCODING"
-    COLUMNS_MISSING = "COLUMNS_MISSING"
-    CODE_MISSING = "CODE_MISSING"
-    EXPIRY_INVALID = "EXPIRY_INVALID"
-    AMOUNT_INVALID = "AMOUNT_INVALID"
-    QUOTE_UNCLOSED = "QUOTE_UNCLOSED"
-
-
-@dataclass(slots=True)
-class CodeFacts:
-    """What a file tells of a code beside the code. Amounts in the currency of the shop, exact."""
-
-    note: str = ""
-    expires_at: datetime | None = None
-    preview: str = ""
-    premium: Decimal | None = None
-    cost: Decimal | None = None
-
-
-class ParsedCode(NamedTuple):
-    """A code and the line it stands on. The text never shows in a repr, hence in no log."""
-
-    line: int
-    text: str
-    facts: CodeFacts | None = None
-
-    def __repr__(self) -> str:
-        return f"ParsedCode(line={self.line})"
-
-
 @dataclass(frozen=True, slots=True)
 class Duplicate:
     """A line that repeats the code of an earlier one."""
 
     line: int
     first_line: int
-
-
-@dataclass(frozen=True, slots=True)
-class BadLine:
-    """A line that holds no code, and why. `text`, as near as it gets, may be a code: no repr."""
-
-    line: int
-    reason: LineProblem
-    text: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -358,10 +310,10 @@ def _is_plain(lines: Sequence[bytes]) -> bool:
 
 def _codes(lines: Iterable[Line]) -> Iterator[ParsedCode | BadLine]:
     for number, line, valid in lines:
-        text = line.strip().strip(_INVISIBLE_ENDS).strip()
+        text = line.strip().strip(INVISIBLE_ENDS).strip()
         if not text:
             continue
-        problem = _problem(text) if valid else LineProblem.INVALID_ENCODING
+        problem = problem_of(text) if valid else LineProblem.INVALID_ENCODING
         yield BadLine(number, problem, text) if problem else ParsedCode(number, text)
 
 
@@ -371,7 +323,7 @@ def _picks(lines: Iterable[Line], found: CardFormat) -> Iterator[ParsedCode | Ba
             cells = line.split(found.separator)
             whole = valid and len(cells) == len(found.columns)
             row = Row(number, cells if whole else [line], valid)
-            yield _card(row, found)
+            yield card(row, found)
 
 
 def _table(lines: Iterator[Line], found: CardFormat) -> Iterator[ParsedCode | BadLine]:
@@ -381,108 +333,4 @@ def _table(lines: Iterator[Line], found: CardFormat) -> Iterator[ParsedCode | Ba
         if row.problem:
             yield BadLine(row.line, LineProblem(row.problem), row.text)
         elif any(cell.strip() for cell in row.cells):
-            yield _card(row, found)
-
-
-def _card(row: Row, found: CardFormat) -> ParsedCode | BadLine:
-    if not row.valid:
-        return BadLine(row.line, LineProblem.INVALID_ENCODING, row.text)
-    if found.layout is Layout.LINES:  # a spreadsheet without headings: a row is a code
-        cells = [cell.strip() for cell in row.cells]
-        text = " ".join(cell for cell in cells if cell)
-        problem = _problem(text.replace("\n", " "))
-        return BadLine(row.line, problem, text) if problem else ParsedCode(row.line, text)
-    if len(row.cells) < len(found.columns) and found.layout is Layout.PICKS:
-        return BadLine(row.line, LineProblem.COLUMNS_MISSING, row.text)
-    secret = _secret(row, found)
-    if not secret:
-        return BadLine(row.line, LineProblem.CODE_MISSING, row.text)
-    problem = _problem(secret.replace("\n", " "))
-    if problem:
-        return BadLine(row.line, problem, row.text)
-    try:
-        facts = _facts(row, found)
-    except _Wrong as wrong:
-        return BadLine(row.line, wrong.problem, row.text)
-    return ParsedCode(row.line, secret, facts)
-
-
-def _secret(row: Row, found: CardFormat) -> str:
-    """The code; where an account or number belongs to it, each on a line under its heading."""
-    secret = found.column(Use.SECRET)
-    parts = [
-        (column.name, _cell(row, at))
-        for at, column in enumerate(found.columns)
-        if at == secret or column.use is Use.PART
-    ]
-    bare = "" if secret is None else _cell(row, secret)
-    if not bare or sum(1 for _, text in parts if text) < 2:
-        return bare
-    return "\n".join(f"{name}: {text}" for name, text in parts if text)
-
-
-class _Wrong(Exception):
-    def __init__(self, problem: LineProblem) -> None:
-        super().__init__(problem)
-        self.problem = problem
-
-
-def _facts(row: Row, found: CardFormat) -> CodeFacts:
-    told = {column.use: _cell(row, at) for at, column in enumerate(found.columns)}
-    note, preview = told.get(Use.NOTE, ""), told.get(Use.PREVIEW, "")
-    if max(len(note), len(preview)) > MAX_NOTE_LENGTH:
-        raise _Wrong(LineProblem.TOO_LONG)
-    problem = _problem((note + preview).replace("\n", " "))
-    if problem:
-        raise _Wrong(problem)
-    return CodeFacts(
-        note=note,
-        expires_at=_expiry(told.get(Use.EXPIRY, "")),
-        preview=preview,
-        premium=_amount(told.get(Use.PREMIUM, "")),
-        cost=_amount(told.get(Use.COST, "")),
-    )
-
-
-def _cell(row: Row, at: int) -> str:
-    return row.cells[at].strip().strip(_INVISIBLE_ENDS).strip() if at < len(row.cells) else ""
-
-
-def _expiry(text: str) -> datetime | None:
-    """A moment; a bare date means the end of that day. Without a zone: UTC."""
-    if not text:
-        return None
-    parts = _DATE.fullmatch(text)
-    if parts is None:
-        raise _Wrong(LineProblem.EXPIRY_INVALID)
-    try:
-        day = date(int(parts[1]), int(parts[2]), int(parts[3]))
-        if parts[4] is None or parts[4] in ("00:00", "00:00:00"):
-            return datetime.combine(day, time(), UTC) + timedelta(days=1)
-        moment = datetime.combine(day, time.fromisoformat(parts[4].strip()))
-    except (ValueError, OverflowError):
-        raise _Wrong(LineProblem.EXPIRY_INVALID) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _amount(text: str) -> Decimal | None:
-    if not text:
-        return None
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        raise _Wrong(LineProblem.AMOUNT_INVALID) from None
-    exponent = amount.as_tuple().exponent
-    if not amount.is_finite() or not 0 <= amount < 10**12 or int(exponent) < -4:
-        raise _Wrong(LineProblem.AMOUNT_INVALID)
-    return amount
-
-
-def _problem(text: str) -> LineProblem | None:
-    if text.isascii() and text.isprintable() and len(text) <= MAX_CODE_LENGTH:
-        return None
-    if _NO_TEXT.search(text):
-        return LineProblem.INVALID_ENCODING
-    if len(text) > MAX_CODE_LENGTH:
-        return LineProblem.TOO_LONG
-    return LineProblem.CONTROL_CHARACTERS if _CONTROL.search(text) else None
+            yield card(row, found)
