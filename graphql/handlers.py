@@ -6,6 +6,7 @@ storefront, by session and path on the console.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 from uuid import UUID
 
@@ -21,12 +22,12 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from keystall.graphql import arrival, ids
-from keystall.graphql.admin.code_reveal import require_confirmed
 from keystall.graphql.arrival import caller_of
 from keystall.graphql.context import RequestContext
 from keystall.graphql.keeping import Keeps
 from keystall.graphql.wording import worded
 from keystall.platform.files import FileMissing
+from keystall.platform.later import later
 from keystall.platform.live import Live
 from keystall.platform.payments.port import ForgedNotice, MalformedNotice
 from keystall.platform.payments.registry import UnknownProvider
@@ -47,6 +48,12 @@ from keystall.tenants.stock.rejects import read_rejects
 from keystall.tenants.stock.sealing import KeysDestroyed
 from keystall.tenants.webhooks.queries import deliveries_by_id, webhooks_by_id
 from keystall.tenants.webhooks.topics import delivery_topic, webhook_topic
+
+if TYPE_CHECKING:
+    from keystall.graphql.admin import code_reveal
+else:
+    # With the merchants' schema, which a storefront does without.
+    code_reveal = later("keystall.graphql.admin.code_reveal")
 
 STREAM_BEAT_SECONDS = 15.0
 _MISSING = PlainTextResponse("Not found.\n", 404)
@@ -248,7 +255,7 @@ class Handlers:
         variant = ids.row_of("Variant", request.path_params["variant"])
         shop = context.require_shop().id
         try:
-            await require_confirmed(context)
+            await code_reveal.require_confirmed(context)
             lines = await codes_export(
                 self.installation,
                 shop,
@@ -265,7 +272,7 @@ class Handlers:
         """The lines that an import left out, with the reason of each. The password comes first."""
         shop, row = context.require_shop().id, ids.row_of("Job", request.path_params["job"])
         try:
-            await require_confirmed(context)
+            await code_reveal.require_confirmed(context)
         except Refused as refused:
             return _asked_first(request, refused)
         if await job(context.reader, shop, row) is None:

@@ -11,10 +11,10 @@ from uuid import uuid4
 import orjson
 
 from keystall.graphql import arrival
+from keystall.graphql.admin.schema import schema
 from keystall.graphql.arrival import Caller
-from keystall.graphql.executor import execute
 from keystall.graphql.ids import encode
-from keystall.graphql.operation import READING
+from keystall.graphql.operation import READING, run
 from keystall.graphql.permissions import TYPES
 from keystall.tenants.installation import Installation
 from keystall.tenants.staff.roles import WEBHOOK, Permission
@@ -34,8 +34,8 @@ class AdminPayloads:
         context = await arrival.by_webhook(installation, asked.shop, given, caller)
         variables = {"id": encode(subject, asked.subject)}
         try:
-            answer = await execute(
-                "admin", asked.document, None, variables, context, allowed=READING
+            answer = await run(
+                schema, asked.document, variables, context, operation_name=None, allowed=READING
             )
         finally:
             await context.reader.finish()

@@ -1,8 +1,9 @@
 """One process of the product: what it opens at its start, and which part answers which host."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 
@@ -16,12 +17,13 @@ from keystall.graphql.reference.routes import Reference
 from keystall.graphql.streams.streams import Streams
 from keystall.platform import clock, database
 from keystall.platform.asgi.front import Front, require_public
+from keystall.platform.asgi.late import Late
 from keystall.platform.asgi.sign_in import SignIn
 from keystall.platform.asgi.visits import Visits
-from keystall.platform.collection import keep_what_start_up_made
+from keystall.platform.collection import keep_what_start_up_made, nothing_is_garbage
 from keystall.platform.live import Live
 from keystall.platform.settings import Settings
-from keystall.platform.web.health import Check, Unready, health_routes
+from keystall.platform.web.health import ALIVE, READY, Check, Unready, health_routes
 from keystall.platform.web.hosts import host_name
 from keystall.platform.web.server import END_STREAMS
 from keystall.platform.web.stack import middleware
@@ -41,6 +43,9 @@ from keystall.themes.engine import (
 from keystall.themes.mail.texts import ThemedMails
 from keystall.themes.operator.pages import PAGES as OPERATOR_PAGES
 from keystall.themes.storefront.pages import PAGES as STOREFRONT_PAGES
+
+STOREFRONT = SCHEMAS["storefront"]._schema
+"""Loaded with this module: what buyers use is there before the process is ready."""
 
 OUTBOX_LAG = timedelta(minutes=1)
 """Work that has waited longer than this, handed out or not, means that no worker does it."""
@@ -63,7 +68,8 @@ class Application:
     async def _live_and_die(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            served = await self._open.enter_async_context(serving(self._settings()))
+            with nothing_is_garbage():
+                served = await self._open.enter_async_context(serving(self._settings()))
         except BaseException as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             raise
@@ -71,16 +77,26 @@ class Application:
         scope.get("state", {})[END_STREAMS] = served.live.end
         keep_what_start_up_made()
         await send({"type": "lifespan.startup.complete"})
+        console = asyncio.create_task(_load(served.console))
         await receive()
+        console.cancel()
         await self._open.aclose()
         await send({"type": "lifespan.shutdown.complete"})
 
 
+async def _load(console: Late) -> None:
+    with suppress(Exception):  # logged, and told by /readyz
+        await console.built()
+        keep_what_start_up_made()
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The application that is open, and what its open streams hear by."""
+    """The application that is open, the part of it that is loaded last, and what its open streams
+    hear by."""
 
     app: ASGIApp
+    console: Late
     live: Live
 
 
@@ -93,7 +109,8 @@ async def serving(settings: Settings) -> AsyncIterator[Served]:
             live, front = Live(installation.queue), Front(installation)
             live.watch(front)
             async with live.running(), front.running(), installation.token_uses.running():
-                yield Served(application(installation, live, front), live)
+                app, console = put_together(installation, live, front)
+                yield Served(app, console, live)
         finally:
             await database.disconnect()
 
@@ -105,6 +122,17 @@ def application(
     streams: Streams | None = None,
 ) -> ASGIApp:
     """The application over what is open already; without a `front` nothing is kept."""
+    return put_together(installation, live, front, streams)[0]
+
+
+def put_together(
+    installation: Installation,
+    live: Live,
+    front: Front | None = None,
+    streams: Streams | None = None,
+) -> tuple[ASGIApp, Late]:
+    """The same, and the part of it that is loaded late: what answers at the installation's own
+    host, a quarter of all that a web process loads. Shops sell before it is there."""
     settings = installation.settings
     renderer = make_renderer()
     failures = Failures(renderer, lambda request: request.scope["state"]["request_id"])
@@ -117,19 +145,19 @@ def application(
     pages = Pages(
         execute,
         visits.make,
-        {name: schema._schema for name, schema in SCHEMAS.items()},
+        {"storefront": STOREFRONT},
         failures,
         cookies,
         store_upload=visits.store_upload,
         keep=front.keep if front is not None else None,
     )
-    require_public(STOREFRONT_PAGES, SCHEMAS["storefront"]._schema)
-    shared = [*health_routes(_checks(installation)), renderer.assets.route()]
+    require_public(STOREFRONT_PAGES, STOREFRONT)
     errors = failures.handlers(away=database.AWAY)
     shop = Starlette(
         routes=[
             *graphql_http.shop_routes(installation, _page_documents, front, streams),
-            *shared,
+            *health_routes(_checks(installation, lambda: own.check())),
+            renderer.assets.route(),
             *reference.shop_routes(),
             *handlers.shop_routes(),
             *visits.shop_routes(),
@@ -138,30 +166,36 @@ def application(
         ],
         exception_handlers=errors,
     )
-    own = Starlette(
-        routes=[
-            *graphql_http.installation_routes(installation, streams),
-            *shared,
-            *reference.installation_routes(),
-            *handlers.console_routes(),
-            *sign_in.installation_routes(),
-            locale_route(cookies),
-            *routes([*ACCOUNT_PAGES, *CONSOLE_PAGES, *OPERATOR_PAGES], pages),
-        ],
-        exception_handlers=errors,
-    )
+
+    def load_own() -> ASGIApp:
+        shared = replace(pages, schemas={name: one._schema for name, one in SCHEMAS.items()})
+        return Starlette(
+            routes=[
+                *graphql_http.installation_routes(installation, streams),
+                renderer.assets.route(),
+                *reference.installation_routes(),
+                *handlers.console_routes(),
+                *sign_in.installation_routes(),
+                locale_route(cookies),
+                *routes([*ACCOUNT_PAGES, *CONSOLE_PAGES, *OPERATOR_PAGES], shared),
+            ],
+            exception_handlers=errors,
+        )
+
+    own = Late(load_own)
     layered = _by_host(settings.public_host, own, shop)
     known = front.known if front is not None else None
     for layer in reversed(middleware(settings, known)):
         layered = layer.cls(layered, *layer.args, **layer.kwargs)
-    return layered
+    return layered, own
 
 
 def _by_host(public_host: str, own: ASGIApp, shop: ASGIApp) -> ASGIApp:
-    """The installation's own application at its own host, that of shops at any other."""
+    """The installation's own application at its own host, that of shops at any other. Whether the
+    process is well is told at any, whatever is loaded."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        asked = scope["type"] in ("http", "websocket")
+        asked = scope["type"] in ("http", "websocket") and scope["path"] not in (ALIVE, READY)
         host = host_name(scope) if asked else ""
         await (own if host == public_host else shop)(scope, receive, send)
 
@@ -174,7 +208,7 @@ def _page_documents() -> Mapping[str, str]:
     return vouched(page for page in STOREFRONT_PAGES if page.audience == "storefront")
 
 
-def _checks(installation: Installation) -> dict[str, Check]:
+def _checks(installation: Installation, console: Check) -> dict[str, Check]:
     async def database_answers() -> None:
         await database.single().value("select 1")
 
@@ -190,4 +224,9 @@ def _checks(installation: Installation) -> dict[str, Check]:
         if late:
             raise Unready(f"{late} pieces of work wait for a worker")
 
-    return {"database": database_answers, "redis": redis_answers, "outbox": outbox_moves}
+    return {
+        "database": database_answers,
+        "redis": redis_answers,
+        "outbox": outbox_moves,
+        "console": console,
+    }

@@ -14,6 +14,8 @@ Check: TypeAlias = Callable[[], Awaitable[None]]
 
 CHECK_SECONDS = 2.0
 
+ALIVE, READY = "/healthz", "/readyz"
+
 _log = structlog.get_logger()
 
 
@@ -35,8 +37,8 @@ def health_routes(checks: Mapping[str, Check]) -> list[Route]:
         )
 
     return [
-        Route("/healthz", _healthz, methods=["GET"]),
-        Route("/readyz", readyz, methods=["GET"]),
+        Route(ALIVE, _healthz, methods=["GET"]),
+        Route(READY, readyz, methods=["GET"]),
     ]
 
 

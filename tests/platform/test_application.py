@@ -153,7 +153,7 @@ async def test_a_log_line_names_the_shop_and_neither_the_query_nor_an_orders_key
 
 async def test_readiness_tells_of_each_part(web: httpx2.AsyncClient) -> None:
     answer = await web.get(f"{PLATFORM}/readyz")
-    assert answer.json()["checks"].keys() == {"database", "redis", "outbox"}
+    assert answer.json()["checks"].keys() == {"database", "redis", "outbox", "console"}
     assert answer.json()["checks"]["database"] == "ok"
     assert answer.json()["checks"]["redis"] == "ok"
 

@@ -30,7 +30,8 @@ def test_a_web_process_starts_without_what_few_requests_need() -> None:
     loaded = loaded_by("import keystall.platform.web.server, keystall.platform.asgi")
 
     assert loaded & LATE == {"click"}  # by uvicorn, whose own command line comes with it
-    assert loaded >= GATEWAY
+    assert loaded >= GATEWAY | {"keystall.graphql.storefront.schema"}
+    assert {"keystall.graphql.admin.schema", "keystall.graphql.operator.schema"} & loaded == set()
 
 
 def test_a_worker_starts_without_the_gateway() -> None:

@@ -121,7 +121,7 @@ def load_document(page: Page, root: Path = THEMES) -> PageDocument:
 
 @cache
 def _document(surface: Path, page: str) -> PageDocument:
-    own = parse((surface / f"{page}.graphql").read_text("utf-8"))
+    own = _parsed(surface / f"{page}.graphql")
     shared = _shared_fragments(surface)
     used = closure(own, {**shared, **PageDocument(own).fragments})
     extra = tuple(shared[name] for name in used if name in shared)
@@ -131,4 +131,9 @@ def _document(surface: Path, page: str) -> PageDocument:
 @cache
 def _shared_fragments(surface: Path) -> Mapping[str, FragmentDefinitionNode]:
     path = surface / "fragments.graphql"
-    return PageDocument(parse(path.read_text("utf-8"))).fragments if path.exists() else {}
+    return PageDocument(_parsed(path)).fragments if path.exists() else {}
+
+
+def _parsed(path: Path) -> DocumentNode:
+    # Nobody is told where in it something stands, which takes as much memory as what stands there.
+    return parse(path.read_text("utf-8"), no_location=True)
