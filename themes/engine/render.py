@@ -11,18 +11,17 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 import segno
-from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined, nodes
-from jinja2.bccache import Bucket
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, nodes
 from jinja2.environment import Template
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from keystall.platform.markdown import render_markdown
 from keystall.themes.engine.assets import Assets, load_assets
+from keystall.themes.engine.compiled import Compiled
 from keystall.themes.engine.formats import filters
 from keystall.themes.engine.prose import breakable, outlined
 from keystall.themes.messages import LOCALES, Messages, load_messages
@@ -120,22 +119,7 @@ def extended_by(environment: Environment, name: str) -> str | None:
     return str(found.template.value)
 
 
-class _Compiled(BytecodeCache):
-    """Templates as compiled, once for all languages of a process: it is the same code for each, as
-    long as nothing that a language's filters make of a constant is folded into it."""
-
-    def __init__(self) -> None:
-        self._code: dict[tuple[str, str], CodeType] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        bucket.code = self._code.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        if bucket.code is not None:
-            self._code[bucket.key, bucket.checksum] = bucket.code
-
-
-_COMPILED = _Compiled()
+_COMPILED = Compiled()
 
 
 def make_renderer(root: Path = THEMES, *, assets: Assets | None = None) -> Renderer:
