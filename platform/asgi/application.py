@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import cache
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from keystall.graphql import http as graphql_http
@@ -183,11 +184,14 @@ def put_together(
         )
 
     own = Late(load_own)
-    layered = _by_host(settings.public_host, own, shop)
-    known = front.known if front is not None else None
-    for layer in reversed(middleware(settings, known)):
-        layered = layer.cls(layered, *layer.args, **layer.kwargs)
-    return layered, own
+    layers = middleware(settings, front.known if front is not None else None)
+    return _layered(_by_host(settings.public_host, own, shop), layers), own
+
+
+def _layered(app: ASGIApp, layers: list[Middleware]) -> ASGIApp:
+    for layer in reversed(layers):
+        app = layer.cls(app, *layer.args, **layer.kwargs)
+    return app
 
 
 def _by_host(public_host: str, own: ASGIApp, shop: ASGIApp) -> ASGIApp:
