@@ -12,7 +12,7 @@ it takes the same locks, writes the same rows, is refused for the same reasons, 
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -29,11 +29,13 @@ INSTALLATION = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Work of `kind` about the row `subject`, to be done at a later moment."""
+    """Work of `kind` about the row `subject`, to be done at a later moment. `item` is its own id: a
+    new one, or one by which it is found and ended when there is nothing to do any more."""
 
     kind: str
     subject: UUID
     at: datetime
+    item: UUID = field(default_factory=new_id)
 
 
 class _Rehearsed(Exception):
@@ -46,7 +48,7 @@ class Writing:
     def __init__(self, tx: Transaction, shop: UUID) -> None:
         self._tx = tx
         self._shop = shop
-        self._works: list[tuple[UUID, Due]] = []
+        self._works: list[Due] = []
         self._posted = False
         self._topics: list[str] = []
 
@@ -67,10 +69,10 @@ class Writing:
 
         It is written with all other work of the transaction, at its end.
         """
-        item = new_id()
-        self._works.append((item, Due(kind, subject, due_at or clock.now())))
+        work = Due(kind, subject, due_at or clock.now())
+        self._works.append(work)
         self._posted = self._posted or due_at is None
-        return item
+        return work.item
 
     async def post_now(self, kind: str, subjects: Sequence[UUID]) -> None:
         """Leaves work of `kind` about each of the rows, due now."""
@@ -79,7 +81,7 @@ class Writing:
 
     async def post_later(self, *works: Due) -> None:
         """Leaves several."""
-        self._works += [(new_id(), work) for work in works]
+        self._works += works
 
     async def write_posted(self) -> None:
         """Writes what was posted, by one statement."""
@@ -88,10 +90,10 @@ class Writing:
                 "insert into outbox (shop_id, id, kind, subject_id, due_at)"
                 " select $1, * from unnest($2::uuid[], $3::text[], $4::uuid[], $5::timestamptz[])",
                 self._shop,
-                [item for item, _ in self._works],
-                [work.kind for _, work in self._works],
-                [work.subject for _, work in self._works],
-                [work.at for _, work in self._works],
+                [work.item for work in self._works],
+                [work.kind for work in self._works],
+                [work.subject for work in self._works],
+                [work.at for work in self._works],
             )
 
     def announce(self, topic: str) -> None:

@@ -147,7 +147,8 @@ async def _place(
     check_at = next_check(now, placed.expires_at, now) or placed.expires_at
     await tx.post_later(
         Due("order.expire", placed.order_id, placed.expires_at),
-        Due("payment.check", payment_id, check_at),
+        # By the payment's id, by which it is ended when the payment is applied.
+        Due("payment.check", payment_id, check_at, item=payment_id),
     )
     missing = await reserve(tx, shop, wanted, _order(cart, placed, account_id, payment_id))
     if not missing:

@@ -65,11 +65,11 @@ async def order_told(db: Reads, shop: UUID, order: UUID) -> Any:
     return await row_of(
         db,
         """
-        select orders.*, mail_codes, shops.name as shop_name, slug, contact, array(
-          select jsonb_build_object('product', product_name, 'variant', variant_name,
-                                    'quantity', quantity, 'price', unit_price)
-          from order_lines where order_lines.shop_id = $1 and order_id = $2
-          order by position) as lines
+        select orders.*, mail_codes, shops.name as shop_name, slug, contact, (
+          select jsonb_agg(jsonb_build_object(
+                   'product', product_name, 'variant', variant_name,
+                   'quantity', quantity, 'price', unit_price) order by position)
+          from order_lines where order_lines.shop_id = $1 and order_id = $2) as lines
         from orders join shops on shops.id = $1 where orders.shop_id = $1 and orders.id = $2
         """,
         shop, order,

@@ -28,7 +28,7 @@ from keystall.tenants.payments.handing_over import find_goods, hand_over
 from keystall.tenants.payments.refunds import Refunded, apply_refund
 from keystall.tenants.payments.service import provider_of
 from keystall.tenants.payments.settlement import Asked, Deliver, Return, settle
-from keystall.tenants.writing import Writing, writing
+from keystall.tenants.writing import Due, Writing, writing
 
 _FIRST_CHECK = timedelta(seconds=30)
 
@@ -225,7 +225,9 @@ async def _begin_again(tx: Writing, shop: UUID, inbox_id: UUID, reference: str) 
         shop, payment_id, order["payment_id"], order["status"],
     )  # fmt: skip
     if begun:
-        await tx.post("payment.check", payment_id, due_at=clock.now() + _FIRST_CHECK)
+        await tx.post_later(
+            Due("payment.check", payment_id, clock.now() + _FIRST_CHECK, item=payment_id)
+        )
     tx.announce(f"order:{order['id']}")
     return None
 
@@ -280,7 +282,12 @@ async def _take(tx: Writing, arrived: _Arrived, state: str) -> None:
         f"""
         with {BOOKED},
         paid as (
-          update payments set state = 'succeeded' where shop_id = $1 and id = $9)
+          update payments set state = 'succeeded' where shop_id = $1 and id = $9),
+        known as (
+          -- Nobody needs to ask about it any more. Who is just asking sees to that work itself.
+          update outbox set done_at = now() where shop_id = $1 and id = (
+            select id from outbox where shop_id = $1 and id = $9 and done_at is null
+            for update skip locked))
         insert into takings (shop_id, id, payment_id, order_id, account_id, provider_reference,
                              amount, currency, fee, state, refunded)
         values ($1, $4, $9, $5, $10, $11, $12::bigint, $6, $13, $14,

@@ -89,6 +89,11 @@ class Purchase:
         )  # fmt: skip
 
     async def pay(self, order: UUID, *, amount: int = 990, transaction: str = "t1") -> None:
+        item = await self.told(order, amount=amount, transaction=transaction)
+        await apply_callback(self.installation, self.shop.id, item)
+
+    async def told(self, order: UUID, *, amount: int = 990, transaction: str = "t1") -> UUID:
+        """Stores the callback of a payment; answers the work of applying it."""
         async with writing(self.installation, self.shop.id) as tx:
             payment = await tx.value(
                 "select id from payments where shop_id = $1 and order_id = $2", self.shop.id, order
@@ -110,7 +115,7 @@ class Purchase:
                 " values ($1, $2, 'payment.apply', $3, $4)",
                 self.shop.id, item, inbox, clock.now() + timedelta(days=1),
             )  # fmt: skip
-        await apply_callback(self.installation, self.shop.id, item)
+        return item
 
     async def expire(self, order: UUID) -> None:
         async with database.transaction(self.shop.id) as tx:

@@ -13,6 +13,7 @@ from keystall.platform import clock, database
 from keystall.platform.payments.port import ProviderUnavailable
 from keystall.tenants.errors import Refused
 from keystall.tenants.installation import Installation
+from keystall.tenants.outbox.claims import claim
 from keystall.tenants.payments.application import apply_callback
 from keystall.tenants.payments.check_times import next_check
 from keystall.tenants.payments.checks import ASKS_OF_ORDER, check_payment, find_payment
@@ -81,6 +82,39 @@ async def test_an_order_whose_callback_never_comes_is_delivered_by_asking(
 
     assert await purchase.status(order) == "delivered"
     assert await purchase.balances() == {"provider:sandbox": 984, "fees": 6, "sales": -990}
+    assert await works(purchase, "payment.check") == []
+
+
+async def test_a_payment_that_was_applied_is_asked_about_no_more(
+    gateway: Gateway, purchase: Purchase
+) -> None:
+    order = await a_started_order(purchase)
+    assert len(await works(purchase, "payment.check")) == 1
+
+    await purchase.pay(order)
+
+    assert await purchase.status(order) == "delivered"
+    assert await works(purchase, "payment.check") == []
+
+
+async def test_a_payment_is_applied_while_a_worker_is_about_to_end_its_question(
+    gateway: Gateway, purchase: Purchase
+) -> None:
+    order = await a_started_order(purchase)
+    [item] = await works(purchase, "payment.check")
+    claimed = asyncio.Event()
+
+    async def pays() -> None:
+        await claimed.wait()
+        await purchase.pay(order)
+
+    paying = asyncio.create_task(pays())
+    async with database.transaction(purchase.shop.id) as asking, asyncio.timeout(10):
+        assert await claim(asking, purchase.shop.id, item["id"]) is not None
+        claimed.set()
+        await paying
+
+    assert await purchase.status(order) == "delivered"
     assert await works(purchase, "payment.check") == []
 
 
