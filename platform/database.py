@@ -3,15 +3,15 @@
 Five ways in. `transaction(shop)` writes as the request role, and `alone(shop)` does what one
 statement can do; `reader(shop)` reads as it, opened by the first statement (its `lone()` is for
 those who need one only); `single()` looks one thing up that is of no shop; `system()` is for the
-relay, which sees only which work is due. In all of them statements go through `rows`, `row`, `value`
-and `execute`; in transactions Tortoise's models find the same connection by themselves. Row-level
-security sees the shop named here, so a statement that forgets its filter still meets no other
-shop's rows. Statements of the last two are transactions of their own and name no shop.
+relay, which sees only which work is due. Statements of the last two are transactions of their own
+and name no shop. In all of them statements go through `rows`, `row`, `value` and `execute`; in
+transactions Tortoise's models find the same connection by themselves. Row-level security sees the
+shop named here, so a statement that forgets its filter still meets no other shop's rows.
 
 Readers have a pool of their own. A request reads, keeps its reader, and then writes (a code that
 is shown is recorded as revealed): out of one pool, as many such requests as it has connections
 would wait for each other for ever. Nothing waits for a reader while it holds a transaction.
-"""  # noqa: E501
+"""
 
 import asyncio
 import json

@@ -2,7 +2,7 @@
 
 For what is large and used by few, late and where nobody waits for a buyer's page: half a second's
 wait that is paid once, for megabytes and milliseconds of every start. What buyers use is loaded
-before a process is ready. See docs/decisions/0072-what-a-process-loads.md.
+before a process is ready. See docs/decisions/0075-what-a-process-loads.md.
 """
 
 import importlib
