@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -114,6 +114,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[RUNNING] = RunningEngines()
     for name in [name for name in os.environ if name.startswith("KEYSTALL_")]:
         del os.environ[name]  # an installation's settings are none of the tests' business
+    # The loop that web and worker processes run on; asyncio's own takes longer, besides.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     # A traceback with every local variable in colours takes a second each.
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     processors = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level]
@@ -153,11 +155,6 @@ def pytest_collection_finish() -> None:
     garbage were a fifth of a run."""
     keep_what_start_up_made()
     gc.set_threshold(20_000, 20, 100)
-
-
-def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The loop that web and worker processes run on; asyncio's own takes longer, besides."""
-    return {"uvloop": uvloop.new_event_loop}
 
 
 class _Xdist:
