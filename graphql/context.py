@@ -46,7 +46,7 @@ class Needs:
     """What a document asks for below one field: the `batches` that its loaded fields are read by,
     and all `fields`, as "Product.name"; None where they are not known.
 
-    `alone`: nothing else of the document reads, here or elsewhere.
+    `alone`, which only a root field is: nothing else of the document reads, here or elsewhere.
     """
 
     batches: frozenset[Batch[Any, Any]] = frozenset()

@@ -129,7 +129,7 @@ class Handlers:
         caller = caller_of(request)
         if self.keeps is None:
             return await arrival.by_host(self.installation, host, caller)
-        shop = await self.keeps.shop(request.headers.get("host", "").lower(), host)
+        shop = await self.keeps.shop(request.headers.get("host", ""), host)
         return arrival.at_shop(self.installation, shop, caller) if shop else None
 
     def _at_console(

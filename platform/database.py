@@ -3,14 +3,15 @@
 Five ways in. `transaction(shop)` writes as the request role, and `alone(shop)` does what one
 statement can do; `reader(shop)` reads as it, opened by the first statement (its `lone()` is for
 those who need one only); `single()` looks one thing up that is of no shop; `system()` is for the
-relay, which sees only which work is due. Statements of the last two are transactions of their own
-and name no shop. In all of them statements go through `rows`, `row`, `value` and `execute`; in
+relay, which sees only which work is due. Where nothing is said of a transaction, each statement is
+one of its own. In all of them statements go through `rows`, `row`, `value` and `execute`; in
 transactions Tortoise's models find the same connection by themselves. Row-level security sees the
 shop named here, so a statement that forgets its filter still meets no other shop's rows.
 
 Readers have a pool of their own. A request reads, keeps its reader, and then writes (a code that
 is shown is recorded as revealed): out of one pool, as many such requests as it has connections
-would wait for each other for ever. Nothing waits for a reader while it holds a transaction.
+would wait for each other for ever. Nothing waits for a reader while it holds a transaction or
+another reader.
 """
 
 import asyncio
@@ -279,11 +280,15 @@ class Reader:
             return await (await self._opened()).fetchval(sql, *args)
 
     def lone(self) -> Reads:
-        """For a request that is known to read by one statement only: that statement names the shop
-        itself and is a transaction of its own, so that it takes one round trip instead of three.
+        """For a request that is known to read by one statement only, whose `$1` must be the shop:
+        that statement names the shop itself and is a transaction of its own, so that it takes one
+        round trip instead of three.
 
-        Its `$1` must be the shop.
+        Where something was read already, this reader itself: its transaction is there, and as many
+        requests that hold one and wait for another as there are would wait for ever.
         """
+        if self._connection is not None:
+            return self
         return _Lone(_client("reader")._pool, self._shop)
 
     async def close(self) -> None:

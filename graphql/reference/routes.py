@@ -20,6 +20,7 @@ from keystall.graphql.arrival import caller_of
 from keystall.graphql.executor import Surface
 from keystall.graphql.reference import site
 from keystall.platform import database
+from keystall.platform.web.hosts import host_name
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.queries import shop_by_host
 
@@ -63,7 +64,7 @@ class Reference:
         return HTMLResponse(site.entrance(shown), headers=_FOR_ANYONE)
 
     async def _storefront(self, request: Request) -> Response:
-        shop = await shop_by_host(database.single(), request.url.hostname or "")
+        shop = await shop_by_host(database.single(), host_name(request.scope))
         if shop is None:
             return PlainTextResponse("There is no shop at this address.\n", 404)
         origin = self.installation.settings.shop_url(shop.slug)

@@ -126,7 +126,7 @@ class Customer:
         rows: list[OrderView] = []
         if self.known.email is not None:
             rows = await orders_of_email(
-                context.once(info.needs),
+                context.reader,
                 shop,
                 self.known.email,
                 after=start,

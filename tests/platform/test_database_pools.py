@@ -35,6 +35,29 @@ async def test_as_many_readers_as_there_are_connections_all_get_to_write(
     assert written == [2] * requests
 
 
+async def test_as_many_readers_as_there_are_connections_all_get_to_read_alone(
+    installation: Installation, settings: Settings
+) -> None:
+    shop = await a_shop(installation)
+    requests = settings.database_pool_size
+    reading = asyncio.Barrier(requests)
+
+    async def knows_who_asks_then_lists() -> int:
+        reader = database.reader(shop.id)
+        try:
+            await reader.value("select 1")
+            await reading.wait()  # every reader holds its connection now
+            counted = "select count(*) from payment_accounts where shop_id = $1"
+            return int(await reader.lone().value(counted, shop.id))
+        finally:
+            await reader.finish()
+
+    async with asyncio.timeout(20):
+        found = await asyncio.gather(*(knows_who_asks_then_lists() for _ in range(requests)))
+
+    assert found == [1] * requests
+
+
 async def test_a_single_look_up_meets_no_shops_rows_whoever_had_its_connection_before(
     installation: Installation, settings: Settings
 ) -> None:
