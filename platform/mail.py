@@ -10,6 +10,7 @@ it is given and folds it anew, three times the work, which was a quarter of a wo
 import asyncio
 import os
 import re
+import secrets
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 """RFC 5322, 3.2.3: what both sides of an address are."""
 _LINE = 76
-_POLICY = compat32.clone(linesep="\r\n", max_line_length=_LINE, mangle_from_=False)
+_POLICY = compat32.clone(linesep="\r\n", max_line_length=998, mangle_from_=False)
 _LONGEST_LINE = 990
 """What a line of 7-bit text may have; RFC 5322 ends at 998."""
 _LONGEST_WORD = 60
@@ -117,7 +118,7 @@ def compose(mail: Mail, sender: str) -> Message:
     """The message as it goes out. Raises `UnmailableMail`."""
     ours, theirs = _mailbox(sender, "from"), _mailbox(mail.to, "to")
     name = _one_line(mail.sender_name, "from") or ours.name
-    headers: dict[str, Header | str] = {
+    headers = {
         "From": _addressed("From", name, ours.address),
         "To": _addressed("To", theirs.name, theirs.address),
         "Subject": _unstructured("Subject", _one_line(mail.subject, "subject")),
@@ -130,7 +131,7 @@ def compose(mail: Mail, sender: str) -> Message:
         headers[name] = _unstructured(name, _one_line(value, f"headers.{name}"))
     message = _body(mail)
     for name, told in headers.items():
-        message[name] = told  # type: ignore[assignment]  # its stub knows of no Header
+        message[name] = told
     return Message(message.as_bytes(), ours.address, theirs.address)
 
 
@@ -139,7 +140,10 @@ def _body(mail: Mail) -> MIMEBase:
     plain = _part("plain", mail.text)
     if not mail.html:
         return plain
-    return MIMEMultipart("alternative", None, [plain, _part("html", mail.html)], policy=_POLICY)
+    parts = [plain, _part("html", mail.html)]
+    # The library's own are of numbers that are no secret, and longer than the header's line.
+    boundary = f"=_{secrets.token_hex(12)}"
+    return MIMEMultipart("alternative", boundary, parts, policy=_POLICY)
 
 
 def _part(subtype: str, text: str) -> MIMEText:
@@ -150,17 +154,20 @@ def _part(subtype: str, text: str) -> MIMEText:
     return MIMEText(content, subtype, "us-ascii" if legible else "utf-8", policy=_POLICY)
 
 
-def _addressed(header: str, name: str, address: str) -> Header:
+def _addressed(header: str, name: str, address: str) -> str:
+    if not name:
+        return address  # never folded: what would stand in the header's own line?
     whole = formataddr((name, address)) if _legible(name) else ""
-    if whole and len(header) + 2 + len(whole) <= _LINE:  # what is quoted is better not folded
-        return Header(whole, header_name=header)
+    if whole and len(header) + 2 + len(whole) <= _LINE:  # nor is what is quoted
+        return whole
     value = Header(name, "utf-8", header_name=header)
     value.append(f"<{address}>", "us-ascii")
-    return value
+    return value.encode(maxlinelen=_LINE)
 
 
-def _unstructured(header: str, text: str) -> Header:
-    return Header(text, "us-ascii" if _legible(text) else "utf-8", header_name=header)
+def _unstructured(header: str, text: str) -> str:
+    charset = "us-ascii" if _legible(text) else "utf-8"
+    return Header(text, charset, header_name=header).encode(maxlinelen=_LINE)
 
 
 def _legible(text: str) -> bool:

@@ -178,6 +178,18 @@ def test_any_text_arrives_as_it_was_in_short_lines_of_seven_bits(text: str) -> N
     assert [one.defects for one in message.walk()] == [[], [], []]
 
 
+@pytest.mark.parametrize("name", ["", "Lulu ", "露露"])
+def test_an_address_stands_whole_however_long_it_is(name: str) -> None:
+    address = f"{'l' * 64}@{'d' * 60}.example.com"
+    content = compose(replace(MAIL, to=f"{name}<{address}>" if name else address), SENDER).content
+
+    (header,) = [one for one in content.split(b"\r\n") if address.encode() in one]
+    assert header.strip(b"<> ").removeprefix(b"To: ").removeprefix(b"Lulu <") == address.encode()
+    assert b"To: \r\n" not in content
+    message = email.message_from_bytes(content)
+    assert [decoded(part) for part in parseaddr(message["to"])] == [name.strip(), address]
+
+
 def test_no_sender_can_add_an_addressee() -> None:
     with pytest.raises(UnmailableMail):
         compose(MAIL, "a@example.com, b@example.com")
