@@ -14,6 +14,12 @@ class _Unread:
 
     __slots__ = ()
 
+    def __bool__(self) -> bool:
+        raise TypeError("this column was not read")
+
+    def __str__(self) -> str:
+        raise TypeError("this column was not read")
+
 
 UNREAD: Any = _Unread()
 

@@ -104,8 +104,8 @@ class CategoryView(NamedTuple):
 
 
 def product_columns(without: frozenset[str] = NOTHING) -> str:
-    """What to select of `products` for a ProductView, in its order; `without` "description" no
-    descriptions, and `without` "buyer_fields", too, none of these."""
+    """What to select of `products` for a ProductView, in its order; `without` "buyer_fields" none
+    of these, and `without` "description", too, no descriptions."""
     if "buyer_fields" not in without:
         return _PRODUCT_COLUMNS + _TEXTS + _QUESTIONS
     return _PRODUCT_COLUMNS + (_NAMES if "description" in without else _TEXTS)

@@ -12,7 +12,7 @@ from keystall.platform import database
 from keystall.platform.ids import new_id
 from keystall.tenants.forbidden.listing import found, terms_held, texts_on_sale
 from keystall.tenants.installation import Installation
-from keystall.tenants.outbox.claims import claim, keep, peek
+from keystall.tenants.outbox.claims import claim, take_up
 
 SCAN = "forbidden.scan"
 LONGEST = timedelta(minutes=30)
@@ -25,10 +25,9 @@ _NOWHERE = UUID(int=0)
 async def scan_listings(installation: Installation, shop: UUID, item: UUID) -> None:
     """Finds the products on sale that have the term that the outbox row `item` is about."""
     async with database.transaction(shop) as tx:
-        term = await peek(tx, shop, item)
-        if term is None:
-            return
-        await keep(tx, shop, item, LONGEST)
+        term = await take_up(tx, shop, item, LONGEST)
+    if term is None:
+        return
     after = _NOWHERE
     while True:
         async with database.transaction(None) as tx:

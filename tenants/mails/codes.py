@@ -28,16 +28,19 @@ _log = structlog.get_logger()
 async def codes_to_mail(
     tx: Transaction, installation: Installation, shop: UUID, order: UUID, only: UUID | None = None
 ) -> MailedCodes:
-    """The good codes of a delivered order, or `only` one of them, where its shop mails codes; each
-    is recorded as shown to the buyer, for every mail that is tried.
+    """The good codes of a delivered order, or `only` one of them; each is recorded as shown to the
+    buyer, for every mail that is tried.
 
-    None where nobody can read them any more.
+    NO_CODES where its shop mails none, and where nobody can read them any more.
     """
     bought = await tx.rows(
         "select id, product_name, variant_name from order_lines"
-        " where shop_id = $1 and order_id = $2 order by position",
+        " where shop_id = $1 and order_id = $2"
+        " and exists (select from shops where id = $1 and mail_codes) order by position",
         shop, order,
     )  # fmt: skip
+    if not bought:
+        return NO_CODES
     try:
         cipher = await shop_cipher(tx, installation.keys, shop)
         found = await tx.rows(

@@ -50,7 +50,8 @@ async def peek(tx: Transaction, shop: UUID, item: UUID) -> UUID | None:
 
 
 async def take_up(tx: Transaction, shop: UUID, item: UUID, length: timedelta) -> UUID | None:
-    """`peek` and `keep` in one: what undone work is about, not handed out again for `length`."""
+    """What undone work is about, as `peek` answers it; it is not handed out again for `length` from
+    now, while it is done."""
     subject: UUID | None = await tx.value(
         "update outbox set due_at = greatest(due_at, $3) where shop_id = $1 and id = $2"
         " and done_at is null and failed_at is null returning subject_id",
@@ -65,15 +66,6 @@ async def finish(shop: UUID, item: UUID) -> None:
         "update outbox set done_at = $3 where shop_id = $1 and id = $2 and done_at is null"
         " and failed_at is null and {named}",
         shop, item, clock.now(),
-    )  # fmt: skip
-
-
-async def keep(tx: Transaction, shop: UUID, item: UUID, length: timedelta) -> None:
-    """Keeps undone work from being handed out again for `length` from now, while it is done."""
-    await tx.execute(
-        "update outbox set due_at = greatest(due_at, $3)"
-        " where shop_id = $1 and id = $2 and done_at is null",
-        shop, item, clock.now() + length,
     )  # fmt: skip
 
 

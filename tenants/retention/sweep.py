@@ -14,7 +14,7 @@ import structlog
 from keystall.platform import clock, database
 from keystall.platform.settings import Settings
 from keystall.tenants.installation import Installation
-from keystall.tenants.outbox.claims import claim, keep, peek
+from keystall.tenants.outbox.claims import claim, take_up
 from keystall.tenants.writing import INSTALLATION
 
 SWEEP = "retention.sweep"
@@ -92,9 +92,8 @@ async def post_sweep() -> bool:
 async def sweep_kept(installation: Installation, shop: UUID, item: UUID) -> None:
     """Does the sweep of the outbox row `item`; nothing where it was done."""
     async with database.transaction(shop) as tx:
-        if await peek(tx, shop, item) is None:
+        if await take_up(tx, shop, item, LONGEST) is None:
             return
-        await keep(tx, shop, item, LONGEST)
     for what, days in days_kept(installation.settings).items():
         count = await _sweep(what, days)
         if count:

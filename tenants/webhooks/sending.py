@@ -19,7 +19,7 @@ from keystall.platform.crypto import Unreadable
 from keystall.platform.http import NotOutside, post_outside
 from keystall.platform.ids import new_id
 from keystall.tenants.installation import Installation
-from keystall.tenants.outbox.claims import claim, keep, peek, postpone
+from keystall.tenants.outbox.claims import claim, postpone, take_up
 from keystall.tenants.webhooks.desk import HookDesk
 from keystall.tenants.webhooks.port import Asked, PayloadUnrendered
 from keystall.tenants.webhooks.schedule import LASTING, Again, Arrived, GivenUp, Verdict, verdict
@@ -70,9 +70,8 @@ async def send_delivery(installation: Installation, desk: HookDesk, shop: UUID, 
                 await postpone(tx, shop, item, desk.appointment(shop))
             return
         async with database.transaction(shop) as tx:
-            subject = await peek(tx, shop, item)
+            subject = await take_up(tx, shop, item, SENDING)
             found = subject and await _delivery(tx, installation, shop, subject)
-            await keep(tx, shop, item, SENDING)
         if subject is not None:
             await _try(installation, desk, shop, item, found or None)
 

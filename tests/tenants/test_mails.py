@@ -20,6 +20,8 @@ from keystall.platform.mail import FolderMailer, Mail, MailRefused, MailUnavaila
 from keystall.tenants.identity.links import account_link
 from keystall.tenants.identity.service import Viewer, Visitor, confirm, register
 from keystall.tenants.installation import Installation
+from keystall.tenants.mails.codes import codes_to_mail
+from keystall.tenants.mails.port import NO_CODES
 from keystall.tenants.mails.service import HANDLERS, MailDesk
 from keystall.tenants.orders.tokens import order_of_token
 from keystall.tenants.shops.shop import Shop
@@ -196,6 +198,14 @@ async def test_a_shop_that_wants_it_mails_the_codes_and_records_it(
     assert f"Steam Card\n{CODE}\n" in body(message)
     assert CODE in body(message, "html")
     assert await reveals(sold) == [("buyer", "mail")]
+
+
+async def test_no_codes_are_opened_for_a_mail_of_a_shop_that_mails_none(
+    installation: Installation, sold: Sold
+) -> None:
+    async with database.transaction(sold.shop.id) as tx:
+        told = await codes_to_mail(tx, installation, sold.shop.id, sold.order)
+    assert (told, await reveals(sold)) == (NO_CODES, [])
 
 
 @pytest.mark.parametrize("kind", ["mail.merchant_order", "mail.order_link"])
