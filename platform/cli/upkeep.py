@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from keystall.platform.cli.settings import WRONG, fail, settings_or_exit
+from keystall.platform.database import TableBusy
 from keystall.platform.engines.roles import RolePasswords, bootstrap_roles
 from keystall.platform.logs import configure_logs
 from keystall.tenants.errors import Refused
@@ -51,7 +52,10 @@ def migrate() -> None:
 
         KEYSTALL_OWNER_DATABASE_URL=postgresql://keystall_owner:…@db/keystall keystall migrate
     """
-    asyncio.run(bring_up_to_date(_owner_url()))
+    try:
+        asyncio.run(bring_up_to_date(_owner_url()))
+    except TableBusy as error:
+        raise fail(str(error)) from None
     typer.echo("The schema is up to date.")
 
 

@@ -9,5 +9,5 @@ HERE = Path(__file__).parent
 
 
 class Migration(migrations.Migration):
-    dependencies = [("keystall", "0034_deliveries_given_up")]  # noqa: RUF012  (Tortoise's own form)
-    operations = [RunSQL((HERE / "0035_code_lookups.sql").read_text())]  # noqa: RUF012
+    dependencies = [("keystall", "0035_code_lookup_index")]  # noqa: RUF012  (Tortoise's own form)
+    operations = [RunSQL((HERE / "0036_code_lookup_key.sql").read_text())]  # noqa: RUF012
