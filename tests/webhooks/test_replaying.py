@@ -85,7 +85,9 @@ async def test_a_range_of_time_is_replayed_and_what_waits_is_not(wired: Wired) -
 async def test_who_has_the_log_open_is_told_of_a_test_and_of_what_came_of_it(wired: Wired) -> None:
     shop = wired.shop.id
     log = f"{shop}:webhook:{wired.webhook}"
-    async with wired.installation.queue.subscribe() as topics, asyncio.timeout(20):
+    async with wired.installation.queue.subscribe() as heard, asyncio.timeout(20):
+        # All databases of a Valkey share its messages, those of other workers' tests included.
+        topics = (topic async for topic in heard if topic.startswith(str(shop)))
         row = await webhook_test(wired.installation, shop, wired.webhook)
         assert [await anext(topics)] == [log]
         await wired.send()
