@@ -28,7 +28,8 @@ from keystall.tenants.files.service import picture_upload
 from keystall.tenants.identity.operators import account_create_confirmed
 from keystall.tenants.identity.service import Visitor, sign_in, viewer
 from keystall.tenants.installation import Installation, installed
-from keystall.tenants.schema import connect, migrate
+from keystall.tenants.migrating import migrate
+from keystall.tenants.schema import connect
 from keystall.tenants.shops.input import ShopChanges, ShopInput
 from keystall.tenants.shops.service import shop_create, shop_update
 from keystall.tenants.shops.shop import Shop

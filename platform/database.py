@@ -27,21 +27,17 @@ import orjson
 from tortoise import Tortoise, models
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.connection import get_connections
-from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
 from keystall.platform.settings import Settings
 
 Row: TypeAlias = Mapping[str, Any]
 
-_APP_LABEL = "keystall"
+APP_LABEL = "keystall"
+"""What Tortoise calls our models, and the migrations it has written down."""
 
 # It would parse the source of each model's module, for comments in tables that it never makes: our
 # migrations do. A twentieth of a start.
 models._get_comments = lambda cls: {}
-_MIGRATION_LOCK = 0x6B657973  # one migrating process at a time
-_TURN_SECONDS = 0.2  # between two looks whether the other one is done
-_LOCK_SECONDS = 3  # that a migration waits for a table, and whoever wants the table waits behind it
-
 
 # What a statement raises on a connection that its server, or the network, has cut off.
 _DEAD = (
@@ -64,17 +60,6 @@ AWAY: tuple[type[Exception], ...] = (
 
 class NotCommitted(Exception):
     """A statement had failed in the transaction and was not undone: nothing of it was kept."""
-
-
-class TableBusy(Exception):
-    """A migration did not get a table in time, so it left the table to those behind it."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            f"a transaction kept a table for more than {_LOCK_SECONDS} seconds (a backup, perhaps,"
-            " or a session that was left open); what was done before is kept, so run keystall"
-            " migrate again once it is over"
-        )
 
 
 class Reads(Protocol):
@@ -433,11 +418,11 @@ async def connect(settings: Settings, models: Sequence[str]) -> None:
     await Tortoise.init(
         config={
             "connections": {
-                "app": _credentials(settings.database_url, settings.database_pool_size),
-                "reader": _credentials(settings.database_url, settings.database_pool_size),
-                "system": _credentials(settings.system_database_url, 2),
+                "app": credentials(settings.database_url, settings.database_pool_size),
+                "reader": credentials(settings.database_url, settings.database_pool_size),
+                "system": credentials(settings.system_database_url, 2),
             },
-            "apps": {_APP_LABEL: {"models": list(models), "default_connection": "app"}},
+            "apps": {APP_LABEL: {"models": list(models), "default_connection": "app"}},
             "use_tz": True,
             "timezone": "UTC",
         },
@@ -453,61 +438,8 @@ async def disconnect() -> None:
     await Tortoise.close_connections()
 
 
-async def migrate(
-    owner_url: str, models: Sequence[str], migrations: str, *, only: Sequence[str] = ("__latest__",)
-) -> None:
-    """Brings the schema up to date as the owner; a second process waits for the first.
-
-    `only` names the migrations to run, with those that they build on. One that fails leaves those
-    before it done, and may be run again. Raises TableBusy.
-    `owner_url` is a direct address: the lock belongs to a connection, not to a transaction.
-    """
-    guard = await asyncpg.connect(owner_url)
-    try:
-        await _turn(guard)
-        app = {"models": list(models), "default_connection": "owner", "migrations": migrations}
-        config = {
-            "connections": {"owner": _migrating(owner_url)},
-            "apps": {_APP_LABEL: app},
-        }
-        context = await Tortoise.init(config=config, init_connections=False)
-        async with context:
-            executor = MigrationExecutor(get_connections().get("owner"), {_APP_LABEL: app})
-            await executor.migrate(
-                [MigrationTarget(app_label=_APP_LABEL, name=name) for name in only]
-            )
-            await Tortoise.close_connections()
-    except asyncpg.LockNotAvailableError:
-        raise TableBusy from None
-    finally:
-        await guard.close()
-
-
-async def _turn(guard: asyncpg.Connection) -> None:
-    """Waits for the process that migrates already, by asking again and again: a statement that
-    waited would be a transaction that an index, built concurrently by that process, waits for, and
-    neither would ever end."""
-    while True:
-        if await guard.fetchval("select pg_try_advisory_lock($1)", _MIGRATION_LOCK):
-            return
-        await asyncio.sleep(_TURN_SECONDS)
-
-
-def _migrating(url: str) -> dict[str, Any]:
-    """One connection, so that what a migration sets holds for its next statement, too.
-
-    A statement may take as long as its tables are large, but must not wait for one: whoever comes
-    after it would wait behind it, readers included.
-    """
-    found = _credentials(url, 1)
-    found["credentials"] |= {
-        "command_timeout": None,
-        "server_settings": {"lock_timeout": f"{_LOCK_SECONDS}s"},
-    }
-    return found
-
-
-def _credentials(url: str, pool_size: int) -> dict[str, Any]:
+def credentials(url: str, pool_size: int) -> dict[str, Any]:
+    """What Tortoise needs to open a pool at that address, its connections prepared as ours are."""
     parts = urlsplit(url)
     guard = dict(parse_qsl(parts.query))  # `Settings` lets nothing pass but sslmode
     return {

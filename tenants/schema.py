@@ -1,13 +1,9 @@
-"""Which tables there are, and how they come to be.
+"""Which tables there are, and the pools of a process that reads them.
 
 Every table is a shop's (its primary key starts with the shop, its rows stand behind the wall of
 `0001_walls.sql`) or stands in `TABLES_WITHOUT_SHOP`, which the request role cannot touch but
 through the functions of `0001_functions.sql`. Tests hold both lists closed.
 """
-
-import re
-from collections.abc import Sequence
-from importlib import resources
 
 from keystall.platform import database
 from keystall.platform.settings import Settings
@@ -55,21 +51,7 @@ MODELS = (
     "keystall.tenants.webhooks.models",
 )
 
-MIGRATIONS = "keystall.tenants.migrations"
-
 
 async def connect(settings: Settings) -> None:
     """Opens this process's database pools. `database.disconnect` closes them."""
     await database.connect(settings, MODELS)
-
-
-async def migrate(owner_url: str, *, only: Sequence[str] = ("__latest__",)) -> None:
-    """Brings the schema up to date, or runs those migrations; safe from many processes at once."""
-    await database.migrate(owner_url, MODELS, MIGRATIONS, only=only)
-
-
-def migration_names() -> list[str]:
-    """Every migration that this version knows, oldest first."""
-    folder = resources.files(MIGRATIONS)
-    found = (re.fullmatch(r"(\d{4}_\w+)\.py", entry.name) for entry in folder.iterdir())
-    return sorted(match[1] for match in found if match)

@@ -41,7 +41,8 @@ from keystall.platform.engines.supervisor import Supervisor
 from keystall.platform.engines.valkey import Valkey, find_valkey
 from keystall.platform.settings import Settings
 from keystall.tenants.installation import Installation, installed
-from keystall.tenants.schema import connect, migrate
+from keystall.tenants.migrating import migrate
+from keystall.tenants.schema import connect
 from keystall.themes.mail.texts import ThemedMails
 from tests.demos import filled_home
 

@@ -16,7 +16,8 @@ from keystall.platform.logs import configure_logs
 from keystall.platform.settings import Settings, load_settings
 from keystall.tenants.demo.seed import seed
 from keystall.tenants.installation import installed
-from keystall.tenants.schema import connect, migrate
+from keystall.tenants.migrating import migrate
+from keystall.tenants.schema import connect
 
 
 async def fill(settings: Settings) -> dict[str, Any]:

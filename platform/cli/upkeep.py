@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from keystall.platform.cli.settings import WRONG, fail, settings_or_exit
-from keystall.platform.database import TableBusy
 from keystall.platform.engines.roles import RolePasswords, bootstrap_roles
 from keystall.platform.logs import configure_logs
+from keystall.platform.migrating import TableBusy
 from keystall.tenants.errors import Refused
 from keystall.tenants.identity.operators import operator_create, second_factor_reset
-from keystall.tenants.schema import migrate as bring_up_to_date
+from keystall.tenants.migrating import migrate as bring_up_to_date
 
 app = typer.Typer()
 operator = typer.Typer(help="Those who run the installation.", no_args_is_help=True)

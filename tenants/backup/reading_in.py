@@ -13,7 +13,7 @@ from keystall.platform.archive.sealed_stream import Damaged
 from keystall.platform.files import FileStore
 from keystall.tenants.backup.tables import TableForm, copy_rows, schema_names, table_forms
 from keystall.tenants.backup.writing_out import FORMAT
-from keystall.tenants.schema import migrate, migration_names
+from keystall.tenants.migrating import migrate, migration_names
 
 _SMALL = ("about", "ring", "note/")
 _MOST_FILE_BYTES = 1 << 40

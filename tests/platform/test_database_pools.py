@@ -160,7 +160,7 @@ async def test_the_shop_is_named_before_the_first_row_is_looked_for(
 
 async def test_a_pool_that_is_to_be_guarded_by_tls_does_without_none(engines: Engines) -> None:
     address = engines.app_url.replace("sslmode=disable", "sslmode=require")
-    credentials = database._credentials(address, 1)["credentials"]
+    credentials = database.credentials(address, 1)["credentials"]
     client = AsyncpgDBClient(connection_name="guarded", **credentials)
     with pytest.raises(ConnectionError, match="SSL"):
         await client.create_connection(with_db=True)

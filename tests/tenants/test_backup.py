@@ -48,7 +48,7 @@ SILENT: Callable[[str], None] = lambda _: None  # noqa: E731
 
 MIGRATE = """
 import asyncio, sys
-from keystall.tenants.schema import migrate
+from keystall.tenants.migrating import migrate
 asyncio.run(migrate(sys.argv[1], only=sys.argv[2:]))
 """
 
