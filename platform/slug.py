@@ -71,3 +71,9 @@ def slugify(text: str) -> str:
     ascii_only = "".join(c for c in plain if not unicodedata.combining(c)).replace("'", "")
     slug = _NOT_SLUG.sub("-", ascii_only).strip("-")[:MAX_LENGTH].rstrip("-")
     return slug if is_valid_slug(slug) else ""
+
+
+def slug_like(text: str) -> str:
+    """A valid slug as near to `text` as can be made, or an example: for whoever was refused."""
+    made = slugify(text)
+    return made if is_shop_slug(made) else "moon-cards"

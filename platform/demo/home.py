@@ -55,11 +55,7 @@ class Home:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            self._lock.seek(0)
-            raise HomeError(
-                f"a demo runs in {self.folder} already (process {self._lock.read().strip()}): "
-                "stop it, or choose another --home"
-            ) from None
+            raise self._taken() from None
         self._lock.truncate(0)
         self._lock.write(f"{os.getpid()}\n")
         self._lock.flush()
@@ -68,10 +64,27 @@ class Home:
         for name in FOLDERS:
             (self.folder / name).mkdir(mode=0o700, exist_ok=True)
 
+    def refuse_second(self) -> None:
+        """Raises `HomeError` where a demo runs in the folder."""
+        if self.is_open_elsewhere():
+            raise self._taken()
+
+    def _taken(self) -> HomeError:
+        process = (self.folder / "lock").read_text().strip()
+        try:
+            address = json.loads((self.folder / "demo.json").read_text())["platform_url"]
+        except (OSError, ValueError):  # it has not come so far
+            address = ""
+        return HomeError(
+            f"a demo runs in {self.folder} already (process {process}): "
+            f"{f'open {address}, or ' if address else ''}stop it, or choose another --home and"
+            " --port"
+        )
+
     def is_open_elsewhere(self) -> bool:
         """Whether a demo runs in the folder."""
         try:
-            with (self.folder / "lock").open("a+") as lock:
+            with (self.folder / "lock").open() as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except FileNotFoundError:
             return False

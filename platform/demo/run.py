@@ -64,6 +64,8 @@ class Demo:
             signal.signal(number, self._ask_to_stop)
         for name in [name for name in os.environ if name.startswith("KEYSTALL_")]:
             del os.environ[name]  # the demo's own settings are the only ones
+        # Before its port, which it holds: another one would not help.
+        self._home.refuse_second()
         with _listen(self._options) as listener:
             self._home.open(fresh=self._options.fresh)
             try:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from keystall.platform.money import InvalidAmount, parse_amount
-from keystall.platform.slug import is_valid_slug
+from keystall.platform.slug import is_valid_slug, slug_like
 from keystall.tenants.catalog.input import BuyerFieldInput, PriceInput, VariantInput
 from keystall.tenants.errors import UserError
 from keystall.tenants.shops.shop import Shop
@@ -60,7 +60,7 @@ def _naming_errors(given: Mapping[str, Any], shop: Shop) -> list[UserError]:
     if "name" in given:
         errors += text_errors(given["name"], "name", limit=NAME_LIMIT, required=True)
     if given.get("slug") and not is_valid_slug(given["slug"]):
-        errors.append(UserError("INVALID", ("slug",)))
+        errors.append(UserError("INVALID", ("slug",), {"slug": slug_like(given["slug"])}))
     if not 0 <= (given.get("position") or 0) <= _MAX_POSITION:
         errors.append(UserError("INVALID", ("position",)))
     translations = given.get("translations", ())

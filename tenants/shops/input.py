@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from keystall.platform.money import CURRENCIES
-from keystall.platform.slug import RESERVED_SLUGS, is_shop_slug, is_valid_slug
+from keystall.platform.slug import RESERVED_SLUGS, is_shop_slug, is_valid_slug, slug_like
 from keystall.tenants.errors import UserError
 from keystall.tenants.keeping import KEEP, Keep
 from keystall.tenants.languages import LOCALES
@@ -122,7 +122,7 @@ def _slug_errors(slug: str) -> list[UserError]:
     if slug in RESERVED_SLUGS:
         return [UserError("RESERVED", ("slug",))]
     if not is_valid_slug(slug) or not is_shop_slug(slug):
-        return [UserError("INVALID", ("slug",))]
+        return [UserError("INVALID", ("slug",), {"slug": slug_like(slug)})]
     return []
 
 

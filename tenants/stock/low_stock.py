@@ -19,7 +19,8 @@ SOLD_OUT_MAIL = "mail.merchant_sold_out"
 WINDOW = timedelta(days=1)
 LONG_WINDOW = timedelta(days=7)
 FEW_SALES = 3
-"""Fewer sales than this in a day say little: then the last week is asked."""
+"""Fewer sales than this in a day say little: then the last week is asked. Fewer in a week say
+nothing of how long stock will last."""
 _SHORTEST = timedelta(hours=1)
 
 _FREE = """
@@ -65,7 +66,7 @@ async def stock_has_risen(tx: Writing, shop: UUID, variants: Sequence[UUID]) -> 
 
 @dataclass(frozen=True, slots=True)
 class LowStock:
-    """How little there is: `free` codes, lasting about `lasts`; None where nothing sells."""
+    """How little there is: `free` codes, lasting about `lasts`; None where too few sell to tell."""
 
     product: str
     variant: str
@@ -114,8 +115,8 @@ async def _sales(db: Reads, shop: UUID, variant: UUID, window: timedelta) -> tup
 
 
 def lasts(free: int, sold: int, over: timedelta) -> timedelta | None:
-    """How long `free` codes last when `sold` went in the time `over`; None where nothing sells."""
-    if sold <= 0:
+    """How long `free` codes last when `sold` went in the time `over`; None where too few sell."""
+    if sold < FEW_SALES:
         return None
     return max(over, _SHORTEST) * free / sold
 

@@ -76,6 +76,7 @@ def test_both_languages_say_the_same() -> None:
 def test_the_fuller_sentence_stands_where_its_parameter_is_given() -> None:
     assert worded("OVER_LIMIT", "en") == "This is more than you may buy at once."
     assert worded("OVER_LIMIT", "en", {"limit": 5}) == "No more than 5."
+    assert "such as moon-cards" in worded("INVALID", "en", {"slug": "moon-cards"})
     told = worded("OVER_LIMIT", "zh-Hant", {"limit": 5, "product": "月卡"})
     assert told == "“月卡”单次最多购买 5 件。"
 

@@ -103,7 +103,7 @@ class RunningDemo:
         environment = {
             "TEST_SEEDED": json.dumps(SEEDED),
             "TEST_WORKER": str(self.worker_waits),
-            "PYTHONPATH": str(code),
+            "PYTHONPATH": os.pathsep.join((str(code), os.environ.get("PYTHONPATH", ""))),
         }
         self.parent = subprocess.Popen(
             [sys.executable, "-c", PARENT, str(self.home), str(self.port), str(code), str(web)],
@@ -271,10 +271,16 @@ def test_a_busy_port_is_named_before_anything_starts(start: Callable[..., Runnin
 def test_two_demos_never_share_a_home(start: Callable[..., RunningDemo]) -> None:
     first = start()
     first.wait_until_ready()
-    second = start()
-    output = second.parent.communicate(timeout=20)[0]
+    second, same_port = start(), start(port=first.port)
+    outputs = [
+        " ".join(one.parent.communicate(timeout=20)[0].split()) for one in (second, same_port)
+    ]
 
-    assert f"a demo runs in {first.home} already (process {first.parent.pid})" in output
+    told = (
+        f"a demo runs in {first.home} already (process {first.parent.pid}): "
+        f"open http://localhost:{first.port}, or stop it"
+    )
+    assert [told if told in output else output for output in outputs] == [told, told]
     assert first.get().split()[1] == "lulu.localhost"
 
 

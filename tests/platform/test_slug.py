@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keystall.platform.slug import RESERVED_SLUGS, is_shop_slug, is_valid_slug, slugify
+from keystall.platform.slug import RESERVED_SLUGS, is_shop_slug, is_valid_slug, slug_like, slugify
 
 
 @pytest.mark.parametrize("slug", ["abc", "a1b", "plum-tree", "a-b", "123", "x" * 40, "a-1-b-2"])
@@ -87,3 +87,16 @@ def test_a_made_slug_is_valid_or_empty_and_stays_itself(name: str) -> None:
 
     assert slug == "" or is_valid_slug(slug)
     assert slugify(slug) == slug
+
+
+@pytest.mark.parametrize(
+    ("text", "slug"),
+    [
+        ("Moon Cards!", "moon-cards"),
+        ("星河", "moon-cards"),
+        ("Admin", "moon-cards"),
+        ("Lulu", "lulu"),
+    ],
+)
+def test_a_refused_slug_is_answered_with_one_that_can_be_had(text: str, slug: str) -> None:
+    assert slug_like(text) == slug

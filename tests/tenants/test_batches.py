@@ -455,7 +455,7 @@ async def test_the_forecast_follows_the_last_days_sales(shelf: Shelf) -> None:
     [
         (6, 6, 6, ("hours", 6)),
         (1, 100, 24, ("hours", 1)),
-        (10, 1, 24, ("days", 10)),
+        (10, 3, 24, ("days", 3)),
         (3, 3, 0, ("hours", 1)),
     ],
 )
@@ -465,7 +465,10 @@ def test_how_long_stock_lasts(
     span = lasts(free_codes, sold, timedelta(hours=hours))
     assert span is not None
     assert in_words(span) == words
-    assert lasts(free_codes, 0, timedelta(hours=hours)) is None
+
+
+def test_two_sales_do_not_tell_how_long_stock_lasts() -> None:
+    assert lasts(20, 2, timedelta(hours=1)) is None
 
 
 async def exported(shelf: Shelf) -> list[dict[str, str]]:

@@ -364,6 +364,23 @@ def test_a_variant_without_a_price_is_told_at_its_price() -> None:
     assert 'name="variants.0.name" type="text" value="a"' in answer.text
 
 
+def test_a_product_that_says_nothing_of_its_variants_is_told_at_the_price() -> None:
+    error = {"path": ["input", "variants"], "message": "Give a price", "code": "REQUIRED"}
+    scene = Scene(SHOP, {"productCreate": {"product": None, "userErrors": [error]}})
+    answer = post(
+        scene,
+        _NEW,
+        "ProductCreate",
+        name="X",
+        variants__0__prices__0__amount="",
+        variants__0__prices__0__currencyCode="CNY",
+        variants__0__minQuantity="1",
+        variants__0__maxQuantity="10",
+    )
+    about = r'id="ProductCreate-variants-0-prices-0-amount-about">\s*<p class="error">Give a price'
+    assert re.search(about, answer.text)
+
+
 def test_a_mistake_takes_back_what_the_address_says_of_the_last_time() -> None:
     error = {"path": ["input", "notice"], "message": "Too long", "code": "TOO_LONG"}
     scene = Scene(SHOP, {"shopUpdate": {"shop": None, "userErrors": [error]}})

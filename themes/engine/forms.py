@@ -78,7 +78,7 @@ class FormState:
 
 
 # Where an error about the whole of something is shown: at what is typed first.
-_ENDS = (".amount", ".value", ".0", ".0.amount", ".name")
+_ENDS = (".amount", ".value", ".0", ".0.amount", ".name", ".0.prices.0.amount")
 
 
 def without_row(fields: Iterable[tuple[str, str]], row: str) -> list[tuple[str, str]]:
