@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, Literal, TypeVar, dataclass_transform
 
 import strawberry
 from graphql import GraphQLField
@@ -23,7 +23,7 @@ Marked = TypeVar("Marked")
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 _ASSUMED, _COUNTED_BY, _LOADED, _SOURCE = "assumed", "counted_by", "loaded", "source"
-_TAKES = "takes"
+_DERIVED, _SHOWN, _TAKES = "derived", "shown", "takes"
 
 PUBLIC = "__keystall_public__"
 
@@ -77,6 +77,34 @@ def described(text: str, *, assumed: int | None = None, **more: Any) -> Any:
     return strawberry.field(description=text, **more)
 
 
+def derived(
+    read: Callable[[Any], Any],
+    text: str,
+    *,
+    assumed: int | None = None,
+    init: Literal[False] = False,
+) -> Any:
+    """A field that is plain data, `read` off what the object is made of when it is asked for: a
+    list makes nothing of its rows that nobody wants to know. `assumed`: see `list_resolver`."""
+    known = {_DERIVED: property(read), _ASSUMED: assumed}
+    field: Any = strawberry.field(description=text, metadata=known)
+    field.init = init
+    return field
+
+
+def shown(read: Callable[[Any, Any], Any], text: str, *, init: Literal[False] = False) -> Any:
+    """The same of a field that also hangs on the request: `read(object, context)`, which waits for
+    nothing."""
+
+    def one(self: Any, info: Any) -> Any:
+        return read(self, info.context)
+
+    one.__annotations__ = {"info": strawberry.Info}
+    field: Any = strawberry.field(one, description=text, metadata={_SHOWN: read})
+    field.init = init
+    return field
+
+
 def about(text: str) -> Any:
     """What an argument means, for `Annotated`."""
     return strawberry.argument(description=text)
@@ -88,11 +116,18 @@ def value(stored: str, text: str) -> Any:
 
 
 @dataclass_transform(
-    order_default=True, kw_only_default=True, field_specifiers=(described, strawberry.field)
+    order_default=True,
+    kw_only_default=True,
+    field_specifiers=(described, derived, shown, strawberry.field),
 )
 def object_type(cls: Kind) -> Kind:
     """A type of answers."""
-    return strawberry.type(cls, description=_sentence(cls))
+    built: Any = strawberry.type(cls, description=_sentence(cls))
+    for field in built.__strawberry_definition__.fields:
+        if _DERIVED in field.metadata:
+            setattr(built, field.python_name, field.metadata[_DERIVED])
+    made: Kind = built
+    return made
 
 
 @dataclass_transform(
@@ -208,6 +243,13 @@ def source_of(field: GraphQLField) -> Source:
 def loaded_of(field: GraphQLField) -> Loaded | None:
     """How a field of a built schema comes to its value, where it is a `loaded` one."""
     found: Loaded | None = _metadata(field).get(_LOADED)
+    return found
+
+
+def shown_of(field: GraphQLField) -> Callable[[Any, Any], Any] | None:
+    """What makes a field of a built schema of its object and the context, where it is a `shown`
+    one."""
+    found: Callable[[Any, Any], Any] | None = _metadata(field).get(_SHOWN)
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import strawberry
@@ -11,6 +11,7 @@ import strawberry
 from keystall.graphql.context import RequestContext
 from keystall.graphql.describing import (
     about,
+    derived,
     described,
     enum_type,
     interface_type,
@@ -22,6 +23,7 @@ from keystall.graphql.errors import bad_input
 from keystall.graphql.ids import encode
 from keystall.graphql.relay import MAX_NODES
 from keystall.graphql.scalars import URL
+from keystall.tenants.catalog.availability import Band
 from keystall.tenants.identity.service import Viewer as Person
 
 Id = Annotated[strawberry.ID, about("The opaque id.")]
@@ -36,11 +38,19 @@ AgainKey = Annotated[
 ]
 
 
+_OPAQUE = "Opaque: do not take it apart, it changes without notice."
+
+
 @interface_type
 class Node:
     """Anything that can be fetched again by its opaque id."""
 
-    id: strawberry.ID = described("Opaque: do not take it apart, it changes without notice.")
+    id: strawberry.ID = described(_OPAQUE)
+
+
+def row_id(kind: str, *, init: Literal[False] = False) -> Any:
+    """The id of a node that is made of its row, `view`."""
+    return derived(lambda node: encode(kind, node.view.id), _OPAQUE, init=init)
 
 
 def checked_ids(wanted: list[strawberry.ID]) -> list[strawberry.ID]:
@@ -74,14 +84,35 @@ class Availability(Enum):
     SOLD_OUT = value("sold_out", "None is left for now.")
 
 
+_OF_BAND: Mapping[str | None, Availability] = {
+    **{one.value: one for one in Availability}, None: Availability.SOLD_OUT
+}  # fmt: skip
+
+
+def in_band(band: Band | None) -> Availability:
+    """What is left by its band; nothing, where there is none."""
+    return _OF_BAND[band]
+
+
 @public
 @object_type
 class Image:
     """A picture, re-encoded by us."""
 
-    id: strawberry.ID = described("Opaque id; the merchant may hand it to `uploadIds`.")
-    url: URL = described("The picture, 1600 pixels wide at most.")
-    thumbnail_url: URL = described("The picture, 480 pixels wide at most.")
+    file: strawberry.Private[UUID]
+    base: strawberry.Private[str]
+    id: strawberry.ID = derived(
+        lambda image: encode("Upload", image.file),
+        "Opaque id; the merchant may hand it to `uploadIds`.",
+    )
+    url: URL = derived(
+        lambda image: f"{image.base}/{image.file}/large.webp",
+        "The picture, 1600 pixels wide at most.",
+    )
+    thumbnail_url: URL = derived(
+        lambda image: f"{image.base}/{image.file}/small.webp",
+        "The picture, 480 pixels wide at most.",
+    )
     width: int = described("Width of `url` in pixels.")
     height: int = described("Height of `url` in pixels.")
     alt: str = described(
@@ -184,14 +215,7 @@ def image(context: RequestContext, file: UUID, size: tuple[int, int], alt: str) 
     """
     shop, settings = context.require_shop(), context.installation.settings
     if isinstance(context.viewer, Person):
-        base = f"{settings.public_url}/console/{shop.slug}/files/{file}"
+        base = f"{settings.public_url}/console/{shop.slug}/files"
     else:
-        base = f"{settings.shop_url(shop.slug)}/files/{file}"
-    return Image(
-        id=encode("Upload", file),
-        url=URL(f"{base}/large.webp"),
-        thumbnail_url=URL(f"{base}/small.webp"),
-        width=size[0],
-        height=size[1],
-        alt=alt,
-    )
+        base = f"{settings.shop_url(shop.slug)}/files"
+    return Image(file=file, base=base, width=size[0], height=size[1], alt=alt)

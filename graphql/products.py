@@ -28,7 +28,7 @@ async def products_connection(
     first: int | None,
     after: str | None,
     *,
-    node: Callable[[RequestContext, ProductView], Product],
+    node: Callable[[ProductView], Product],
     kind: type[Product],
     needs: Needs,
 ) -> Connection[Product]:
@@ -38,7 +38,7 @@ async def products_connection(
     """
     page = _Page(wanted, page_size(first), after, parts_for(needs), without_for(kind, needs))
     with page.right_place():
-        rows = await product_list(
+        rows, around = await product_list(
             reader_for(context, needs),
             context.require_shop().id,
             wanted,
@@ -47,7 +47,8 @@ async def products_connection(
             parts=page.parts,
             without=page.without,
         )
-    return page.connection(context, rows, node)
+    keep_around(context, (row.product for row in rows), around)
+    return page.connection(rows, node)
 
 
 async def category_products_connection(
@@ -57,7 +58,7 @@ async def category_products_connection(
     first: int | None,
     after: str | None,
     *,
-    node: Callable[[RequestContext, ProductView], Product],
+    node: Callable[[ProductView], Product],
     kind: type[Product],
     needs: Needs,
 ) -> Connection[Product]:
@@ -66,7 +67,7 @@ async def category_products_connection(
     page = _Page(wanted, page_size(first), after, parts_for(needs), without_for(kind, needs))
     with page.right_place():
         rows = await context.load(page, category)
-    return page.connection(context, rows or [], node)
+    return page.connection(rows or [], node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class _Page:
     async def __call__(
         self, context: RequestContext, categories: Sequence[UUID]
     ) -> Mapping[UUID, list[ListedProduct]]:
-        return await products_of_categories(
+        pages, around = await products_of_categories(
             context.reader,
             context.require_shop().id,
             self.wanted,
@@ -92,6 +93,8 @@ class _Page:
             parts=self.parts,
             without=self.without,
         )
+        keep_around(context, (row.product for page in pages.values() for row in page), around)
+        return pages
 
     @contextmanager
     def right_place(self) -> Iterator[None]:
@@ -102,16 +105,12 @@ class _Page:
             raise bad_input("`after` is no cursor of this list.") from None
 
     def connection(
-        self,
-        context: RequestContext,
-        rows: Sequence[ListedProduct],
-        node: Callable[[RequestContext, ProductView], Product],
+        self, rows: Sequence[ListedProduct], node: Callable[[ProductView], Product]
     ) -> Connection[Product]:
-        keep_around(context, [(row.product, row.around) for row in rows], self.parts)
         return connection(
             rows,
             self.size,
             after=self.after,
-            node=lambda row: node(context, row.product),
+            node=lambda row: node(row.product),
             key=lambda row: row.key,
         )

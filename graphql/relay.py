@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 import strawberry
 
-from keystall.graphql.describing import about, described, object_type, public, resolver
+from keystall.graphql.describing import about, derived, described, object_type, public, resolver
 from keystall.graphql.errors import bad_input
 
 DEFAULT_FIRST = 20
@@ -57,10 +57,12 @@ class Edge(Generic[Item]):
 class Connection(Generic[Item]):
     """A page of a list."""
 
-    rows: strawberry.Private[Sequence[Any]]
+    rows: strawberry.Private[list[Any]]
     key: strawberry.Private[Callable[[Any], Key]]
+    before: strawberry.Private[bool]
+    more: strawberry.Private[bool]
     nodes: list[Item] = described("The items of this page.")
-    page_info: PageInfo = described("Where this page ends.")
+    page_info: PageInfo = derived(lambda page: _page_info(page), "Where this page ends.")
 
     @resolver
     def edges(self) -> list[Edge[Item]]:
@@ -69,6 +71,16 @@ class Connection(Generic[Item]):
             Edge(cursor=encode_cursor(self.key(row)), node=item)
             for row, item in zip(self.rows, self.nodes, strict=True)
         ]
+
+
+def _page_info(page: Connection[Any]) -> PageInfo:
+    cursors = [encode_cursor(page.key(row)) for row in page.rows[:1] + page.rows[-1:]]
+    return PageInfo(
+        has_next_page=page.more,
+        has_previous_page=page.before,
+        start_cursor=cursors[0] if cursors else None,
+        end_cursor=cursors[1] if cursors else None,
+    )
 
 
 def page_size(first: int | None) -> int:
@@ -136,15 +148,11 @@ def connection(
     key: Callable[[Row], Key],
 ) -> Connection[Item]:
     """The page made of `rows`, of which one more than `first` was asked for."""
-    shown = rows[:first]
+    shown = list(rows[:first])
     return Connection(
         rows=shown,
         key=key,
+        before=after is not None,
+        more=len(rows) > first,
         nodes=[node(row) for row in shown],
-        page_info=PageInfo(
-            has_next_page=len(rows) > first,
-            has_previous_page=after is not None,
-            start_cursor=encode_cursor(key(shown[0])) if shown else None,
-            end_cursor=encode_cursor(key(shown[-1])) if shown else None,
-        ),
     )

@@ -1,6 +1,6 @@
 """Products with what is asked for around them, read by one statement where that is known before."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from keystall.graphql import loads
@@ -19,6 +19,7 @@ _PART: Mapping[Batch[Any, Any], Part] = {
     loads.price_spans: "span",
     loads.best_bands: "best",
 }
+_BATCH: Mapping[Part, Batch[Any, Any]] = {part: batch for batch, part in _PART.items()}
 
 
 def without_for(kind: type, needs: Needs) -> frozenset[str]:
@@ -39,28 +40,9 @@ def reader_for(context: RequestContext, needs: Needs) -> Reads:
     return context.reader.lone() if alone else context.reader
 
 
-def keep_around(
-    context: RequestContext, found: Collection[tuple[ProductView, Around]], parts: Collection[Part]
-) -> None:
-    """Hands what was read of products' surroundings to those who will ask for it."""
-    if "category" in parts:
-        context.prime(
-            loads.categories,
-            {product.category_id: around.category for product, around in found
-             if product.category_id is not None},
-        )  # fmt: skip
-    if "images" in parts:
-        context.prime(loads.images_of, {product.id: around.images for product, around in found})
-    if "variants" in parts:
-        context.prime(loads.variants_of, {product.id: around.variants for product, around in found})
-    if "span" in parts:
-        context.prime(loads.price_spans, {product.id: around.span for product, around in found})
-    if "best" in parts:
-        context.prime(loads.best_bands, {product.id: around.best for product, around in found})
-    for _, around in found:
-        if "prices" in parts:
-            context.prime(loads.prices_of, around.prices)
-        if "bands" in parts:
-            context.prime(loads.bands, around.bands)
-    whole = {product.id: product for product, _ in found if product.buyer_fields is not UNREAD}
+def keep_around(context: RequestContext, products: Iterable[ProductView], around: Around) -> None:
+    """Hands what was read of products and their surroundings to those who will ask for it."""
+    for part, found in around.items():
+        context.prime(_BATCH[part], found)
+    whole = {one.id: one for one in products if one.buyer_fields is not UNREAD}
     context.prime(loads.products, whole)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
+from operator import attrgetter
 from typing import Annotated
 
 import strawberry
@@ -14,17 +15,27 @@ from keystall.graphql.admin.selling import Selling, selling, selling_rules
 from keystall.graphql.context import Info, Needs, RequestContext
 from keystall.graphql.describing import (
     about,
+    derived,
     described,
     enum_type,
     list_resolver,
     loaded,
     object_type,
     resolver,
+    shown,
     takes,
     value,
 )
-from keystall.graphql.ids import encode
-from keystall.graphql.nouns import Availability, BuyerField, Image, Node, buyer_field, image
+from keystall.graphql.nouns import (
+    Availability,
+    BuyerField,
+    Image,
+    Node,
+    buyer_field,
+    image,
+    in_band,
+    row_id,
+)
 from keystall.graphql.relay import (
     After,
     Connection,
@@ -87,11 +98,16 @@ class Category(Node):
     """A shelf of the shop."""
 
     view: strawberry.Private[CategoryView]
-    name: str = described("The category's name in the shop's default language.")
-    slug: str = described("The category's short name, as in its address.")
-    position: int = described("Its place among the categories, smallest first.")
-    translations: list[NameTranslation] = described(
-        "Its name in the shop's other languages.", assumed=2
+    id: strawberry.ID = row_id("Category")
+    name: str = derived(
+        attrgetter("view.name"), "The category's name in the shop's default language."
+    )
+    slug: str = derived(attrgetter("view.slug"), "The category's short name, as in its address.")
+    position: int = derived(
+        attrgetter("view.position"), "Its place among the categories, smallest first."
+    )
+    translations: list[NameTranslation] = derived(
+        lambda of: _names(of.view), "Its name in the shop's other languages.", assumed=2
     )
 
     @loaded(loads.product_counts, "view.id")
@@ -115,26 +131,44 @@ class Product(Node):
     """Something the shop sells."""
 
     view: strawberry.Private[ProductView]
-    name: str = described("The product's name in the shop's default language.")
-    slug: str = described("The product's short name, as in its address.")
-    url: URL = described("Where buyers see it.")
+    id: strawberry.ID = row_id("Product")
+    name: str = derived(
+        attrgetter("view.name"), "The product's name in the shop's default language."
+    )
+    slug: str = derived(attrgetter("view.slug"), "The product's short name, as in its address.")
+    url: URL = shown(lambda product, context: _url(product.view, context), "Where buyers see it.")
     description: str = takes("description")(
-        described("The description in the shop's default language, as Markdown.")
+        derived(
+            attrgetter("view.description"),
+            "The description in the shop's default language, as Markdown.",
+        )
     )
     description_html: str = takes("description")(
-        described("The description as buyers will see it, as safe HTML.")
+        derived(
+            attrgetter("view.description_html"),
+            "The description as buyers will see it, as safe HTML.",
+        )
     )
-    status: ProductStatus = described("Whether it is on sale.")
-    position: int = described("Its place in the merchant's order, smallest first.")
+    status: ProductStatus = derived(
+        lambda product: ProductStatus(product.view.status), "Whether it is on sale."
+    )
+    position: int = derived(
+        attrgetter("view.position"), "Its place in the merchant's order, smallest first."
+    )
     translations: list[ProductTranslation] = takes("description")(
-        described("Its texts in the shop's other languages.", assumed=2)
+        derived(
+            lambda product: _texts(product.view),
+            "Its texts in the shop's other languages.",
+            assumed=2,
+        )
     )
-    stopped_reason: str | None = described(
+    stopped_reason: str | None = derived(
+        lambda product: product.view.stopped_reason or None,
         "Why the operator of the installation took it off sale; null where that did not happen, or"
-        " it is on sale again."
+        " it is on sale again.",
     )
-    created_at: datetime = described("When it was created.")
-    updated_at: datetime = described("When it was last changed.")
+    created_at: datetime = derived(attrgetter("view.created_at"), "When it was created.")
+    updated_at: datetime = derived(attrgetter("view.updated_at"), "When it was last changed.")
 
     @takes("buyer_fields")
     @list_resolver(assumed=3)
@@ -150,7 +184,9 @@ class Product(Node):
     @loaded(loads.images_of, "view.id", assumed=2)
     def images(self, context: RequestContext, found: Sequence[ImageView] | None) -> list[Image]:
         """Pictures, the main one first."""
-        return [image(context, one.id, (one.width, one.height), self.name) for one in found or ()]
+        return [
+            image(context, one.id, (one.width, one.height), self.view.name) for one in found or ()
+        ]
 
     @loaded(loads.variants_of, "view.id", assumed=3)
     def variants(self, _: RequestContext, found: Sequence[VariantView] | None) -> list["Variant"]:
@@ -160,7 +196,7 @@ class Product(Node):
     @loaded(loads.best_bands, "view.id")
     def availability(self, _: RequestContext, found: Band | None) -> Availability:
         """The best availability among its variants, as buyers see it."""
-        return Availability(found or "sold_out")
+        return in_band(found)
 
 
 @object_type
@@ -168,12 +204,21 @@ class Variant(Node):
     """One kind of a product, with its own price and stock."""
 
     view: strawberry.Private[VariantView]
-    name: str = described("The variant's name; empty where the product has only one.")
-    min_quantity: int = described("The fewest that can be bought at once.")
-    max_quantity: int = described("The most that can be bought at once.")
-    position: int = described("Its place among the product's variants, smallest first.")
-    translations: list[NameTranslation] = described(
-        "Its name in the shop's other languages.", assumed=2
+    id: strawberry.ID = row_id("Variant")
+    name: str = derived(
+        attrgetter("view.name"), "The variant's name; empty where the product has only one."
+    )
+    min_quantity: int = derived(
+        attrgetter("view.min_quantity"), "The fewest that can be bought at once."
+    )
+    max_quantity: int = derived(
+        attrgetter("view.max_quantity"), "The most that can be bought at once."
+    )
+    position: int = derived(
+        attrgetter("view.position"), "Its place among the product's variants, smallest first."
+    )
+    translations: list[NameTranslation] = derived(
+        lambda of: _names(of.view), "Its name in the shop's other languages.", assumed=2
     )
 
     @loaded(loads.prices_of, "view.id", assumed=2)
@@ -211,14 +256,14 @@ class Variant(Node):
     @loaded(loads.bands, "view.id")
     def availability(self, _: RequestContext, found: Band | None) -> Availability:
         """Its availability as buyers see it."""
-        return Availability(found or "sold_out")
+        return in_band(found)
 
     @loaded(loads.products, "view.product_id")
-    def product(self, context: RequestContext, found: ProductView | None) -> Product:
+    def product(self, _: RequestContext, found: ProductView | None) -> Product:
         """The product it belongs to."""
         if found is None:
             raise LookupError("a variant without a product")
-        return product(context, found)
+        return product(found)
 
     @resolver
     async def codes(
@@ -236,54 +281,31 @@ class Variant(Node):
 
 def category(view: CategoryView) -> Category:
     """A category."""
-    return Category(
-        id=encode("Category", view.id),
-        view=view,
-        name=view.name,
-        slug=view.slug,
-        position=view.position,
-        translations=_names(view),
-    )
+    return Category(view=view)
 
 
-def product(context: RequestContext, view: ProductView) -> Product:
+def product(view: ProductView) -> Product:
     """A product."""
-    base = context.installation.settings.shop_url(context.require_shop().slug)
-    return Product(
-        id=encode("Product", view.id),
-        view=view,
-        name=view.name,
-        slug=view.slug,
-        url=URL(f"{base}/p/{view.slug}"),
-        description=view.description,
-        description_html=view.description_html,
-        status=ProductStatus(view.status),
-        position=view.position,
-        translations=[
-            ProductTranslation(
-                locale=locale,
-                name=texts.get("name", ""),
-                description=texts.get("description", ""),
-            )
-            for locale, texts in view.translations.items()
-        ],
-        stopped_reason=view.stopped_reason or None,
-        created_at=view.created_at,
-        updated_at=view.updated_at,
-    )
+    return Product(view=view)
 
 
 def variant(view: VariantView) -> Variant:
     """A variant."""
-    return Variant(
-        id=encode("Variant", view.id),
-        view=view,
-        name=view.name,
-        min_quantity=view.min_quantity,
-        max_quantity=view.max_quantity,
-        position=view.position,
-        translations=_names(view),
-    )
+    return Variant(view=view)
+
+
+def _url(view: ProductView, context: RequestContext) -> str:
+    base = context.installation.settings.shop_url(context.require_shop().slug)
+    return f"{base}/p/{view.slug}"
+
+
+def _texts(view: ProductView) -> list[ProductTranslation]:
+    return [
+        ProductTranslation(
+            locale=locale, name=texts.get("name", ""), description=texts.get("description", "")
+        )
+        for locale, texts in view.translations.items()
+    ]
 
 
 def _names(view: CategoryView | VariantView) -> list[NameTranslation]:

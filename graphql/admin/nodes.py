@@ -30,7 +30,7 @@ async def node_of(context: RequestContext, wanted: str) -> Node | None:
 async def product_of(context: RequestContext, row: UUID) -> Product | None:
     """A product by its row; None where there is none."""
     found = await context.load(loads.products, row)
-    return product(context, found) if found else None
+    return product(found) if found else None
 
 
 async def variant_of(context: RequestContext, row: UUID) -> Variant | None:

@@ -194,7 +194,7 @@ class ProductMutation:
         values = asked.ProductInput(**_product(vars(input)))
         call = service.product_create(context.installation, context.require_shop(), values)
         made, errors = await attempted(context, call, ProductUserError, under=("input",))
-        shown = product(context, made) if made else None
+        shown = product(made) if made else None
         return ProductCreatePayload(product=shown, user_errors=errors)
 
     @resolver
@@ -214,7 +214,7 @@ class ProductMutation:
             return await _rehearsed(context, row, changes)
         call = service.product_update(context.installation, context.require_shop(), row, changes)
         found, errors = await attempted(context, call, ProductUserError, under=("input",))
-        shown = product(context, found) if found else None
+        shown = product(found) if found else None
         return ProductUpdatePayload(product=shown, user_errors=errors)
 
     @resolver
@@ -225,7 +225,7 @@ class ProductMutation:
             context.installation, context.require_shop(), row_of("Product", id)
         )
         found, errors = await attempted(context, call, ProductUserError)
-        shown = product(context, found) if found else None
+        shown = product(found) if found else None
         return ProductArchivePayload(product=shown, user_errors=errors)
 
 
@@ -238,7 +238,7 @@ async def _rehearsed(
         return ProductUpdatePayload(product=None, user_errors=errors)
     view = await context.load(loads.products, row)
     return ProductUpdatePayload(
-        product=product(context, view) if view else None,
+        product=product(view) if view else None,
         preview=ProductUpdatePreview(
             changed=field_path(found.changed),
             prices=[_price_change(change, context.locale) for change in found.prices],

@@ -1,6 +1,6 @@
 """From a validated operation to its plan."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from operator import attrgetter
@@ -39,8 +39,8 @@ from strawberry.resolvers import is_default_resolver
 from strawberry.schema import schema_converter
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from keystall.graphql.context import Needs
-from keystall.graphql.describing import loaded_of
+from keystall.graphql.context import Needs, RequestContext
+from keystall.graphql.describing import loaded_of, shown_of
 from keystall.graphql.guards import Guarded, GuardedKinds
 from keystall.graphql.plans.leaves import Surprise, finishing
 from keystall.graphql.plans.plan import (
@@ -171,7 +171,9 @@ class Compiler:
         resolve, allow = _opened(definition.resolve)
         field = _definition(definition)
         if is_default_resolver(resolve):
-            return Plain(key, attrgetter(field.python_name), shape, allow)
+            return Plain(key, _attribute(field.python_name), shape, allow)
+        if (method := shown_of(definition)) is not None:
+            return Plain(key, _made_by(method), shape, allow)
         if (loaded := loaded_of(definition)) is not None:
             return Load(key, loaded, shape, allow)
         batches = frozenset(one.loaded.batch for one in below(shape) if isinstance(one, Load))
@@ -247,6 +249,17 @@ def _definition(built: Any) -> Any:
 def _opened(resolve: Any) -> tuple[Any, Allow | None]:
     """A resolver apart from the question who may ask for it."""
     return (resolve.resolve, resolve.allow) if isinstance(resolve, Guarded) else (resolve, None)
+
+
+def _attribute(name: str) -> Callable[[Sequence[Any], RequestContext], Sequence[Any]]:
+    read = attrgetter(name)
+    return lambda sources, _: list(map(read, sources))
+
+
+def _made_by(
+    method: Callable[[Any, RequestContext], Any],
+) -> Callable[[Sequence[Any], RequestContext], Sequence[Any]]:
+    return lambda sources, context: [method(source, context) for source in sources]
 
 
 def _direct(definition: GraphQLField, resolve: Any) -> Callable[..., Any]:

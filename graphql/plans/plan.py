@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from graphql import FieldNode, GraphQLField
 
-from keystall.graphql.context import Needs
+from keystall.graphql.context import Needs, RequestContext
 from keystall.graphql.describing import Loaded
 from keystall.graphql.plans.leaves import Finish, Surprise
 
@@ -117,7 +117,7 @@ class Selection:
         for plain in self.plain:
             if plain.allow:
                 plain.allow(run.info)
-            values = list(map(plain.read, sources))
+            values = plain.read(sources, run.info.context)
             put(plain.key, plain.shape.place(values, run), outs)
         for load in self.loads:
             run.load(load, sources, outs)
@@ -155,11 +155,11 @@ class Abstract:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A field that is an attribute of its object, `read` off it. `allow` raises for whoever may not
-    see it."""
+    """A field that is an attribute of its object, or made of it for the request: `read` off all
+    objects of a level. `allow` raises for whoever may not see it."""
 
     key: str
-    read: Callable[[Any], Any]
+    read: Callable[[Sequence[Any], RequestContext], Sequence[Any]]
     shape: Shape
     allow: Allow | None
 

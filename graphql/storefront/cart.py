@@ -57,7 +57,7 @@ class CartLine:
         """What is bought."""
         if found is None:
             raise LookupError("a cart line without a variant")
-        return variant(context, found)
+        return variant(found)
 
 
 @object_type

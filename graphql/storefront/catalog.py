@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
+from operator import attrgetter
 from typing import Annotated
 
 import strawberry
@@ -13,18 +14,27 @@ from keystall.graphql import loads
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import (
     about,
-    described,
+    derived,
     enum_type,
     list_resolver,
     loaded,
     object_type,
     public,
     resolver,
+    shown,
     takes,
     value,
 )
-from keystall.graphql.ids import encode
-from keystall.graphql.nouns import Availability, BuyerField, Image, Node, buyer_field, image
+from keystall.graphql.nouns import (
+    Availability,
+    BuyerField,
+    Image,
+    Node,
+    buyer_field,
+    image,
+    in_band,
+    row_id,
+)
 from keystall.graphql.products import category_products_connection
 from keystall.graphql.relay import (
     After,
@@ -69,8 +79,16 @@ Sort = Annotated[ProductSort | None, about("The order of the list.")]
 class PriceRange:
     """Lowest and highest price."""
 
-    min: Money = described("The lowest price.")
-    max: Money = described("The highest price.")
+    span: strawberry.Private[PriceSpan]
+
+    min: Money = shown(
+        lambda prices, context: money(prices.span.lowest, context.currency, context.locale),
+        "The lowest price.",
+    )
+    max: Money = shown(
+        lambda prices, context: money(prices.span.highest, context.currency, context.locale),
+        "The highest price.",
+    )
 
 
 @public
@@ -79,8 +97,12 @@ class Category(Node):
     """A shelf of the shop."""
 
     view: strawberry.Private[CategoryView]
-    name: str = described("The category's name in the language of the request.")
-    slug: str = described("The category's short name, as in its address.")
+    id: strawberry.ID = row_id("Category")
+    name: str = shown(
+        lambda category, context: _name(category.view, context),
+        "The category's name in the language of the request.",
+    )
+    slug: str = derived(attrgetter("view.slug"), "The category's short name, as in its address.")
 
     @resolver
     async def products(
@@ -112,33 +134,41 @@ class Product(Node):
     """Something the shop sells."""
 
     view: strawberry.Private[ProductView]
-    name: str = described("The product's name in the language of the request.")
-    slug: str = described("The product's short name, as in its address.")
-    description_html: str = takes("description")(
-        described("The description as safe HTML in the language of the request.")
+    id: strawberry.ID = row_id("Product")
+    name: str = shown(
+        lambda product, context: _name(product.view, context),
+        "The product's name in the language of the request.",
     )
-    created_at: datetime = described("When it was created.")
+    slug: str = derived(attrgetter("view.slug"), "The product's short name, as in its address.")
+    description_html: str = takes("description")(
+        shown(
+            lambda product, context: _description(product.view, context),
+            "The description as safe HTML in the language of the request.",
+        )
+    )
+    created_at: datetime = derived(attrgetter("view.created_at"), "When it was created.")
 
-    @takes("description")
-    @resolver
-    def summary(self) -> str:
-        """The description's first words as plain text, 160 characters at most."""
-        text = " ".join(html.unescape(_TAG.sub(" ", self.description_html)).split())
-        if len(text) <= SUMMARY_LENGTH:
-            return text
-        return text[: SUMMARY_LENGTH - 1].rstrip() + "…"
+    summary: str = takes("description")(
+        shown(
+            lambda product, context: _summary(_description(product.view, context)),
+            "The description's first words as plain text, 160 characters at most.",
+        )
+    )
 
     @loaded(loads.images_of, "view.id", assumed=2)
     def images(self, context: RequestContext, found: Sequence[ImageView] | None) -> list[Image]:
         """Pictures, the main one first."""
-        return [image(context, one.id, (one.width, one.height), self.name) for one in found or ()]
+        if not found:
+            return []
+        name = _name(self.view, context)
+        return [image(context, one.id, (one.width, one.height), name) for one in found]
 
     @loaded(loads.variants_of, "view.id", assumed=3)
     def variants(
         self, context: RequestContext, found: Sequence[VariantView] | None
     ) -> list["Variant"]:
         """The kinds in which the product is sold, in the merchant's order."""
-        return [variant(context, one) for one in found or ()]
+        return [variant(one) for one in found or ()]
 
     @takes("buyer_fields")
     @list_resolver(assumed=3)
@@ -147,25 +177,20 @@ class Product(Node):
         return [buyer_field(stored) for stored in self.view.buyer_fields]
 
     @loaded(loads.price_spans, "view.id")
-    def price_range(self, context: RequestContext, found: PriceSpan | None) -> PriceRange | None:
+    def price_range(self, _: RequestContext, found: PriceSpan | None) -> PriceRange | None:
         """Lowest and highest price in the currency of the request; null where it has no price in
         it."""
-        if found is None:
-            return None
-        return PriceRange(
-            min=money(found.lowest, context.currency, context.locale),
-            max=money(found.highest, context.currency, context.locale),
-        )
+        return PriceRange(span=found) if found else None
 
     @loaded(loads.best_bands, "view.id")
     def availability(self, _: RequestContext, found: Band | None) -> Availability:
         """The best availability among the variants."""
-        return Availability(found or "sold_out")
+        return in_band(found)
 
     @loaded(loads.categories, "view.category_id")
-    def category(self, context: RequestContext, found: CategoryView | None) -> Category | None:
+    def category(self, _: RequestContext, found: CategoryView | None) -> Category | None:
         """The shelf it stands on, where it stands on one."""
-        return category(context, found) if found else None
+        return category(found) if found else None
 
 
 @public
@@ -174,11 +199,17 @@ class Variant(Node):
     """One kind of a product, with its own price and stock."""
 
     view: strawberry.Private[VariantView]
-    name: str = described(
-        "The variant's name in the language of the request; empty where the product has only one."
+    id: strawberry.ID = row_id("Variant")
+    name: str = shown(
+        lambda variant, context: _name(variant.view, context),
+        "The variant's name in the language of the request; empty where the product has only one.",
     )
-    min_quantity: int = described("The fewest that can be bought at once.")
-    max_quantity: int = described("The most that can be bought at once.")
+    min_quantity: int = derived(
+        attrgetter("view.min_quantity"), "The fewest that can be bought at once."
+    )
+    max_quantity: int = derived(
+        attrgetter("view.max_quantity"), "The most that can be bought at once."
+    )
 
     @loaded(loads.prices_of, "view.id")
     def price(self, context: RequestContext, found: Sequence[PriceView] | None) -> Money | None:
@@ -195,41 +226,45 @@ class Variant(Node):
     @loaded(loads.bands, "view.id")
     def availability(self, _: RequestContext, found: Band | None) -> Availability:
         """How much is left, in bands."""
-        return Availability(found or "sold_out")
+        return in_band(found)
 
     @loaded(loads.products, "view.product_id")
-    def product(self, context: RequestContext, found: ProductView | None) -> Product:
+    def product(self, _: RequestContext, found: ProductView | None) -> Product:
         """The product it belongs to."""
         if found is None:
             raise LookupError("a variant without a product")
-        return product(context, found)
+        return product(found)
 
 
-def category(context: RequestContext, view: CategoryView) -> Category:
-    """A category for the reader's language."""
-    name = view.translations.get(context.locale, {}).get("name") or view.name
-    return Category(id=encode("Category", view.id), view=view, name=name, slug=view.slug)
+def category(view: CategoryView) -> Category:
+    """A category."""
+    return Category(view=view)
 
 
-def product(context: RequestContext, view: ProductView) -> Product:
-    """A product for the reader's language."""
-    texts = view.translations.get(context.locale, {})
-    return Product(
-        id=encode("Product", view.id),
-        view=view,
-        name=texts.get("name") or view.name,
-        slug=view.slug,
-        description_html=texts.get("description_html") or view.description_html,
-        created_at=view.created_at,
-    )
+def product(view: ProductView) -> Product:
+    """A product."""
+    return Product(view=view)
 
 
-def variant(context: RequestContext, view: VariantView) -> Variant:
-    """A variant for the reader's language."""
-    return Variant(
-        id=encode("Variant", view.id),
-        view=view,
-        name=view.translations.get(context.locale, {}).get("name") or view.name,
-        min_quantity=view.min_quantity,
-        max_quantity=view.max_quantity,
-    )
+def variant(view: VariantView) -> Variant:
+    """A variant."""
+    return Variant(view=view)
+
+
+def _name(view: CategoryView | ProductView | VariantView, context: RequestContext) -> str:
+    """A name for the reader's language, else in the shop's default one."""
+    texts = view.translations.get(context.locale)
+    return (texts and texts.get("name")) or view.name
+
+
+def _description(view: ProductView, context: RequestContext) -> str:
+    """The same of a description, as HTML."""
+    texts = view.translations.get(context.locale)
+    return (texts and texts.get("description_html")) or view.description_html
+
+
+def _summary(description: str) -> str:
+    text = " ".join(html.unescape(_TAG.sub(" ", description)).split())
+    if len(text) <= SUMMARY_LENGTH:
+        return text
+    return text[: SUMMARY_LENGTH - 1].rstrip() + "…"

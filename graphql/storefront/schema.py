@@ -82,7 +82,7 @@ class Query:
             rows,
             size,
             after=after,
-            node=lambda row: category(info.context, row),
+            node=category,
             key=lambda row: (row.position, str(row.id)),
         )
 
@@ -95,7 +95,7 @@ class Query:
         found = await queries.category_by_slug(
             info.context.once(info.needs), info.context.require_shop().id, slug
         )
-        return category(info.context, found) if found else None
+        return category(found) if found else None
 
     @public
     @resolver
@@ -142,8 +142,8 @@ class Query:
         )
         if found is None:
             return None
-        keep_around(context, [found], parts)
-        return product(context, found[0])
+        keep_around(context, found[:1], found[1])
+        return product(found[0])
 
     @resolver
     async def cart(
@@ -192,19 +192,19 @@ async def _node(context: RequestContext, wanted: str) -> Node | None:
 
 async def _product(context: RequestContext, row: UUID) -> Product | None:
     found = await context.load(loads.products, row)
-    return product(context, found) if found and found.status == "active" else None
+    return product(found) if found and found.status == "active" else None
 
 
 async def _variant(context: RequestContext, row: UUID) -> Variant | None:
     found = await context.load(loads.variants, row)
     if found is None or found.archived_at is not None:
         return None
-    return variant(context, found) if await _product(context, found.product_id) else None
+    return variant(found) if await _product(context, found.product_id) else None
 
 
 async def _category(context: RequestContext, row: UUID) -> Category | None:
     found = await context.load(loads.categories, row)
-    return category(context, found) if found else None
+    return category(found) if found else None
 
 
 async def _shop(context: RequestContext, row: UUID) -> Shop | None:

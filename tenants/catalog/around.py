@@ -6,9 +6,8 @@ list's length, instead of one for each kind of thing.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from keystall.platform.database import Reads, Row
@@ -57,23 +56,10 @@ _ON_SALE = (
     " where variants.shop_id = $1 and variants.product_id = products.id"
     " and variants.archived_at is null"
 )
-_NONE: Mapping[UUID, Any] = {}
-
-
-@dataclass(slots=True)
-class Around:
-    """What was asked for of a product's surroundings; empty where it was not, or is not there.
-
-    `prices` and `bands` are by variant, in the merchant's order, those on sale only.
-    """
-
-    category: CategoryView | None = None
-    images: Sequence[ImageView] = ()
-    variants: Sequence[VariantView] = ()
-    prices: Mapping[UUID, Sequence[PriceView]] = field(default_factory=lambda: _NONE)
-    bands: Mapping[UUID, Band] = field(default_factory=lambda: _NONE)
-    span: PriceSpan | None = None
-    best: Band = "sold_out"
+Around: TypeAlias = Mapping[Part, Mapping[UUID, Any]]
+"""What was asked for of products' surroundings. By products: their pictures, variants, span and
+best band; shelves by their own ids; prices and bands by variants, in the merchant's order, those on
+sale only. None where there is nothing."""
 
 
 async def product_on_sale(
@@ -97,8 +83,7 @@ async def product_on_sale(
     row = await db.row(with_parts(sql, parts, currency="$3"), *arguments)
     if row is None:
         return None
-    product = product_of(row, product_width(without))
-    return product, take_around(row, product, parts)
+    return product_of(row, product_width(without)), take_around([row], parts)
 
 
 def with_parts(sql: str, parts: Collection[Part], *, currency: str) -> str:
@@ -128,37 +113,56 @@ def with_parts(sql: str, parts: Collection[Part], *, currency: str) -> str:
     return f"select products.*, {', '.join(columns)} from ({sql}) products{beside}"  # noqa: S608
 
 
-def take_around(row: Row, product: ProductView, parts: Collection[Part]) -> Around:
-    """What the row of a product tells of its `parts`."""
-    found = Around()
-    if "category" in parts and (category := row["around_category"]):
-        found.category = CategoryView(told_id(category[0]), *category[1:])
-    if "images" in parts and (images := row["around_images"]):
-        found.images = [ImageView(told_id(file), *size) for file, *size in images]
-    if "span" in parts and (lowest := row["around_lowest"]) is not None:
-        found.span = PriceSpan(lowest, row["around_highest"])
+def take_around(rows: Sequence[Row], parts: Collection[Part]) -> Around:
+    """What the rows of products tell of their `parts`."""
+    found: dict[Part, Mapping[UUID, Any]] = {}
+    if "category" in parts:
+        found["category"] = {
+            row["category_id"]: _category(row["around_category"])
+            for row in rows if row["category_id"] is not None
+        }  # fmt: skip
+    if "images" in parts:
+        found["images"] = {
+            row["id"]: [ImageView(told_id(file), *size) for file, *size in row["around_images"]]
+            if row["around_images"] else ()
+            for row in rows
+        }  # fmt: skip
+    if "span" in parts:
+        found["span"] = {
+            row["id"]: None if row["around_lowest"] is None
+            else PriceSpan(row["around_lowest"], row["around_highest"])
+            for row in rows
+        }  # fmt: skip
     if "best" in parts:
-        found.best = band(row["around_best"] or 0)
+        found["best"] = {row["id"]: band(row["around_best"] or 0) for row in rows}
     if not _OF_VARIANTS.keys().isdisjoint(parts):
-        _take_variants(found, row["around_variants"] or (), product.id, parts)
+        _take_variants(found, rows, parts)
     return found
 
 
+def _category(told: Sequence[Any] | None) -> CategoryView | None:
+    return CategoryView(told_id(told[0]), *told[1:]) if told else None
+
+
 def _take_variants(
-    found: Around, told: Sequence[Sequence[Any]], product: UUID, parts: Collection[Part]
+    found: dict[Part, Mapping[UUID, Any]], rows: Sequence[Row], parts: Collection[Part]
 ) -> None:
-    variants: list[VariantView] = []
+    variants: dict[UUID, list[VariantView]] = {}
     prices: dict[UUID, list[PriceView]] = {}
     bands: dict[UUID, Band] = {}
-    for one in told:
-        rest: Iterator[Any] = iter(one)
-        variant = told_id(next(rest))
-        if "variants" in parts:
-            name, words, position, least, most = islice(rest, 5)
-            view = VariantView(variant, product, name, words, position, least, most, None)
-            variants.append(view)
-        if "prices" in parts:
-            prices[variant] = [PriceView(*price) for price in next(rest) or ()]
-        if "bands" in parts:
-            bands[variant] = band(next(rest))
-    found.variants, found.prices, found.bands = variants, prices, bands
+    for row in rows:
+        product = row["id"]
+        views = variants[product] = []
+        for one in row["around_variants"] or ():
+            rest: Iterator[Any] = iter(one)
+            variant = told_id(next(rest))
+            if "variants" in parts:
+                name, words, position, least, most = islice(rest, 5)
+                view = VariantView(variant, product, name, words, position, least, most, None)
+                views.append(view)
+            if "prices" in parts:
+                prices[variant] = [PriceView(*price) for price in next(rest) or ()]
+            if "bands" in parts:
+                bands[variant] = band(next(rest))
+    told: Around = {"variants": variants, "prices": prices, "bands": bands}
+    found.update((part, of) for part, of in told.items() if part in parts)

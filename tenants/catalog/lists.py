@@ -54,11 +54,9 @@ class ProductFilter:
 
 
 class ListedProduct(NamedTuple):
-    """A product, what was asked for of its surroundings, and what its list is sorted by, where that
-    is anything but its id."""
+    """A product, and what its list is sorted by, where that is anything but its id."""
 
     product: ProductView
-    around: Around
     sorted_by: Key
 
     @property
@@ -76,8 +74,8 @@ async def product_list(
     limit: int,
     parts: Collection[Part] = (),
     without: frozenset[str] = NOTHING,
-) -> list[ListedProduct]:
-    """Up to `limit` products after the place `after`, with the `parts` of what is around them, by
+) -> tuple[list[ListedProduct], Around]:
+    """Up to `limit` products after the place `after`, and the `parts` of what is around them, by
     one statement; `without`: see `product_columns`.
 
     Raises ValueError for a place in another kind of list.
@@ -86,9 +84,9 @@ async def product_list(
         _Statement(shop), wanted, after=after, limit=limit, parts=parts, without=without
     )
     if listing is None:
-        return []
+        return [], {}
     rows = await db.rows(listing.sql, *listing.arguments)
-    return [listing.listed(row) for row in rows]
+    return [listing.listed(row) for row in rows], take_around(rows, parts)
 
 
 async def products_of_categories(
@@ -101,13 +99,13 @@ async def products_of_categories(
     limit: int,
     parts: Collection[Part] = (),
     without: frozenset[str] = NOTHING,
-) -> dict[UUID, list[ListedProduct]]:
+) -> tuple[dict[UUID, list[ListedProduct]], Around]:
     """The same of each of the categories, by one statement for all; one without any is missing."""
     statement = _Statement(shop)
     statement.conditions.append("products.category_id = wanted.category_id")
     listing = _listing(statement, wanted, after=after, limit=limit, parts=parts, without=without)
     if listing is None:
-        return {}
+        return {}, {}
     rows = await db.rows(
         f"select page.* from unnest({statement.parameter(list(categories))}::uuid[])"  # noqa: S608
         f" as wanted (category_id) cross join lateral ({listing.sql}) page",
@@ -116,7 +114,7 @@ async def products_of_categories(
     pages: defaultdict[UUID, list[ListedProduct]] = defaultdict(list)
     for row in rows:
         pages[row["category_id"]].append(listing.listed(row))
-    return dict(pages)
+    return dict(pages), take_around(rows, parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +124,12 @@ class _Listing:
 
     sql: str
     arguments: Sequence[object]
-    parts: Collection[Part]
     width: int
     sorted_by: bool
 
     def listed(self, row: Row) -> ListedProduct:
-        product = product_of(row, self.width)
         sorted_by: Key = (row["sorted_by"],) if self.sorted_by else ()
-        return ListedProduct(product, take_around(row, product, self.parts), sorted_by)
+        return ListedProduct(product_of(row, self.width), sorted_by)
 
 
 def _listing(
@@ -165,8 +161,7 @@ def _listing(
     )
     currency = statement.parameter(wanted.currency) if "span" in parts else ""
     sql = with_parts(sql, parts, currency=currency)
-    width = product_width(without)
-    return _Listing(sql, statement.arguments, parts, width, by is not None)
+    return _Listing(sql, statement.arguments, product_width(without), by is not None)
 
 
 class _Statement:

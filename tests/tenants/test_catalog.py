@@ -9,7 +9,7 @@ from keystall.platform import database
 from keystall.platform.database import Row
 from keystall.platform.ids import new_id
 from keystall.tenants.catalog import queries
-from keystall.tenants.catalog.around import Around, product_on_sale
+from keystall.tenants.catalog.around import product_on_sale
 from keystall.tenants.catalog.categories import (
     category_create,
     category_delete,
@@ -74,7 +74,7 @@ async def names(
     shop: Shop, wanted: ProductFilter | None = None, *, at: Shop | None = None
 ) -> list[str]:
     async with database.transaction((at or shop).id) as db:
-        rows = await product_list(db, shop.id, wanted or ProductFilter(), after=None, limit=50)
+        rows, _ = await product_list(db, shop.id, wanted or ProductFilter(), after=None, limit=50)
     return [row.product.name for row in rows]
 
 
@@ -108,7 +108,7 @@ async def test_a_product_is_written_whole_and_read_back_by_its_parts(
     )  # fmt: skip
 
     async with database.transaction(shop.id) as db:
-        assert await product_on_sale(db, shop.id, "steam-card") == (product, Around())
+        assert await product_on_sale(db, shop.id, "steam-card") == (product, {})
         without = await product_on_sale(
             db, shop.id, "steam-card", without=frozenset({"description", "buyer_fields"})
         )
@@ -312,10 +312,10 @@ async def test_no_read_crosses_from_shop_to_shop(installation: Installation) -> 
             return [
                 bool(found)
                 for found in (
-                    await product_list(db, shop, ProductFilter(), after=None, limit=9),
-                    await product_list(
+                    (await product_list(db, shop, ProductFilter(), after=None, limit=9))[0],
+                    (await product_list(
                         db, shop, ProductFilter(query="canary"), after=None, limit=9
-                    ),
+                    ))[0],
                     await queries.products_by_ids(db, shop, [product.id]),
                     await product_on_sale(db, shop, product.slug),
                     await queries.variants_by_ids(db, shop, [variant.id]),
@@ -479,7 +479,7 @@ async def test_every_order_is_read_page_by_page_without_gap_or_repeat(
 
     seen, after = [], None
     async with database.transaction(shop.id) as db:
-        while page := await product_list(db, shop.id, wanted, after=after, limit=2):
+        while page := (await product_list(db, shop.id, wanted, after=after, limit=2))[0]:
             seen += [row.product.name for row in page]
             after = page[-1].key
 
@@ -534,7 +534,7 @@ async def test_categories_list_their_products_together_and_each_by_itself(
 
     async def listed(after: Key | None = None) -> dict[UUID, list[tuple[str, Key]]]:
         async with database.transaction(shop.id) as db:
-            pages = await products_of_categories(
+            pages, _ = await products_of_categories(
                 db, shop.id, ProductFilter(), shelves, after=after, limit=2
             )
         return {at: [(one.product.name, one.key) for one in page] for at, page in pages.items()}
