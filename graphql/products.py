@@ -47,7 +47,7 @@ async def products_connection(
             parts=page.parts,
             without=page.without,
         )
-    keep_around(context, (row.product for row in rows), around)
+    keep_around(context, (row.product for row in rows), around, page.without)
     return page.connection(rows, node)
 
 
@@ -93,7 +93,8 @@ class _Page:
             parts=self.parts,
             without=self.without,
         )
-        keep_around(context, (row.product for page in pages.values() for row in page), around)
+        products = (row.product for page in pages.values() for row in page)
+        keep_around(context, products, around, self.without)
         return pages
 
     @contextmanager

@@ -8,7 +8,7 @@ from keystall.graphql.context import Batch, Needs, RequestContext
 from keystall.platform.database import Reads
 from keystall.tenants.catalog.around import Around, Part
 from keystall.tenants.catalog.queries import ProductView
-from keystall.tenants.columns import NOTHING, UNREAD
+from keystall.tenants.columns import NOTHING
 
 _PART: Mapping[Batch[Any, Any], Part] = {
     loads.categories: "category",
@@ -40,9 +40,15 @@ def reader_for(context: RequestContext, needs: Needs) -> Reads:
     return context.reader.lone() if alone else context.reader
 
 
-def keep_around(context: RequestContext, products: Iterable[ProductView], around: Around) -> None:
-    """Hands what was read of products and their surroundings to those who will ask for it."""
+def keep_around(
+    context: RequestContext,
+    products: Iterable[ProductView],
+    around: Around,
+    without: frozenset[str],
+) -> None:
+    """Hands what was read of products and their surroundings to those who will ask for it; of
+    products themselves, where nothing was left out."""
     for part, found in around.items():
         context.prime(_BATCH[part], found)
-    whole = {one.id: one for one in products if one.buyer_fields is not UNREAD}
-    context.prime(loads.products, whole)
+    if not without:
+        context.prime(loads.products, {one.id: one for one in products})

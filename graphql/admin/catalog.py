@@ -167,8 +167,12 @@ class Product(Node):
         "Why the operator of the installation took it off sale; null where that did not happen, or"
         " it is on sale again.",
     )
-    created_at: datetime = derived(attrgetter("view.created_at"), "When it was created.")
-    updated_at: datetime = derived(attrgetter("view.updated_at"), "When it was last changed.")
+    created_at: datetime = takes("dates")(
+        derived(attrgetter("view.created_at"), "When it was created.")
+    )
+    updated_at: datetime = takes("dates")(
+        derived(attrgetter("view.updated_at"), "When it was last changed.")
+    )
 
     @takes("buyer_fields")
     @list_resolver(assumed=3)

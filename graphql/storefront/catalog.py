@@ -146,7 +146,9 @@ class Product(Node):
             "The description as safe HTML in the language of the request.",
         )
     )
-    created_at: datetime = derived(attrgetter("view.created_at"), "When it was created.")
+    created_at: datetime = takes("dates")(
+        derived(attrgetter("view.created_at"), "When it was created.")
+    )
 
     summary: str = takes("description")(
         shown(

@@ -131,18 +131,18 @@ class Query:
         self, info: Info, slug: Annotated[str, about("The product's short name.")]
     ) -> Product | None:
         """One product by the short name in its address."""
-        context, parts = info.context, parts_for(info.needs)
+        context, without = info.context, without_for(Product, info.needs)
         found = await product_on_sale(
             reader_for(context, info.needs),
             context.require_shop().id,
             slug,
-            parts=parts,
-            without=without_for(Product, info.needs),
+            parts=parts_for(info.needs),
+            without=without,
             currency=context.currency,
         )
         if found is None:
             return None
-        keep_around(context, found[:1], found[1])
+        keep_around(context, found[:1], found[1], without)
         return product(found[0])
 
     @resolver

@@ -20,8 +20,10 @@ Texts = Mapping[str, Mapping[str, str]]
 
 _PRODUCT_COLUMNS = (
     "products.id, products.slug, products.name, products.status, products.position,"
-    " products.category_id, products.created_at, products.updated_at, products.stopped_reason"
+    " products.category_id, {dates}, products.stopped_reason"
 )
+_DATES = "products.created_at, products.updated_at"
+_NO_DATES = "null::timestamptz as created_at, null::timestamptz as updated_at"
 _TEXTS = ", products.translations, products.description, products.description_html"
 _QUESTIONS = ", products.buyer_fields"
 _NAMES = (
@@ -41,7 +43,8 @@ class ProductView(NamedTuple):
     Texts are in the shop's default language, `translations` has the others' `name`, `description`
     (Markdown) and `description_html`; `stopped_reason` says why the operator took it off sale,
     empty where that did not happen. Both descriptions are UNREAD, and missing from the
-    translations, where nobody asked for them, and so is what is to be asked of the buyer."""
+    translations, where nobody asked for them, and so is what is to be asked of the buyer; both
+    dates are None then."""
 
     id: UUID
     slug: str
@@ -104,11 +107,13 @@ class CategoryView(NamedTuple):
 
 
 def product_columns(without: frozenset[str] = NOTHING) -> str:
-    """What to select of `products` for a ProductView, in its order; `without` "buyer_fields" none
-    of these, and `without` "description", too, no descriptions."""
+    """What to select of `products` for a ProductView, in its order; `without` "dates" none of
+    these, `without` "buyer_fields" none of these, and `without` "description", too, no
+    descriptions."""
+    short = _PRODUCT_COLUMNS.format(dates=_NO_DATES if "dates" in without else _DATES)
     if "buyer_fields" not in without:
-        return _PRODUCT_COLUMNS + _TEXTS + _QUESTIONS
-    return _PRODUCT_COLUMNS + (_NAMES if "description" in without else _TEXTS)
+        return short + _TEXTS + _QUESTIONS
+    return short + (_NAMES if "description" in without else _TEXTS)
 
 
 def product_width(without: frozenset[str] = NOTHING) -> int:
