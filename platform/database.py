@@ -443,7 +443,7 @@ def credentials(url: str, pool_size: int) -> dict[str, Any]:
     parts = urlsplit(url)
     guard = dict(parse_qsl(parts.query))  # `Settings` lets nothing pass but sslmode
     return {
-        "engine": "tortoise.backends.asyncpg",
+        "engine": "keystall.platform.pools",
         "credentials": {
             "host": parts.hostname,
             "port": parts.port or 5432,

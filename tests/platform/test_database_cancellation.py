@@ -111,7 +111,7 @@ async def test_three_hundred_cancelled_transactions_cost_no_connection(
     while aimed < AIMED:
         for work in (writes, fails, claims):
             found = await _survives(work)
-            assert found >= 2
+            assert found >= 1
             aimed += found
     print(f"{aimed} cancellations")
 
@@ -124,6 +124,7 @@ async def test_three_hundred_cancelled_readers_cost_no_connection(
 
     async def reads() -> None:
         reader = database.reader(shop.id)
+        await reader.lone().rows("select id, pg_sleep(0.002) from shops where id = $1", shop.id)
         try:
             await reader.rows("select id from products")
             await asyncio.gather(
