@@ -63,6 +63,7 @@ def _manner(environment: Environment) -> str:
     parts = (
         jinja2.__version__,
         sys.implementation.cache_tag,
+        environment.code_generator_class.__qualname__,
         environment.trim_blocks, environment.lstrip_blocks, environment.optimized,
         environment.autoescape, environment.is_async, environment.sandboxed,
         # How a filter is called is compiled in: whether it takes the context.

@@ -15,9 +15,14 @@ from typing import Any
 
 import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, nodes
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.environment import Template
 from jinja2.runtime import Context
-from markupsafe import Markup, escape
+from markupsafe import (  # type: ignore[attr-defined]  # it exports not what `escape` does of text
+    Markup,
+    _escape_inner,
+    escape,
+)
 
 from keystall.platform.markdown import render_markdown
 from keystall.themes.engine.assets import Assets, load_assets
@@ -45,10 +50,30 @@ class PlainContext(Context):
         return called(*args, **named)
 
 
+class PlainGenerator(CodeGenerator):
+    """Has what is put out written by the environment, a page's hundreds of values."""
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if finalize.src is not None or frame.eval_ctx.volatile or not frame.eval_ctx.autoescape:
+            super()._output_child_pre(node, frame, finalize)
+        else:
+            self.write("environment.written(")
+
+
 class PlainEnvironment(Environment):
     """Attribute access that looks at items only, where the object is a dict."""
 
+    code_generator_class = PlainGenerator
     context_class = PlainContext
+
+    @staticmethod
+    def written(value: Any) -> str:
+        """`escape(value)` for the text of a page, which is only put together: no Markup is made of
+        what is text, nor again of what is Markup already."""
+        if type(value) is str:
+            text: str = _escape_inner(value)
+            return text
+        return value if type(value) is Markup else escape(value)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`obj.attribute`: the item of a dict, the attribute of anything else."""
