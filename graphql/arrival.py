@@ -16,6 +16,7 @@ from starlette.requests import HTTPConnection
 from keystall.graphql.context import Program, RequestContext
 from keystall.platform import database
 from keystall.platform.tokens import secret_hash
+from keystall.platform.web.headers import headers_of
 from keystall.tenants.customers.sessions import customer_of_secret
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.identity.service import viewer as viewer_of
@@ -48,7 +49,7 @@ class Caller:
 
 def caller_of(connection: HTTPConnection) -> Caller:
     """What every context is made of, whoever asks."""
-    headers = connection.headers
+    headers = headers_of(connection.scope)
     state = connection.scope.get("state", {})
     return Caller(
         request_id=state.get("request_id") or secrets.token_hex(16),

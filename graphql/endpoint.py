@@ -116,7 +116,7 @@ class Endpoint:
             response = wire.respond(ran.told, media_type, ran.status)
         if ran.status == 405:
             response.headers["allow"] = "POST"
-        response.headers.update(ran.meter.headers())
+        response.raw_headers.extend(ran.meter.headers())
         return response
 
     def _is_for_everyone(self, request: Request, asked: wire.Asked, ran: Ran) -> bool:

@@ -18,6 +18,7 @@ from keystall.graphql.trusted import Known
 from keystall.graphql.wire import Asked
 from keystall.platform.bucket import Bucket
 from keystall.platform.throttle import network
+from keystall.platform.web.headers import headers_of
 from keystall.platform.web.hosts import host_name
 from keystall.tenants.installation import Installation
 from keystall.tenants.token_uses import Asked as Use
@@ -59,7 +60,7 @@ Admit = Callable[[Installation, Coming], Awaitable[RequestContext]]
 
 def coming(connection: HTTPConnection) -> Coming:
     """With what a request or a WebSocket's handshake came (RFC 6750, 2.1)."""
-    bearer = bearer_of(connection.headers.get("authorization", ""))
+    bearer = bearer_of(headers_of(connection.scope).get("authorization", ""))
     return Coming(host_name(connection.scope), bearer, caller_of(connection), sent_with(connection))
 
 

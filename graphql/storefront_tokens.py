@@ -17,15 +17,19 @@ from starlette.responses import Response
 from keystall.graphql.context import RequestContext
 from keystall.graphql.errors import ApiError, ErrorCode
 from keystall.graphql.wording import worded
+from keystall.platform.web.headers import headers_of
 from keystall.tenants.token_uses import Asked
 
 HEADER = "x-keystall-storefront-token"
 
-_CORS = {
-    "access-control-allow-origin": "*",
-    "access-control-expose-headers": "x-request-id, ratelimit, ratelimit-policy, retry-after, etag",
-}
-PREFLIGHT: Mapping[str, str] = _CORS | {
+_CORS = (
+    (b"access-control-allow-origin", b"*"),
+    (
+        b"access-control-expose-headers",
+        b"x-request-id, ratelimit, ratelimit-policy, retry-after, etag",
+    ),
+)
+PREFLIGHT: Mapping[str, str] = {
     "access-control-allow-methods": "GET, POST",
     "access-control-allow-headers": (
         "authorization, content-type, accept, if-none-match, x-keystall-locale,"
@@ -33,8 +37,8 @@ PREFLIGHT: Mapping[str, str] = _CORS | {
     ),
     "access-control-max-age": "86400",
 }
-"""What a browser is told that asks before it sends, whatever it is going to send: it tells neither
-the token nor the document, so the answer is the same for all sites and shops."""
+"""What a browser is told besides that asks before it sends, whatever it is going to send: it tells
+neither the token nor the document, so the answer is the same for all sites and shops."""
 
 
 class Reason(StrEnum):
@@ -64,7 +68,7 @@ class Sent:
 
 def sent_with(connection: HTTPConnection) -> Sent:
     """What came with a request."""
-    headers = connection.headers
+    headers = headers_of(connection.scope)
     token, origin = headers.get(HEADER, ""), headers.get("origin", "")
     return Sent(token.strip(), origin.lower(), headers.get("host", "").lower())
 
@@ -107,8 +111,8 @@ def note_reader(request: Request, outcome: RequestContext | ApiError) -> None:
 def tell_browsers(request: Request, response: Response) -> None:
     """Adds to an answer which sites' code may read it: of any site, or with a token of the one that
     sent it and may. A refusal that is of no token's may be read by any."""
-    response.headers.update(_CORS)
-    if HEADER not in request.headers:
+    response.raw_headers.extend(_CORS)
+    if HEADER not in headers_of(request.scope):
         return
     response.headers.add_vary_header(HEADER)
     response.headers.add_vary_header("origin")

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keystall.graphql.operation import Answer
+from keystall.platform.web.headers import headers_of
 
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
@@ -64,14 +65,14 @@ def answer_type(request: Request) -> str:
 
 def takes_events(request: Request) -> bool:
     """Whether the client could follow a stream of events, whatever else it accepts."""
-    if EVENTS not in request.headers.get("accept", "") or request.method == "HEAD":
+    if EVENTS not in headers_of(request.scope).get("accept", "") or request.method == "HEAD":
         return False
     return _accepted(request).get(EVENTS, 0) > 0
 
 
 def _accepted(request: Request) -> Mapping[str, float]:
     types: dict[str, float] = {}
-    for part in request.headers.get("accept", "*/*").split(","):
+    for part in headers_of(request.scope).get("accept", "*/*").split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
         types[name] = _quality(parameters)
     return types
@@ -89,7 +90,7 @@ def _quality(parameters: list[str]) -> float:
 
 async def asked_by_post(request: Request, limit: int) -> Asked:
     """The request in a body. Raises Malformed."""
-    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    kind, _, parameters = headers_of(request.scope).get("content-type", "").partition(";")
     if kind.strip().lower() != JSON:
         raise Malformed(415, f"Send {JSON}.")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
@@ -106,7 +107,7 @@ async def asked_by_post(request: Request, limit: int) -> Asked:
 
 async def _body(request: Request, limit: int) -> bytes:
     """The whole body, refused as soon as it is known to be larger than `limit`."""
-    told = request.headers.get("content-length", "")
+    told = headers_of(request.scope).get("content-length", "")
     if told.isdigit() and int(told) > limit:
         raise Malformed(413, f"The body is larger than {limit} bytes.")
     chunks = bytearray()

@@ -67,16 +67,17 @@ class Meter:
             },
         }
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> list[tuple[bytes, bytes]]:
         """The same as headers (draft-ietf-httpapi-ratelimit-headers-10), and Retry-After."""
         if self.level is None:
-            return {}
-        headers = {
-            "ratelimit-policy": f'"cost";q={self.bucket.size};w={self.bucket.window_seconds}',
-            "ratelimit": f'"cost";r={self.level.left};t={self.level.full_in_seconds}',
-        }
-        if not self.level.taken:
-            headers["retry-after"] = str(self.level.wait_seconds)
+            return []
+        bucket, level = self.bucket, self.level
+        headers = [
+            (b"ratelimit-policy", b'"cost";q=%d;w=%d' % (bucket.size, bucket.window_seconds)),
+            (b"ratelimit", b'"cost";r=%d;t=%d' % (level.left, level.full_in_seconds)),
+        ]
+        if not level.taken:
+            headers.append((b"retry-after", b"%d" % level.wait_seconds))
         return headers
 
 
