@@ -109,6 +109,7 @@ class RequestContext:
     role: Role | None = None
     permissions: frozenset[Permission] = field(init=False)
     _loaders: dict[object, Loader[Any, Any]] = field(default_factory=dict)
+    _unasked: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         allowed: frozenset[Permission] = frozenset()
@@ -188,6 +189,19 @@ class RequestContext:
         """Where a field with these `needs` reads by one statement, whose `$1` is the shop: in one
         round trip instead of three where that is all that the whole document reads."""
         return self.reader.lone() if needs.alone and not needs.batches else self.reader
+
+    def leave_out(self, unasked: Mapping[str, frozenset[str]]) -> None:
+        """Reads for a document that takes none of these columns, by type. What was read for another
+        one is forgotten."""
+        if unasked != self._unasked:
+            self._unasked = unasked
+            self._loaders.clear()
+
+    def without(self, kind: str) -> frozenset[str]:
+        """The columns that a thing of a type of the schema need not be read with where it is looked
+        up: nobody in the document takes them. Who looks one up shares it with all others who do, so
+        `Needs.without`, which knows one field only, is for lists."""
+        return self._unasked.get(kind, frozenset())
 
     async def load(self, batch: Batch[KeyT, Found], key: KeyT) -> Found | None:
         """One of what `batch` reads, together with all others asked for in the same moment."""

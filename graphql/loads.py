@@ -41,7 +41,8 @@ Rows = Sequence[UUID]
 
 async def products(context: RequestContext, ids: Rows) -> Mapping[UUID, ProductView]:
     """Products of any status, by id."""
-    return await queries.products_by_ids(context.reader, context.require_shop().id, ids)
+    shop, without = context.require_shop().id, context.without("Product")
+    return await queries.products_by_ids(context.reader, shop, ids, without=without)
 
 
 async def variants(context: RequestContext, ids: Rows) -> Mapping[UUID, VariantView]:
@@ -97,7 +98,8 @@ async def stock(context: RequestContext, ids: Rows) -> Mapping[UUID, StockCount]
 
 async def orders_by_id(context: RequestContext, ids: Rows) -> Mapping[UUID, OrderView]:
     """Orders, by id."""
-    return await orders.orders_by_id(context.reader, context.require_shop().id, ids)
+    shop, without = context.require_shop().id, context.without("Order")
+    return await orders.orders_by_id(context.reader, shop, ids, without=without)
 
 
 async def order_lines(context: RequestContext, ids: Rows) -> Mapping[UUID, list[OrderLineView]]:
@@ -127,19 +129,22 @@ async def disputes(context: RequestContext, ids: Rows) -> Mapping[UUID, list[Dis
 
 async def code_reports(context: RequestContext, ids: Rows) -> Mapping[UUID, list[ReportView]]:
     """The reports of bad codes of orders."""
-    return await reports_of_orders(context.reader, context.require_shop().id, ids)
+    shop, without = context.require_shop().id, context.without("CodeReport")
+    return await reports_of_orders(context.reader, shop, ids, without=without)
 
 
 async def code_reports_by_id(context: RequestContext, ids: Rows) -> Mapping[UUID, ReportView]:
     """Reports of bad codes, by id."""
-    return await reports_by_id(context.reader, context.require_shop().id, ids)
+    shop, without = context.require_shop().id, context.without("CodeReport")
+    return await reports_by_id(context.reader, shop, ids, without=without)
 
 
 async def trusted_documents(
     context: RequestContext, ids: Rows
 ) -> Mapping[UUID, TrustedDocumentView]:
     """Trusted documents, by id."""
-    return await trusted_documents_by_id(context.reader, context.require_shop().id, ids)
+    shop, without = context.require_shop().id, context.without("TrustedDocument")
+    return await trusted_documents_by_id(context.reader, shop, ids, without=without)
 
 
 async def taken(context: RequestContext, ids: Rows) -> Mapping[UUID, TakenView]:
@@ -149,7 +154,8 @@ async def taken(context: RequestContext, ids: Rows) -> Mapping[UUID, TakenView]:
 
 async def refunds_by_id(context: RequestContext, ids: Rows) -> Mapping[UUID, RefundView]:
     """Refunds, by id."""
-    return await orders.refunds_by_id(context.reader, context.require_shop().id, ids)
+    shop, without = context.require_shop().id, context.without("Refund")
+    return await orders.refunds_by_id(context.reader, shop, ids, without=without)
 
 
 async def order_codes(context: RequestContext, ids: Rows) -> Mapping[UUID, list[Row]]:
@@ -158,7 +164,9 @@ async def order_codes(context: RequestContext, ids: Rows) -> Mapping[UUID, list[
     lines = await context.load_all(order_lines, ids)
     order_of = {line.id: line.order_id for found in lines for line in found or ()}
     codes: dict[UUID, list[Row]] = {}
-    for code in await codes_of_orders(context.reader, shop, ids):
+    # What buyers know as a Code is a DeliveredCode to the merchant.
+    without = context.without("Code") | context.without("DeliveredCode")
+    for code in await codes_of_orders(context.reader, shop, ids, without=without):
         codes.setdefault(order_of[code["order_line_id"]], []).append(code)
     return codes
 

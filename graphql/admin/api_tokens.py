@@ -9,13 +9,15 @@ from uuid import UUID
 import strawberry
 
 from keystall.graphql.admin.families import ApiTokenUserError
-from keystall.graphql.context import Info, RequestContext
+from keystall.graphql.context import Info, Needs, RequestContext
 from keystall.graphql.describing import (
     about,
+    derived,
     described,
     enum_type,
     object_type,
     resolver,
+    takes,
     value,
 )
 from keystall.graphql.ids import encode, row_of
@@ -113,6 +115,7 @@ class ApiTokenUsage:
 class ApiToken(Node):
     """A key with which a program works for the shop, or a public one of sites' code."""
 
+    view: strawberry.Private[ApiTokenView]
     kind: ApiTokenKind = described("Which API it is for.")
     name: str = described("What the token is for, in the merchant's words.")
     hint: str = described("The token's first characters, to tell it from others.")
@@ -128,12 +131,18 @@ class ApiToken(Node):
         "A storefront token itself, to be put into a site's code; null of others, which are shown"
         " once."
     )
-    made_by: str | None = described(
-        "The email address of whoever made it; null where nobody knows, or where they work for the"
-        " shop no more."
+    made_by: str | None = takes("maker")(
+        derived(
+            lambda token: token.view.maker or None,
+            "The email address of whoever made it; null where nobody knows, or where they work for"
+            " the shop no more.",
+        )
     )
-    maker_left: bool = described(
-        "Whether whoever made it works for the shop no more. The token is the shop's, and goes on."
+    maker_left: bool = takes("maker_left")(
+        described(
+            "Whether whoever made it works for the shop no more. The token is the shop's, and goes"
+            " on."
+        )
     )
     last_used_at: datetime | None = described(
         "When it was used last, to the minute; null where it never was."
@@ -291,6 +300,7 @@ def api_token(view: ApiTokenView) -> ApiToken:
     """A live token."""
     return ApiToken(
         id=encode("ApiToken", view.id),
+        view=view,
         kind=ApiTokenKind.STOREFRONT if view.is_public else ApiTokenKind.ADMIN,
         name=view.name,
         hint=view.hint,
@@ -299,20 +309,22 @@ def api_token(view: ApiTokenView) -> ApiToken:
         scopes=[one for one in ApiTokenScope if one.value in view.scopes],
         origins=list(view.origins),
         public_token=view.public_text or None,
-        made_by=view.maker or None,
         maker_left=view.maker_left,
         last_used_at=view.last_used_at,
         last_address=view.last_address,
     )
 
 
-async def api_tokens(context: RequestContext) -> list[ApiToken]:
+async def api_tokens(context: RequestContext, needs: Needs) -> list[ApiToken]:
     """The shop's live tokens, newest first."""
-    found = await queries.api_tokens(context.reader, context.require_shop().id)
+    found = await queries.api_tokens(
+        context.reader, context.require_shop().id, without=needs.without(ApiToken)
+    )
     return [api_token(view) for view in found]
 
 
 async def api_token_of(context: RequestContext, row: UUID) -> ApiToken | None:
     """One live token of the shop; None where there is none."""
-    found = await queries.api_tokens(context.reader, context.require_shop().id)
-    return next((api_token(view) for view in found if view.id == row), None)
+    shop, without = context.require_shop().id, context.without("ApiToken")
+    found = await queries.api_tokens(context.reader, shop, token=row, without=without)
+    return api_token(found[0]) if found else None

@@ -109,7 +109,8 @@ class BatchMutation:
 
 async def batches(context: RequestContext, ids: Sequence[UUID]) -> Mapping[UUID, BatchView]:
     """Batches by id, for `context.load`."""
-    return await batches_by_id(context.reader, context.require_shop().id, ids)
+    shop, without = context.require_shop().id, context.without("Batch")
+    return await batches_by_id(context.reader, shop, ids, without=without)
 
 
 async def batch_of(context: RequestContext, row: UUID) -> Batch | None:

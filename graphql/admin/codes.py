@@ -47,7 +47,8 @@ class Code(Node):
 
 async def codes(context: RequestContext, ids: Sequence[UUID]) -> Mapping[UUID, StockedCode]:
     """Codes by id, for `context.load`."""
-    return await codes_by_id(context.reader, context.installation, context.require_shop().id, ids)
+    shop, without = context.require_shop().id, context.without("Code")
+    return await codes_by_id(context.reader, context.installation, shop, ids, without=without)
 
 
 @dataclass(frozen=True, slots=True)

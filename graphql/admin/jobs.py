@@ -20,7 +20,9 @@ from keystall.graphql.describing import (
     enum_type,
     object_type,
     resolver,
+    shown,
     subscription,
+    takes,
     value,
 )
 from keystall.graphql.ids import NOWHERE, encode, row_of
@@ -70,13 +72,17 @@ class Job(Node):
     done: int = described("How many items are done.")
     total: int | None = described("How many items there are; null while that is not known.")
     progress: int | None = described("Share done, from 0 to 100; null while that is not known.")
-    result: str | None = described(
-        "What came of it, in the language of the request; null before its end."
+    result: str | None = takes("input", "result")(
+        shown(
+            lambda job, context: _result(job.view, context.locale),
+            "What came of it, in the language of the request; null before its end.",
+        )
     )
     canceling: bool = described("Whether it was asked to stop and has not stopped yet.")
     created_at: datetime = described("When it was asked for.")
     finished_at: datetime | None = described("When it ended.")
 
+    @takes("input")
     @resolver
     async def variant(self, info: Info) -> Variant | None:
         """The variant it works on, where it works on one."""
@@ -84,6 +90,7 @@ class Job(Node):
         found = await info.context.load(loads.variants, UUID(asked)) if asked else None
         return variant(found) if found else None
 
+    @takes("input", "result")
     @resolver
     def codes(self, info: Info) -> CodesImported | None:
         """What it has come to, of a job that imports codes."""
@@ -114,7 +121,7 @@ class JobMutation:
         context = info.context
         call = job_cancel(context.installation, context.require_shop().id, row_of("Job", id))
         found, errors = await attempted(context, call, JobUserError)
-        return JobCancelPayload(job=shown(context, found) if found else None, user_errors=errors)
+        return JobCancelPayload(job=job_shown(found) if found else None, user_errors=errors)
 
 
 def _topic(context: RequestContext, id: str) -> str | None:
@@ -142,12 +149,13 @@ class JobSubscription:
 
 async def job_of(context: RequestContext, row: UUID) -> Job | None:
     """The job of this id; None where the shop has none."""
-    found = await job(context.reader, context.require_shop().id, row)
-    return shown(context, found) if found else None
+    shop, without = context.require_shop().id, context.without("Job")
+    found = await job(context.reader, shop, row, without=without)
+    return job_shown(found) if found else None
 
 
-def shown(context: RequestContext, view: JobView) -> Job:
-    """A job, its outcome in the reader's language."""
+def job_shown(view: JobView) -> Job:
+    """A job."""
     known = view.total > 0 or view.state == "done"
     return Job(
         id=encode("Job", view.id),
@@ -156,7 +164,6 @@ def shown(context: RequestContext, view: JobView) -> Job:
         done=view.done,
         total=view.total if known else None,
         progress=_progress(view) if known else None,
-        result=_result(view, context.locale),
         canceling=view.cancel and view.state == "running",
         view=view,
         created_at=view.created_at,

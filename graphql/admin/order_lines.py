@@ -1,20 +1,20 @@
 """What was bought, and the goods that were handed over for it, from their merchant's side."""
 
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
 import strawberry
 
 from keystall.graphql import loads
 from keystall.graphql.admin.catalog import Variant, variant
 from keystall.graphql.admin.code_reports import CodeReport, code_report
-from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import (
-    described,
-    list_resolver,
-    loaded,
-    object_type,
-)
+from keystall.graphql.context import RequestContext
+from keystall.graphql.describing import described, loaded, object_type, takes
 from keystall.graphql.ids import encode
 from keystall.graphql.scalars import Money, money
+from keystall.platform.database import Row
 from keystall.tenants.catalog.queries import VariantView
+from keystall.tenants.code_reports.queries import ReportView
 from keystall.tenants.orders.queries import OrderLineView
 
 
@@ -23,10 +23,19 @@ class DeliveredCode:
     """A code in a buyer's hands, masked."""
 
     id: strawberry.ID = described("Opaque id, to hand to `codeReveal`.")
-    masked: str | None = described(
-        "The code with most of it hidden; null where the shop's keys were destroyed."
-    )
-    reports: list[CodeReport] = described("What its buyer said of it, oldest first.", assumed=1)
+    row: strawberry.Private[UUID]
+    order_id: strawberry.Private[UUID]
+
+    @takes("sealed")
+    @loaded(loads.code_masks, "order_id")
+    def masked(self, _: RequestContext, found: Mapping[UUID, str | None] | None) -> str | None:
+        """The code with most of it hidden; null where the shop's keys were destroyed."""
+        return (found or {}).get(self.row)
+
+    @loaded(loads.code_reports, "order_id", assumed=1)
+    def reports(self, _: RequestContext, found: Sequence[ReportView] | None) -> list[CodeReport]:
+        """What its buyer said of it, oldest first."""
+        return [code_report(one) for one in found or () if one.code_id == self.row]
 
 
 @object_type
@@ -48,19 +57,14 @@ class OrderLine:
         """The variant; null where it is gone."""
         return variant(found) if found else None
 
-    @list_resolver(assumed=2)
-    async def codes(self, info: Info) -> list[DeliveredCode]:
+    @loaded(loads.order_codes, "view.order_id", assumed=2)
+    def codes(self, _: RequestContext, found: Sequence[Row] | None) -> list[DeliveredCode]:
         """The goods, masked; empty before delivery."""
-        found = await info.context.load(loads.order_codes, self.view.order_id) or []
-        shown = await info.context.load(loads.code_masks, self.view.order_id) or {}
-        told = await info.context.load(loads.code_reports, self.view.order_id) or []
         return [
             DeliveredCode(
-                id=encode("Code", code["id"]),
-                masked=shown.get(code["id"]),
-                reports=[code_report(one) for one in told if one.code_id == code["id"]],
+                id=encode("Code", code["id"]), row=code["id"], order_id=self.view.order_id
             )
-            for code in found
+            for code in found or ()
             if code["order_line_id"] == self.view.id
         ]
 

@@ -326,7 +326,7 @@ class Query:
     @list_resolver(assumed=5)
     async def api_tokens(self, info: Info) -> list[ApiToken]:
         """The shop's API tokens, newest first."""
-        return await api_tokens(info.context)
+        return await api_tokens(info.context, info.needs)
 
     @list_resolver(assumed=5)
     async def webhooks(self, info: Info) -> list[Webhook]:

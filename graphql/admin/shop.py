@@ -10,11 +10,13 @@ from keystall.graphql.admin.payment_methods import PaymentMethod, payment_method
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import (
     about,
+    derived,
     described,
     input_type,
     list_resolver,
     object_type,
     resolver,
+    takes,
 )
 from keystall.graphql.given import UNSET, given
 from keystall.graphql.ids import encode, row_of
@@ -47,8 +49,10 @@ class Shop(Node):
     slug: str = described("The shop's short name, as in its address.")
     url: URL = described("The shop's own address, to share.")
     contact: str = described("How buyers reach the merchant.")
-    notice: str = described("The notice shown on top of the shop, as Markdown.")
-    policies: str = described("Terms, refunds and privacy policies, as Markdown.")
+    notice: str = takes("notice")(described("The notice shown on top of the shop, as Markdown."))
+    policies: str = takes("policies")(
+        described("Terms, refunds and privacy policies, as Markdown.")
+    )
     icp_number: str | None = described("The ICP filing number shown in the footer.")
     locales: list[str] = described("Languages the shop speaks, its default first.")
     default_locale: str = described("The language answered when the buyer's is not spoken.")
@@ -59,8 +63,12 @@ class Shop(Node):
     status_reason: str | None = described(
         "Why the operator suspended or declined it; null where neither happened."
     )
-    translations: list[ShopTranslation] = described(
-        "Notice and policies in the shop's other languages.", assumed=2
+    translations: list[ShopTranslation] = takes("translations")(
+        derived(
+            lambda shop: _translations(shop.facts),
+            "Notice and policies in the shop's other languages.",
+            assumed=2,
+        )
     )
     hold_minutes: int = described("How many minutes goods are held for an unpaid order.")
     unpaid_per_buyer: int = described(
@@ -122,12 +130,6 @@ def shop(context: RequestContext, facts: ShopFacts) -> Shop:
         theme_preset=facts.theme,
         status=ShopStatus(facts.status),
         status_reason=facts.status_reason or None,
-        translations=[
-            ShopTranslation(
-                locale=locale, notice=text.get("notice", ""), policies=text.get("policies", "")
-            )
-            for locale, text in facts.translations.items()
-        ],
         hold_minutes=facts.hold_minutes,
         unpaid_per_buyer=facts.unpaid_per_buyer,
         unpaid_per_address=facts.unpaid_per_address,
@@ -137,6 +139,15 @@ def shop(context: RequestContext, facts: ShopFacts) -> Shop:
         token_only=facts.token_only,
         created_at=facts.created_at,
     )
+
+
+def _translations(facts: ShopFacts) -> list[ShopTranslation]:
+    return [
+        ShopTranslation(
+            locale=locale, notice=text.get("notice", ""), policies=text.get("policies", "")
+        )
+        for locale, text in facts.translations.items()
+    ]
 
 
 def _is_bound(context: RequestContext, facts: ShopFacts) -> bool:

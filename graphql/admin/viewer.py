@@ -15,6 +15,9 @@ from keystall.graphql.describing import (
 from keystall.tenants.identity.service import Viewer as Person
 from keystall.tenants.shops import queries
 
+_NO_FIELD = frozenset({"theme_settings"})
+"""Of a shop that somebody works for: no field tells it."""
+
 
 @object_type
 class Membership:
@@ -46,7 +49,7 @@ class Viewer:
         viewer = context.require_viewer()
         if not isinstance(viewer, Person):
             return []
-        found = await queries.memberships_of(context.reader, viewer.secret_hash)
+        found = await _memberships(info, viewer)
         return [
             Membership(shop=shop(context, one.shop), role=MemberRole(one.role)) for one in found
         ]
@@ -58,7 +61,7 @@ class Viewer:
         viewer = context.require_viewer()
         if not isinstance(viewer, Person):
             return [shop(context, context.require_shop())]
-        found = await queries.memberships_of(context.reader, viewer.secret_hash)
+        found = await _memberships(info, viewer)
         return [shop(context, one.shop) for one in found]
 
     @list_resolver(assumed=5)
@@ -82,6 +85,12 @@ class Viewer:
         """How many recovery codes the viewer has not used yet, for their app or their passkeys;
         for people only."""
         return await recovery_codes_left(info.context)
+
+
+async def _memberships(info: Info, viewer: Person) -> list[queries.Membership]:
+    return await queries.memberships_of(
+        info.context.reader, viewer.secret_hash, without=info.needs.without(Shop) | _NO_FIELD
+    )
 
 
 def viewer(context: RequestContext) -> Viewer | None:

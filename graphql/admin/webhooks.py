@@ -223,7 +223,8 @@ async def deliveries_connection(
 
 
 async def _webhooks(context: RequestContext, rows: Sequence[UUID]) -> Mapping[UUID, WebhookView]:
-    return await queries.webhooks_by_id(context.reader, context.require_shop().id, rows)
+    shop, without = context.require_shop().id, context.without("Webhook")
+    return await queries.webhooks_by_id(context.reader, shop, rows, without=without)
 
 
 async def _deliveries(context: RequestContext, rows: Sequence[UUID]) -> Mapping[UUID, DeliveryView]:

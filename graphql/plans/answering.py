@@ -33,6 +33,7 @@ async def planned(
     if isinstance(variables, list):
         return None
     plan = plans.plan(operation, variables)
+    context.leave_out(plan.unasked if plan else {})
     if plan is None:
         return None
     run = Run(Info(context, schema), variables)
@@ -41,5 +42,6 @@ async def planned(
             return await write(plan, run, done)
         return await read(plan, run)
     except Exception:
+        context.leave_out({})
         await context.renew()
         return None

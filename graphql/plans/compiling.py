@@ -40,7 +40,7 @@ from strawberry.schema import schema_converter
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from keystall.graphql.context import Needs, RequestContext
-from keystall.graphql.describing import loaded_of, shown_of
+from keystall.graphql.describing import loaded_of, shown_of, untaken
 from keystall.graphql.guards import Guarded, GuardedKinds
 from keystall.graphql.plans.leaves import Surprise, finishing
 from keystall.graphql.plans.plan import (
@@ -141,6 +141,10 @@ class Compiler:
         )
         selection = self._selection(root, collected.grouped_field_set)
         selection.calls = _marked(selection)
+        asked = asked_below(selection)
+        selection.unasked = {
+            name: untaken(kind, asked) for name, kind in _takers(self._schema).items()
+        }
         return selection
 
     def _selection(self, kind: GraphQLObjectType, fields: GroupedFieldSet) -> Selection:
@@ -198,14 +202,12 @@ class Compiler:
         return Leaf(finishing(leaf))
 
     def _abstract(self, kind: GraphQLInterfaceType, details: FieldDetailsList) -> Shape:
-        possible = {one.name: one for one in self._schema.get_possible_types(kind)}
-        names = {_definition(one).origin: name for name, one in possible.items()}
+        possible = {
+            one.name: self._selection(one, self._subfields(one, details))
+            for one in self._schema.get_possible_types(kind)
+        }
+        names = {_definition(self._schema.type_map[name]).origin: name for name in possible}
         guard = kind.resolve_type
-
-        @cache
-        def selection_of(name: str) -> Selection:
-            found = possible[name]
-            return self._selection(found, self._subfields(found, details))
 
         def select(value: Any, info: Any) -> Selection:
             name = names.get(type(value))
@@ -213,9 +215,9 @@ class Compiler:
                 raise Surprise
             if isinstance(guard, GuardedKinds):
                 guard.allow(name, info)
-            return selection_of(name)
+            return possible[name]
 
-        return Abstract(select)
+        return Abstract(select, tuple(possible.values()))
 
     def _subfields(self, kind: GraphQLObjectType, details: FieldDetailsList) -> GroupedFieldSet:
         return collect_subfields(
@@ -239,6 +241,17 @@ def _marked(root: Selection) -> tuple[Call, ...]:
         replace(one, needs=replace(one.needs, alone=True)) if one is reading[0] else one
         for one in root.calls
     )
+
+
+@cache
+def _takers(schema: GraphQLSchema) -> Mapping[str, type]:
+    """The types that have columns which are read only where they are asked for."""
+    kinds = {
+        name: _definition(kind).origin
+        for name, kind in schema.type_map.items()
+        if isinstance(kind, GraphQLObjectType) and not name.startswith("__")
+    }
+    return {name: kind for name, kind in kinds.items() if untaken(kind, frozenset())}
 
 
 def _definition(built: Any) -> Any:

@@ -1,7 +1,7 @@
 """What a plan is made of: shapes, which place values in the answer, and selections of types."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from types import NoneType
 from typing import Any, Protocol, TypeAlias
@@ -88,7 +88,8 @@ class Selection:
 
     `blank` has every key of it, in order, with what does not depend on the object; `fields` are the
     names of all that is selected, as "Product.name". What is `exactly` of the type's class is of
-    the type; of anything else `is_kind` says so.
+    the type; of anything else `is_kind` says so. `unasked`, which only an operation's root has: the
+    columns that nothing of the document takes, by type.
     """
 
     blank: Out
@@ -98,6 +99,7 @@ class Selection:
     plain: Sequence["Plain"] = ()
     loads: Sequence["Load"] = ()
     calls: Sequence["Call"] = ()
+    unasked: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def place(self, values: Sequence[Any], run: Runs) -> Sequence[Any]:
         sources = [value for value in values if value is not None]
@@ -131,9 +133,10 @@ class Selection:
 @dataclass(frozen=True, slots=True)
 class Abstract:
     """An interface. `select` answers what is selected of a value, whatever it turns out to be, and
-    raises where the request may not see it."""
+    raises where the request may not see it; `possible` are all that it may answer."""
 
     select: Callable[[Any, Any], Selection]
+    possible: Sequence[Selection]
 
     def place(self, values: Sequence[Any], run: Runs) -> Sequence[Any]:
         placed: list[Out | None] = []
@@ -209,21 +212,16 @@ def below(shape: Shape) -> Iterator[Load | Call | Abstract]:
                 yield from below(inner)
 
 
-def asked_below(shape: Shape) -> frozenset[str] | None:
-    """The `fields` of all selections in a shape, as deep as it goes; None where an interface is,
-    below which nobody knows."""
+def asked_below(shape: Shape) -> frozenset[str]:
+    """The `fields` of all selections in a shape, as deep as it goes."""
     match shape:
-        case Abstract():
-            return None
         case Present(inner) | Listed(inner):
             return asked_below(inner)
+        case Abstract(possible=possible):
+            return frozenset().union(*map(asked_below, possible))
         case Selection(fields=asked, plain=plain, loads=loads, calls=calls):
-            for inner in [one.shape for fields in (plain, loads, calls) for one in fields]:
-                below_it = asked_below(inner)
-                if below_it is None:
-                    return None
-                asked |= below_it
-            return asked
+            shapes = [one.shape for fields in (plain, loads, calls) for one in fields]
+            return asked.union(*map(asked_below, shapes))
     return frozenset()
 
 

@@ -7,7 +7,15 @@ import strawberry
 
 from keystall.graphql import loads
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import described, loaded, object_type, resolver
+from keystall.graphql.describing import (
+    derived,
+    described,
+    list_resolver,
+    loaded,
+    object_type,
+    resolver,
+    takes,
+)
 from keystall.graphql.ids import encode
 from keystall.graphql.nouns import BuyerField, Node, buyer_field
 from keystall.graphql.refusals import UserError, error_codes
@@ -90,27 +98,34 @@ class Cart(Node):
     total: Money = described("What will be asked for, everything included.")
     email: str | None = described("Where the goods and the order's link will be sent, once known.")
     locale: str = described("The language the buyer is written to in.")
-    buyer_fields: list[CartBuyerField] = described(
-        "What the products in this cart ask the buyer for, each with the answer given so far.",
-        assumed=3,
-    )
-    problems: list[CartProblem] = described(
-        "What stands in the way of checkout now; empty when nothing does.", assumed=2
+    view: strawberry.Private[CartView]
+    buyer_fields: list[CartBuyerField] = takes("questions", "answers")(
+        derived(
+            lambda cart: _asked(cart.view),
+            "What the products in this cart ask the buyer for, each with the answer given so far.",
+            assumed=3,
+        )
     )
     completed: bool = described("Whether it has become an order: it then cannot change any more.")
-    order_id: strawberry.Private[UUID | None]
+
+    @takes("in_stock")
+    @list_resolver(assumed=2)
+    def problems(self, info: Info) -> list[CartProblem]:
+        """What stands in the way of checkout now; empty when nothing does."""
+        return [] if self.view.order_id else _problems(info.context, self.view)
 
     @resolver
     async def order(self, info: Info) -> Order | None:
         """The order that it has become; null before."""
-        return await order_of(info.context, self.order_id) if self.order_id else None
+        return await order_of(info.context, self.view.order_id) if self.view.order_id else None
 
 
 async def cart_of(context: RequestContext, row: UUID, *, changed: bool = False) -> Cart | None:
     """The cart of this id as it stands now; None where the shop has none. `changed`: by this
     request, which seldom reads more of it than its row and needs no transaction for that."""
     db = context.reader.lone() if changed else context.reader
-    view = await cart_by_id(db, context.require_shop().id, row)
+    shop, without = context.require_shop().id, context.without("Cart")
+    view = await cart_by_id(db, shop, row, without=without)
     return _cart(context, view) if view else None
 
 
@@ -136,14 +151,16 @@ def _cart(context: RequestContext, view: CartView) -> Cart:
         total=priced(view.total),
         email=view.email or None,
         locale=view.locale,
-        buyer_fields=[
-            CartBuyerField(field=buyer_field(asked), value=view.answers.get(asked["key"]))
-            for asked in view.questions
-        ],
-        problems=[] if view.order_id else _problems(context, view),
         completed=view.order_id is not None,
-        order_id=view.order_id,
+        view=view,
     )
+
+
+def _asked(view: CartView) -> list[CartBuyerField]:
+    return [
+        CartBuyerField(field=buyer_field(asked), value=view.answers.get(asked["key"]))
+        for asked in view.questions
+    ]
 
 
 def _problems(context: RequestContext, view: CartView) -> list[CartProblem]:

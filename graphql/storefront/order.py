@@ -12,10 +12,12 @@ from keystall.graphql.code_reports import CodeReportReason, CodeReportStatus
 from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.describing import (
     Source,
+    derived,
     described,
     loaded,
     object_type,
     resolver,
+    takes,
 )
 from keystall.graphql.ids import encode
 from keystall.graphql.nouns import (
@@ -75,8 +77,8 @@ class CodeReport:
 
     status: CodeReportStatus = described("What became of it.")
     reason: CodeReportReason = described("What is wrong with the code.")
-    note: str = described("What the buyer wrote; empty where nothing.")
-    answer: str = described("What the seller wrote; empty where nothing.")
+    note: str = takes("note")(described("What the buyer wrote; empty where nothing."))
+    answer: str = takes("answer")(described("What the seller wrote; empty where nothing."))
     created_at: datetime = described("When it was reported.")
     answered_at: datetime | None = described("When it was answered; null while it waits.")
 
@@ -89,6 +91,7 @@ class Code:
     row: strawberry.Private[UUID]
     order_id: strawberry.Private[UUID]
 
+    @takes("sealed")
     @loaded(loads.code_masks, "order_id")
     def masked(self, _: RequestContext, found: Mapping[UUID, str | None] | None) -> str | None:
         """The code with most of it hidden; null where the shop's keys were destroyed."""
@@ -169,8 +172,12 @@ class Order:
     paid_at: datetime | None = described("When the payment arrived.")
     delivered_at: datetime | None = described("When the goods were handed over.")
     email: str = described("Where the order's link was sent.")
-    buyer_fields: list[OrderBuyerField] = described(
-        "What the buyer answered to the products' questions.", assumed=3
+    buyer_fields: list[OrderBuyerField] = takes("buyer_fields")(
+        derived(
+            lambda order: [OrderBuyerField(**answer) for answer in order.view.buyer_fields],
+            "What the buyer answered to the products' questions.",
+            assumed=3,
+        )
     )
     total: Money = described("What was asked for.")
 
@@ -287,7 +294,7 @@ async def order_of(context: RequestContext, row: UUID, *, changed: bool = False)
     """An order whose token was shown; None where the shop has none. `changed`: see `cart_of`."""
     shop_id = context.require_shop().id
     db = context.reader.lone() if changed else context.reader
-    view = await order_by_id(db, shop_id, row)
+    view = await order_by_id(db, shop_id, row, without=context.without("Order"))
     if view is None:
         return None
     return Order(
@@ -301,7 +308,6 @@ async def order_of(context: RequestContext, row: UUID, *, changed: bool = False)
         paid_at=view.paid_at,
         delivered_at=view.delivered_at,
         email=view.email,
-        buyer_fields=[OrderBuyerField(**answer) for answer in view.buyer_fields],
         total=money(view.total, view.currency, context.locale),
     )
 

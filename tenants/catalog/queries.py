@@ -129,10 +129,12 @@ def product_of(row: Row, width: int) -> ProductView:
     return ProductView(*islice(row.values(), width))
 
 
-async def products_by_ids(db: Reads, shop: UUID, ids: Sequence[UUID]) -> dict[UUID, ProductView]:
+async def products_by_ids(
+    db: Reads, shop: UUID, ids: Sequence[UUID], *, without: frozenset[str] = NOTHING
+) -> dict[UUID, ProductView]:
     """Products of any status."""
     rows = await db.rows(
-        f"select {product_columns()} from products"  # noqa: S608 constant
+        f"select {product_columns(without)} from products"  # noqa: S608 constant
         " where shop_id = $1 and id = any ($2::uuid[])",
         shop, list(ids),
     )  # fmt: skip

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from keystall.tenants.columns import UNREAD
 from keystall.tenants.errors import UserError
 
 MAX_LINES = 50
@@ -16,6 +17,7 @@ class CartLineView:
 
     `unit_price` is None where the variant has no price in the cart's currency; `on_sale` is false
     where product or variant are not sold any more; `in_stock` counts free codes up to `quantity`.
+    What has a default may be UNREAD.
     """
 
     id: UUID
@@ -28,8 +30,8 @@ class CartLineView:
     min_quantity: int
     max_quantity: int
     on_sale: bool
-    in_stock: int
-    questions: tuple[Mapping[str, Any], ...] = ()
+    in_stock: int = UNREAD
+    questions: tuple[Mapping[str, Any], ...] = UNREAD
 
     @property
     def total(self) -> int | None:

@@ -1,25 +1,28 @@
 """Reading carts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from keystall.platform.database import Reads, Row
 from keystall.tenants.checkout.pricing import CartLineView, cart_total, questions_of
+from keystall.tenants.columns import NOTHING, UNREAD, named
 
 
 @dataclass(frozen=True, slots=True)
 class CartView:
-    """A cart with its lines as they stand now. Amounts in minor units of `currency`."""
+    """A cart with its lines as they stand now. Amounts in minor units of `currency`; `answers` may
+    be UNREAD."""
 
     id: UUID
     currency: str
     locale: str
     email: str
-    answers: Mapping[str, str]
     order_id: UUID | None
     lines: tuple[CartLineView, ...]
+    answers: Mapping[str, str] = UNREAD
 
     @property
     def total(self) -> int:
@@ -32,41 +35,61 @@ class CartView:
         return questions_of(self.lines)
 
 
+_LINE: Mapping[str, str] = {
+    "id": "cart_lines.id",
+    "variant_id": "cart_lines.variant_id",
+    "product_id": "products.id",
+    "product_name": "coalesce(products.translations -> {locale} ->> 'name', products.name)",
+    "variant_name": "coalesce(variants.translations -> {locale} ->> 'name', variants.name)",
+    "quantity": "cart_lines.quantity",
+    "unit_price": "prices.amount",
+    "min_quantity": "min_quantity",
+    "max_quantity": "max_quantity",
+    "on_sale": "products.status = 'active' and variants.archived_at is null",
+    "in_stock": """(
+      select count(*)::int from (
+        select from codes where codes.shop_id = $1
+          and codes.variant_id = cart_lines.variant_id and state = 'available'
+          and sellable_until > now()
+        limit cart_lines.quantity) free_codes)""",
+    "questions": "products.buyer_fields",
+}
 _LINES = """
-select cart_lines.id, cart_lines.variant_id, products.id as product_id,
-       coalesce(products.translations -> {locale} ->> 'name', products.name) as product_name,
-       coalesce(variants.translations -> {locale} ->> 'name', variants.name) as variant_name,
-       cart_lines.quantity,
-       prices.amount as unit_price, min_quantity, max_quantity,
-       products.status = 'active' and variants.archived_at is null as on_sale,
-       stock.free as in_stock, products.buyer_fields as questions
+select {columns}
 from cart_lines
 join variants on variants.shop_id = $1 and variants.id = cart_lines.variant_id
 join products on products.shop_id = $1 and products.id = variants.product_id
 left join prices on prices.shop_id = $1
   and prices.variant_id = cart_lines.variant_id and prices.currency = {currency}
-cross join lateral (
-  select count(*)::int as free from (
-    select from codes where codes.shop_id = $1
-      and codes.variant_id = cart_lines.variant_id and state = 'available'
-      and sellable_until > now()
-    limit cart_lines.quantity) free_codes) stock
 where cart_lines.shop_id = $1 and cart_id = $2
 """
-_OF_CART = _LINES.format(currency="$3", locale="$4") + "order by cart_lines.id"
-_CART = """
-select carts.id as cart_id, carts.currency, carts.locale, email, carts.buyer_fields as answers,
-       order_id, line.*
+
+
+def _lines(currency: str, locale: str, without: frozenset[str] = NOTHING) -> str:
+    columns = named(_LINE, without).replace("{locale}", locale)
+    return _LINES.format(columns=columns, currency=currency)
+
+
+_OF_CART = _lines("$3", "$4") + "order by cart_lines.id"
+
+
+@lru_cache
+def _cart(without: frozenset[str]) -> str:
+    answers = "" if "answers" in without else ", carts.buyer_fields as answers"
+    return f"""
+select carts.id as cart_id, carts.currency, carts.locale, email{answers}, order_id, line.*
 from carts left join lateral (
-  {lines}) line on true
+  {_lines("carts.currency", "carts.locale", without)}) line on true
 where carts.shop_id = $1 and carts.id = $2 order by line.id
-""".format(lines=_LINES.format(currency="carts.currency", locale="carts.locale"))
-_LINE_FIELDS = tuple(field.name for field in fields(CartLineView))
+"""  # noqa: S608  (constants)
 
 
-async def cart_by_id(db: Reads, shop: UUID, cart: UUID) -> CartView | None:
-    """A cart, or None where this shop has none of that id."""
-    rows = await db.rows(_CART, shop, cart)
+async def cart_by_id(
+    db: Reads, shop: UUID, cart: UUID, *, without: frozenset[str] = NOTHING
+) -> CartView | None:
+    """A cart, or None where this shop has none of that id. It may be read `without` its answers,
+    and its lines without what they may leave UNREAD."""
+    rows = await db.rows(_cart(without), shop, cart)
     if not rows:
         return None
     row = rows[0]
@@ -75,9 +98,9 @@ async def cart_by_id(db: Reads, shop: UUID, cart: UUID) -> CartView | None:
         currency=row["currency"],
         locale=row["locale"],
         email=row["email"],
-        answers=row["answers"],
         order_id=row["order_id"],
-        lines=tuple(_line(row) for row in rows if row["id"] is not None),
+        lines=tuple(_line(row, without) for row in rows if row["id"] is not None),
+        answers=UNREAD if "answers" in without else row["answers"],
     )
 
 
@@ -88,9 +111,11 @@ async def cart_lines(
 
     Names are in `locale` where the merchant wrote them in it.
     """
-    return [_line(row) for row in await db.rows(_OF_CART, shop, cart, currency, locale)]
+    return [_line(row, NOTHING) for row in await db.rows(_OF_CART, shop, cart, currency, locale)]
 
 
-def _line(row: Row) -> CartLineView:
-    told = {name: row[name] for name in _LINE_FIELDS}
-    return CartLineView(**{**told, "questions": tuple(row["questions"])})
+def _line(row: Row, without: frozenset[str]) -> CartLineView:
+    told = {name: row[name] for name in _LINE if name not in without}
+    if "questions" in told:
+        told["questions"] = tuple(told["questions"])
+    return CartLineView(**told)

@@ -28,16 +28,13 @@ class ReportView:
     answer: str = UNREAD
 
 
-_REPORT = columns(ReportView)
-
-
 async def reports_of_orders(
-    db: Reads, shop: UUID, orders: Sequence[UUID]
+    db: Reads, shop: UUID, orders: Sequence[UUID], *, without: frozenset[str] = NOTHING
 ) -> dict[UUID, list[ReportView]]:
     """The reports of each order, oldest first."""
     rows = await db.rows(
-        f"select {_REPORT} from code_reports where shop_id = $1 and order_id = any($2::uuid[])"  # noqa: S608
-        " order by order_id, id",
+        f"select {columns(ReportView, without)} from code_reports"  # noqa: S608
+        " where shop_id = $1 and order_id = any($2::uuid[]) order by order_id, id",
         shop, orders,
     )  # fmt: skip
     found: defaultdict[UUID, list[ReportView]] = defaultdict(list)
@@ -46,10 +43,13 @@ async def reports_of_orders(
     return found
 
 
-async def reports_by_id(db: Reads, shop: UUID, reports: Sequence[UUID]) -> dict[UUID, ReportView]:
+async def reports_by_id(
+    db: Reads, shop: UUID, reports: Sequence[UUID], *, without: frozenset[str] = NOTHING
+) -> dict[UUID, ReportView]:
     """Reports of this shop by id; ids it has not are left out."""
     rows = await db.rows(
-        f"select {_REPORT} from code_reports where shop_id = $1 and id = any($2::uuid[])",  # noqa: S608
+        f"select {columns(ReportView, without)} from code_reports"  # noqa: S608
+        " where shop_id = $1 and id = any($2::uuid[])",
         shop, reports,
     )  # fmt: skip
     return {row["id"]: ReportView(**row) for row in rows}

@@ -11,6 +11,7 @@ from uuid import UUID
 from keystall.platform import database
 from keystall.platform.database import Reads, Row
 from keystall.platform.ids import new_id
+from keystall.tenants.columns import NOTHING
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.masking import mask
 from keystall.tenants.stock.sealing import KeysDestroyed, ShopCipher, shop_cipher
@@ -35,12 +36,15 @@ async def codes_of_order(
     return await masked(db, installation, shop, await codes_of_orders(db, shop, [order]))
 
 
-async def codes_of_orders(db: Reads, shop: UUID, orders: Sequence[UUID]) -> Sequence[Row]:
+async def codes_of_orders(
+    db: Reads, shop: UUID, orders: Sequence[UUID], *, without: frozenset[str] = NOTHING
+) -> Sequence[Row]:
     """The delivered codes of orders, sealed as they are stored, in the order they were put in
-    stock; `order_line_id` tells whose each one is. For `masked`."""
+    stock; `order_line_id` tells whose each one is. For `masked`, if not `without` "sealed"."""
+    sealed = "" if "sealed" in without else ", sealed"
     rows: Sequence[Row] = await db.rows(
         f"""
-        select {COLUMNS} from codes
+        select id, variant_id, key_version, order_line_id{sealed} from codes
         where shop_id = $1 and state = 'sold' and order_line_id = any (array(
           select id from order_lines where shop_id = $1 and order_id = any ($2::uuid[])))
         order by position

@@ -121,21 +121,27 @@ _REFUND: Mapping[str, str] = {
     "retriable": "refunds.state = 'due' and coalesce(refunds.provider_reference, '') = ''",
 }
 _REFUNDS = "refunds join takings on takings.shop_id = $1 and takings.id = taking_id"
-_WHOLE_REFUND = f"{named(_REFUND)} from {_REFUNDS}"
-_ORDER = columns(OrderView)
 
 
-async def order_by_id(db: Reads, shop: UUID, order: UUID) -> OrderView | None:
+async def order_by_id(
+    db: Reads, shop: UUID, order: UUID, *, without: frozenset[str] = NOTHING
+) -> OrderView | None:
     """One order, or None where this shop has none of that id."""
     # By `=`: PostgreSQL plans it once, where it plans anew for each array.
-    row = await db.row(f"select {_ORDER} from orders where shop_id = $1 and id = $2", shop, order)  # noqa: S608
+    row = await db.row(
+        f"select {columns(OrderView, without)} from orders where shop_id = $1 and id = $2",  # noqa: S608
+        shop, order,
+    )  # fmt: skip
     return None if row is None else OrderView(**row)
 
 
-async def orders_by_id(db: Reads, shop: UUID, orders: Sequence[UUID]) -> dict[UUID, OrderView]:
+async def orders_by_id(
+    db: Reads, shop: UUID, orders: Sequence[UUID], *, without: frozenset[str] = NOTHING
+) -> dict[UUID, OrderView]:
     """Orders of this shop by id; ids it has not are left out."""
     rows = await db.rows(
-        f"select {_ORDER} from orders where shop_id = $1 and id = any($2::uuid[])",  # noqa: S608
+        f"select {columns(OrderView, without)} from orders"  # noqa: S608
+        " where shop_id = $1 and id = any($2::uuid[])",
         shop, orders,
     )  # fmt: skip
     return {row["id"]: OrderView(**row) for row in rows}
@@ -245,7 +251,8 @@ async def refunds_of_orders(
 ) -> dict[UUID, list[RefundView]]:
     """The refunds of each order, oldest first."""
     rows = await db.rows(
-        f"select {_WHOLE_REFUND} where refunds.shop_id = $1 and refunds.order_id = any($2::uuid[])"
+        f"select {named(_REFUND)} from {_REFUNDS}"  # noqa: S608  (constants)
+        " where refunds.shop_id = $1 and refunds.order_id = any($2::uuid[])"
         " order by refunds.order_id, refunds.id",
         shop, orders,
     )  # fmt: skip
@@ -277,10 +284,13 @@ async def refunds_page(
     return [RefundView(**row) for row in rows]
 
 
-async def refunds_by_id(db: Reads, shop: UUID, refunds: Sequence[UUID]) -> dict[UUID, RefundView]:
+async def refunds_by_id(
+    db: Reads, shop: UUID, refunds: Sequence[UUID], *, without: frozenset[str] = NOTHING
+) -> dict[UUID, RefundView]:
     """Refunds of this shop by id; ids it has not are left out."""
     rows = await db.rows(
-        f"select {_WHOLE_REFUND} where refunds.shop_id = $1 and refunds.id = any($2::uuid[])",
+        f"select {named(_REFUND, without)} from {_REFUNDS}"  # noqa: S608  (constants)
+        " where refunds.shop_id = $1 and refunds.id = any($2::uuid[])",
         shop, refunds,
     )  # fmt: skip
     return {row["id"]: RefundView(**row) for row in rows}

@@ -1,12 +1,13 @@
 """Reading shops: by what a request came with, never by an id that a stranger chose."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
 from keystall.platform.database import Reads
 from keystall.platform.tokens import secret_hash
+from keystall.tenants.columns import NOTHING, UNREAD, named
 from keystall.tenants.shops.shop import Shop, shop_from
 from keystall.tenants.staff.roles import Permission, Role
 
@@ -27,7 +28,7 @@ class ApiTokenView:
     others.
 
     `maker` is the email of who made it: empty where nobody knows, or where they work for the shop
-    no more (`maker_left`). `last_used_at` may lag by a minute.
+    no more (`maker_left`); both may be UNREAD. `last_used_at` may lag by a minute.
     """
 
     id: UUID
@@ -36,12 +37,12 @@ class ApiTokenView:
     created_at: datetime
     expires_at: datetime | None
     scopes: frozenset[Permission]
-    maker: str
-    maker_left: bool
     last_used_at: datetime | None
     last_address: str
     origins: tuple[str, ...]
     public_text: str
+    maker: str = UNREAD
+    maker_left: bool = UNREAD
 
     @property
     def is_public(self) -> bool:
@@ -131,18 +132,26 @@ async def membership_by_session(
     db: Reads, session_secret_hash: bytes, slug: str
 ) -> Membership | None:
     """The shop `slug`, where the session's person works for it."""
-    found = await _memberships(db, session_secret_hash, slug)
+    found = await _memberships(db, session_secret_hash, slug, NOTHING)
     return found[0] if found else None
 
 
-async def memberships_of(db: Reads, session_secret_hash: bytes) -> list[Membership]:
+async def memberships_of(
+    db: Reads, session_secret_hash: bytes, *, without: frozenset[str] = NOTHING
+) -> list[Membership]:
     """The shops that the session's person works for, newest first."""
-    return (await _memberships(db, session_secret_hash, None))[::-1]
+    return (await _memberships(db, session_secret_hash, None, without))[::-1]
 
 
-async def _memberships(db: Reads, session: bytes, slug: str | None) -> list[Membership]:
-    rows = await db.rows("select role, (shop).* from session_memberships($1, $2)", session, slug)
-    return [Membership(shop_from(row), row["role"]) for row in rows]
+async def _memberships(
+    db: Reads, session: bytes, slug: str | None, without: frozenset[str]
+) -> list[Membership]:
+    names = ", ".join(f"(shop).{name}" for name in Shop.__slots__ if name not in without)
+    rows = await db.rows(
+        f"select role, {names} from session_memberships($1, $2)",  # noqa: S608  (constants)
+        session, slug,
+    )  # fmt: skip
+    return [Membership(shop_from(row, without), row["role"]) for row in rows]
 
 
 async def shop_by_token(db: Reads, secret: str) -> ShopByToken | None:
@@ -156,20 +165,27 @@ async def shop_by_token(db: Reads, secret: str) -> ShopByToken | None:
     return ShopByToken(row["token_id"], _scopes(row["token_scopes"]), shop_from(row))
 
 
-async def api_tokens(db: Reads, shop: UUID) -> list[ApiTokenView]:
-    """The shop's live tokens, newest first."""
+_TOKEN: Mapping[str, str] = {
+    **{one.name: f"api_tokens.{one.name}" for one in fields(ApiTokenView)},
+    "origins": "coalesce(origins, '{}')",
+    "public_text": "coalesce(public_text, '')",
+    "maker": "coalesce(email, '')",
+    "maker_left": "made_by is not null and email is null",
+}
+_MAKERS = " left join shop_members() as members on members.account_id = made_by"
+
+
+async def api_tokens(
+    db: Reads, shop: UUID, *, token: UUID | None = None, without: frozenset[str] = NOTHING
+) -> list[ApiTokenView]:
+    """The shop's live tokens, newest first, or `token` alone."""
+    makers = "" if without >= {"maker", "maker_left"} else _MAKERS
     rows = await db.rows(
-        """
-        select id, name, hint, api_tokens.created_at, expires_at, scopes,
-               coalesce(email, '') as maker, made_by is not null and email is null as maker_left,
-               last_used_at, last_address, coalesce(origins, '{}') as origins,
-               coalesce(public_text, '') as public_text
-        from api_tokens left join shop_members() as members on members.account_id = made_by
-        where shop_id = $1 and revoked_at is null and (expires_at is null or expires_at > now())
-        order by id desc
-        """,
-        shop,
-    )
+        f"select {named(_TOKEN, without)} from api_tokens{makers}"  # noqa: S608  (constants)
+        " where shop_id = $1 and ($2::uuid is null or id = $2) and revoked_at is null"
+        " and (expires_at is null or expires_at > now()) order by id desc",
+        shop, token,
+    )  # fmt: skip
     return [
         ApiTokenView(**{**row, "scopes": _scopes(row["scopes"]), "origins": tuple(row["origins"])})
         for row in rows

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from keystall.platform.database import Row
+from keystall.tenants.columns import NOTHING, UNREAD
 from keystall.tenants.shops.status import ShopStatus
 
 
@@ -13,7 +14,7 @@ from keystall.tenants.shops.status import ShopStatus
 class Shop:
     """One shop. `translations` is `{locale: {"notice": …, "policies": …}}` beside the defaults;
     `catalog_version` moves whenever what the public sees of the shop does; two of the same shop are
-    equal whatever it is."""
+    equal whatever it is. Lists may leave columns UNREAD."""
 
     id: UUID
     slug: str
@@ -43,10 +44,8 @@ class Shop:
     catalog_version: int = field(compare=False)
 
 
-def shop_from(row: Row) -> Shop:
-    """A shop from a row of `shops`."""
-    return Shop(
-        **{name: row[name] for name in Shop.__slots__ if name not in ("locales", "currencies")},
-        locales=tuple(row["locales"]),
-        currencies=tuple(row["currencies"]),
-    )
+def shop_from(row: Row, without: frozenset[str] = NOTHING) -> Shop:
+    """A shop from a row of `shops`, of which columns were left out."""
+    told = {name: UNREAD if name in without else row[name] for name in Shop.__slots__}
+    told |= {name: tuple(row[name]) for name in ("locales", "currencies")}
+    return Shop(**told)

@@ -40,7 +40,7 @@ _COLUMNS: Mapping[str, str] = {
 }
 
 
-def _select(without: frozenset[str] = NOTHING) -> str:
+def _select(without: frozenset[str]) -> str:
     # PostgreSQL looks no job up where nothing of it is selected.
     return (
         f"select {named(_COLUMNS, without)} from batches"  # noqa: S608  (constants)
@@ -72,9 +72,11 @@ async def batches_pages(
     return dict(pages)
 
 
-async def batches_by_id(db: Reads, shop: UUID, ids: Sequence[UUID]) -> dict[UUID, BatchView]:
+async def batches_by_id(
+    db: Reads, shop: UUID, ids: Sequence[UUID], *, without: frozenset[str] = NOTHING
+) -> dict[UUID, BatchView]:
     """Those of the batches that the shop has, by id."""
-    rows = await db.rows(f"{_select()} and batches.id = any ($2::uuid[])", shop, list(ids))
+    rows = await db.rows(f"{_select(without)} and batches.id = any ($2::uuid[])", shop, list(ids))
     return {row["id"]: BatchView(**row) for row in rows}
 
 

@@ -103,11 +103,16 @@ async def codes_pages(
 
 
 async def codes_by_id(
-    db: Reads, installation: Installation, shop: UUID, ids: Sequence[UUID]
+    db: Reads,
+    installation: Installation,
+    shop: UUID,
+    ids: Sequence[UUID],
+    *,
+    without: frozenset[str] = NOTHING,
 ) -> dict[UUID, StockedCode]:
     """Those of the codes that the shop has, masked, by id."""
     rows = await db.rows(
-        f"select {named(_COLUMNS)} from {_FROM} where codes.shop_id = $1"  # noqa: S608
+        f"select {named(_COLUMNS, without)} from {_FROM} where codes.shop_id = $1"  # noqa: S608
         " and codes.id = any($2::uuid[])",
         shop, list(ids),
     )  # fmt: skip

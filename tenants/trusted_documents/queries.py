@@ -50,11 +50,11 @@ async def trusted_documents(
 
 
 async def trusted_documents_by_id(
-    db: Reads, shop: UUID, ids: Sequence[UUID]
+    db: Reads, shop: UUID, ids: Sequence[UUID], *, without: frozenset[str] = NOTHING
 ) -> Mapping[UUID, TrustedDocumentView]:
     """Trusted documents of the shop by their rows."""
     rows = await db.rows(
-        f"select {COLUMNS} from trusted_documents"  # noqa: S608 constant
+        f"select {columns(TrustedDocumentView, without)} from trusted_documents"  # noqa: S608 constant
         " where shop_id = $1 and id = any ($2::uuid[])",
         shop, list(ids),
     )  # fmt: skip

@@ -79,7 +79,7 @@ _WEBHOOK: Mapping[str, str] = {
 _DELIVERY = columns(DeliveryView)
 
 
-def _webhooks(without: frozenset[str] = NOTHING) -> str:
+def _webhooks(without: frozenset[str]) -> str:
     return (
         f"select {named(_WEBHOOK, without)} from webhooks"  # noqa: S608  (constants)
         " where webhooks.shop_id = $1 and $2::timestamptz is not null"
@@ -95,11 +95,11 @@ async def webhooks_of(
 
 
 async def webhooks_by_id(
-    db: Reads, shop: UUID, webhooks: Sequence[UUID]
+    db: Reads, shop: UUID, webhooks: Sequence[UUID], *, without: frozenset[str] = NOTHING
 ) -> dict[UUID, WebhookView]:
     """Webhooks of this shop by id; ids it has not are left out."""
     rows = await db.rows(
-        f"{_webhooks()} and webhooks.id = any ($3::uuid[])", shop, clock.now(), webhooks
+        f"{_webhooks(without)} and webhooks.id = any ($3::uuid[])", shop, clock.now(), webhooks
     )
     return {row["id"]: WebhookView(**row) for row in rows}
 
