@@ -8,10 +8,20 @@ from uuid import UUID
 import strawberry
 
 from keystall.graphql.context import Info, RequestContext
-from keystall.graphql.describing import about, described, enum_type, object_type, resolver, value
+from keystall.graphql.describing import (
+    about,
+    derived,
+    described,
+    enum_type,
+    object_type,
+    resolver,
+    shown,
+    takes,
+    value,
+)
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.operator import access
-from keystall.graphql.operator.shops import ShopBrief
+from keystall.graphql.operator.shops import ShopBrief, brief
 from keystall.graphql.refusals import Payload, UserError, attempted, error_codes
 from keystall.graphql.relay import After, Connection, First, connection, decode_row, page_size
 from keystall.graphql.scalars import URL
@@ -34,10 +44,10 @@ class ForbiddenTerm:
 
     id: strawberry.ID = described("Opaque id, to hand to forbiddenTermRemove.")
     term: str = described("The word or phrase, as it was written.")
-    reason: str = described("Why; merchants read it.")
+    reason: str = takes("reason")(described("Why; merchants read it."))
     created_at: datetime = described("When it was added.")
     looked_through: bool = described("Whether all shops were looked through for it since.")
-    found: int = described("How many products on sale have it.")
+    found: int = takes("found")(described("How many products on sale have it."))
 
 
 @object_type
@@ -46,11 +56,16 @@ class ForbiddenFinding:
 
     id: strawberry.ID = described("Opaque id.")
     product_id: strawberry.ID = described("The product's id, to hand to listingStop.")
-    product: str = described("The product's name.")
-    url: URL = described("Where buyers see it.")
-    shop: ShopBrief = described("The shop that sells it.")
+    view: strawberry.Private[goods.Finding]
+    product: str = takes("product")(described("The product's name."))
+    url: URL = takes("product_slug", "shop_slug")(
+        shown(lambda finding, context: _url(finding.view, context), "Where buyers see it.")
+    )
+    shop: ShopBrief = takes("shop_slug", "shop_name")(
+        derived(lambda finding: brief(finding.view), "The shop that sells it.")
+    )
     term: str = described("The forbidden term.")
-    reason: str = described("Why it is forbidden.")
+    reason: str = takes("reason")(described("Why it is forbidden."))
     where: ListedField = described("Which of its texts has the term.")
     found_at: datetime = described("When it was found.")
 
@@ -112,16 +127,17 @@ def _term(found: goods.ForbiddenTerm) -> ForbiddenTerm:
     )
 
 
-def _finding(context: RequestContext, found: goods.Finding) -> ForbiddenFinding:
+def _url(found: goods.Finding, context: RequestContext) -> URL:
     shop = context.installation.settings.shop_url(found.shop_slug)
+    return URL(f"{shop}/p/{found.product_slug}")
+
+
+def _finding(found: goods.Finding) -> ForbiddenFinding:
     return ForbiddenFinding(
         id=encode("ForbiddenFinding", found.id),
         product_id=encode("Product", found.product_id),
+        view=found,
         product=found.product,
-        url=URL(f"{shop}/p/{found.product_slug}"),
-        shop=ShopBrief(
-            id=encode("Shop", found.shop_id), name=found.shop_name, slug=found.shop_slug
-        ),
         term=found.term,
         reason=found.reason,
         where=ListedField(found.field),
@@ -144,6 +160,7 @@ class ForbiddenQuery:
             access.operator_of(info.context),
             after=decode_row(after),
             limit=size + 1,
+            without=info.needs.without(ForbiddenTerm),
         )
         return connection(rows, size, after=after, node=_term, key=lambda row: (str(row.id),))
 
@@ -158,14 +175,9 @@ class ForbiddenQuery:
             access.operator_of(info.context),
             after=decode_row(after),
             limit=size + 1,
+            without=info.needs.without(ForbiddenFinding),
         )
-        return connection(
-            rows,
-            size,
-            after=after,
-            node=lambda row: _finding(info.context, row),
-            key=lambda row: (str(row.id),),
-        )
+        return connection(rows, size, after=after, node=_finding, key=lambda row: (str(row.id),))
 
 
 Term = Annotated[str, about("The word or phrase.")]

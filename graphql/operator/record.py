@@ -2,8 +2,10 @@
 
 from datetime import datetime
 
+import strawberry
+
 from keystall.graphql.context import Info
-from keystall.graphql.describing import described, object_type, resolver
+from keystall.graphql.describing import derived, described, object_type, resolver, takes
 from keystall.graphql.errors import bad_input
 from keystall.graphql.operator import access
 from keystall.graphql.operator.shops import ShopBrief, brief
@@ -16,12 +18,18 @@ class OperatorAction:
     """Something that an operator did."""
 
     action: str = described("What it was, for programs, such as work.drop.")
-    operator_email: str = described(
-        "Which operator did it; empty for what was done at the server itself."
+    operator_email: str = takes("email")(
+        described("Which operator did it; empty for what was done at the server itself.")
     )
-    shop: ShopBrief | None = described("The shop it was about; null for the installation itself.")
+    view: strawberry.Private[record.OperatorAction]
+    shop: ShopBrief | None = takes("shop_id", "shop_slug", "shop_name")(
+        derived(
+            lambda action: brief(action.view),
+            "The shop it was about; null for the installation itself.",
+        )
+    )
     subject: str = described("What else it was about, such as a kind of work; may be empty.")
-    note: str = described("The reason or note that was given; may be empty.")
+    note: str = takes("note")(described("The reason or note that was given; may be empty."))
     count: int = described("How many things it was done to.")
     at: datetime = described("When it was.")
 
@@ -30,7 +38,7 @@ def _action(found: record.OperatorAction) -> OperatorAction:
     return OperatorAction(
         action=found.action,
         operator_email=found.email,
-        shop=brief(found.shop_id, found.shop_slug, found.shop_name),
+        view=found,
         subject=found.subject,
         note=found.note,
         count=found.count,
@@ -56,5 +64,6 @@ class RecordQuery:
             access.operator_of(info.context),
             after=None if key is None else int(key[0]),
             limit=size + 1,
+            without=info.needs.without(OperatorAction),
         )
         return connection(rows, size, after=after, node=_action, key=lambda row: (row.id,))

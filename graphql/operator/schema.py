@@ -1,5 +1,6 @@
 """What the operator of the installation sees and does."""
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from enum import Enum
@@ -12,10 +13,12 @@ from keystall.graphql.context import Info, RequestContext
 from keystall.graphql.deeds import OPERATOR, recorded
 from keystall.graphql.describing import (
     about,
+    derived,
     described,
     list_resolver,
     object_type,
     resolver,
+    takes,
 )
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.nouns import Id, Ids, Node, ShopStatus, checked_ids
@@ -51,11 +54,20 @@ class Shop(Node):
     slug: str = described("The shop's short name, as in its address.")
     url: URL = described("The shop's own address.")
     status: ShopStatus = described("Whether it is selling.")
-    status_reason: str | None = described(
-        "Why it was suspended or declined; null where neither happened."
+    view: strawberry.Private[OperatedShop]
+    status_reason: str | None = takes("status_reason")(
+        derived(
+            lambda shop: shop.view.status_reason or None,
+            "Why it was suspended or declined; null where neither happened.",
+        )
     )
-    owner_email: str = described("The owner's email address; empty once they were erased.")
-    order_count: int = described("How many orders were placed.")
+    owner_email: str = takes("owner_email")(
+        derived(
+            lambda shop: shop.view.owner_email or "",
+            "The owner's email address; empty once they were erased.",
+        )
+    )
+    order_count: int = takes("order_count")(described("How many orders were placed."))
     created_at: datetime = described("When it was opened.")
     reviewed_at: datetime | None = described(
         "When an operator first looked at it; null while it is new."
@@ -112,8 +124,7 @@ def _shop(context: RequestContext, found: OperatedShop) -> Shop:
         slug=found.slug,
         url=URL(context.installation.settings.shop_url(found.slug)),
         status=ShopStatus(found.status),
-        status_reason=found.status_reason or None,
-        owner_email=found.owner_email or "",
+        view=found,
         order_count=found.order_count,
         created_at=found.created_at,
         reviewed_at=found.reviewed_at,
@@ -126,9 +137,8 @@ async def _reviewed(context: RequestContext, call: Awaitable[OperatedShop]) -> S
 
 
 async def _shops(context: RequestContext, rows: Sequence[UUID]) -> dict[UUID, OperatedShop]:
-    person = access.operator_of(context)
-    found = [await operating.operated_shop(context.reader, person, row) for row in rows]
-    return {shop.id: shop for shop in found if shop is not None}
+    person, without = access.operator_of(context), context.without("Shop")
+    return await operating.operated_shops_by_id(context.reader, person, rows, without=without)
 
 
 async def _by_id(context: RequestContext, wanted: strawberry.ID) -> Shop | None:
@@ -169,6 +179,7 @@ class Query(WorkQuery, ForbiddenQuery, RecordQuery):
             ShopFilter(query=query, status=status.value if status else None, new=unreviewed),
             after=decode_row(after),
             limit=size + 1,
+            without=info.needs.without(Shop),
         )
         return connection(
             rows,
@@ -197,7 +208,7 @@ class Query(WorkQuery, ForbiddenQuery, RecordQuery):
     @list_resolver(counted_by="ids")
     async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
         """Several at once, in the order asked for, null where there is none; 100 at most."""
-        return [await _by_id(info.context, wanted) for wanted in checked_ids(ids)]
+        return await asyncio.gather(*(_by_id(info.context, one) for one in checked_ids(ids)))
 
 
 @object_type

@@ -1,5 +1,6 @@
 """Shops as the operator names them."""
 
+from typing import Protocol
 from uuid import UUID
 
 import strawberry
@@ -17,8 +18,21 @@ class ShopBrief:
     slug: str = described("The shop's short name, as in its address.")
 
 
-def brief(shop: UUID | None, slug: str | None, name: str | None) -> ShopBrief | None:
+class OfShop(Protocol):
+    """A row that may be about a shop."""
+
+    @property
+    def shop_id(self) -> UUID | None: ...
+
+    @property
+    def shop_slug(self) -> str | None: ...
+
+    @property
+    def shop_name(self) -> str | None: ...
+
+
+def brief(row: OfShop) -> ShopBrief | None:
     """The shop in a row; None where the row is about the installation itself."""
-    if shop is None or slug is None or name is None:
+    if row.shop_id is None or row.shop_slug is None or row.shop_name is None:
         return None
-    return ShopBrief(id=encode("Shop", shop), name=name, slug=slug)
+    return ShopBrief(id=encode("Shop", row.shop_id), name=row.shop_name, slug=row.shop_slug)

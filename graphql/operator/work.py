@@ -10,10 +10,12 @@ import strawberry
 from keystall.graphql.context import Info
 from keystall.graphql.describing import (
     about,
+    derived,
     described,
     list_resolver,
     object_type,
     resolver,
+    takes,
 )
 from keystall.graphql.ids import encode, row_of
 from keystall.graphql.operator import access
@@ -33,7 +35,10 @@ class FailedWork:
 
     id: strawberry.ID = described("Opaque id, to hand to failedWorkRetry and failedWorkDrop.")
     kind: str = described("What was to be done, such as mail.order_delivered.")
-    shop: ShopBrief | None = described("Whose work it is; null for the installation's own.")
+    view: strawberry.Private[work.FailedWork]
+    shop: ShopBrief | None = takes("shop_id", "shop_slug", "shop_name")(
+        derived(lambda work: brief(work.view), "Whose work it is; null for the installation's own.")
+    )
     problem: str = described("What went wrong the last time, by the name of the error.")
     attempts: int = described("How often it was tried.")
     given_up: bool = described("Whether it is tried no more until somebody says so.")
@@ -78,7 +83,7 @@ def _failed(found: work.FailedWork) -> FailedWork:
     return FailedWork(
         id=encode("FailedWork", found.id),
         kind=found.kind,
-        shop=brief(found.shop_id, found.shop_slug, found.shop_name),
+        view=found,
         problem=found.problem,
         attempts=found.attempts,
         given_up=found.failed_at is not None,
@@ -108,6 +113,7 @@ class WorkQuery:
             kind=kind,
             after=decode_row(after),
             limit=size + 1,
+            without=info.needs.without(FailedWork),
         )
         return connection(rows, size, after=after, node=_failed, key=lambda row: (str(row.id),))
 
@@ -115,7 +121,8 @@ class WorkQuery:
     async def failed_work_item(self, info: Info, id: WorkId) -> FailedWork | None:
         """One piece of work; null where it is in no trouble, or not any more."""
         person = access.operator_of(info.context)
-        found = await work.failed_work_item(info.context.reader, person, _row(id))
+        without = info.needs.without(FailedWork)
+        found = await work.failed_work_item(info.context.reader, person, _row(id), without=without)
         return None if found is None else _failed(found)
 
     @list_resolver(assumed=10)

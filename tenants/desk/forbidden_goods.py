@@ -9,6 +9,7 @@ from keystall.platform.database import Reads, transaction
 from keystall.platform.ids import new_id
 from keystall.tenants.catalog.service import TOPIC
 from keystall.tenants.catalog.slugs import take_turn
+from keystall.tenants.columns import NOTHING, UNREAD, columns
 from keystall.tenants.errors import Refused, UserError, refuse
 from keystall.tenants.forbidden.matching import contains, spread
 from keystall.tenants.forbidden.scan import SCAN
@@ -21,6 +22,7 @@ TERM_LIMIT = 100
 REASON_LIMIT = 500
 TRIAL_LIMIT = 20_000
 MOST_TERMS = 1000
+_TERM_ALONE = frozenset({"reason", "found"})
 _SHORTEST = 2
 """Letters of a term: a single one would be in nearly every text."""
 
@@ -28,50 +30,64 @@ _SHORTEST = 2
 @dataclass(frozen=True, slots=True)
 class ForbiddenTerm:
     """A term as the operator sees it. `found`: how many products on sale have it; `scanned_at`
-    when all shops had been looked through for it, None before."""
+    when all shops had been looked through for it, None before. What has a default may be UNREAD."""
 
     id: UUID
     term: str
-    reason: str
     created_at: datetime
     scanned_at: datetime | None
-    found: int
+    reason: str = UNREAD
+    found: int = UNREAD
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A product on sale that has a forbidden term in `field`."""
+    """A product on sale that has a forbidden term in `field`. What has a default may be UNREAD."""
 
     id: UUID
     product_id: UUID
-    product: str
-    product_slug: str
     shop_id: UUID
-    shop_slug: str
-    shop_name: str
     term: str
-    reason: str
     field: str
     found_at: datetime
+    product: str = UNREAD
+    product_slug: str = UNREAD
+    shop_slug: str = UNREAD
+    shop_name: str = UNREAD
+    reason: str = UNREAD
 
 
 async def forbidden_terms(
-    db: Reads, viewer: Viewer, *, after: UUID | None, limit: int
+    db: Reads,
+    viewer: Viewer,
+    *,
+    after: UUID | None,
+    limit: int,
+    without: frozenset[str] = NOTHING,
 ) -> list[ForbiddenTerm]:
     """The list, newest first, `limit` at most, older than `after`."""
     rows = await db.rows(
-        "select * from operator_forbidden_terms($1, $2, $3)", viewer.secret_hash, after, limit
-    )
+        f"select {columns(ForbiddenTerm, without)}"  # noqa: S608  (constants)
+        " from operator_forbidden_terms($1, $2, $3, $4)",
+        viewer.secret_hash, after, limit, list(without),
+    )  # fmt: skip
     return [ForbiddenTerm(**row) for row in rows]
 
 
 async def forbidden_findings(
-    db: Reads, viewer: Viewer, *, after: UUID | None, limit: int
+    db: Reads,
+    viewer: Viewer,
+    *,
+    after: UUID | None,
+    limit: int,
+    without: frozenset[str] = NOTHING,
 ) -> list[Finding]:
     """What is on sale with a forbidden term, latest found first."""
     rows = await db.rows(
-        "select * from operator_forbidden_findings($1, $2, $3)", viewer.secret_hash, after, limit
-    )
+        f"select {columns(Finding, without)}"  # noqa: S608  (constants)
+        " from operator_forbidden_findings($1, $2, $3, $4)",
+        viewer.secret_hash, after, limit, list(without),
+    )  # fmt: skip
     return [Finding(**row) for row in rows]
 
 
@@ -113,7 +129,7 @@ async def forbidden_text_try(
     errors += text_errors(term, "term", limit=TERM_LIMIT)
     if errors:
         raise Refused(*errors)
-    known = await forbidden_terms(db, viewer, after=None, limit=MOST_TERMS)
+    known = await forbidden_terms(db, viewer, after=None, limit=MOST_TERMS, without=_TERM_ALONE)
     looked = spread(text)
     asked = [*([term.strip()] if spread(term).letters else []), *(one.term for one in known)]
     return [one for one in dict.fromkeys(asked) if contains(looked, spread(one))]

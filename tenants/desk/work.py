@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from keystall.platform.database import Reads
+from keystall.tenants.columns import NOTHING, UNREAD, columns
 from keystall.tenants.errors import Refused, refuse
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
@@ -23,19 +24,19 @@ CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class FailedWork:
-    """One piece of work in trouble. The shop's three are None for the installation's own work;
-    `failed_at` is None while it is still tried, next at `due_at`."""
+    """One piece of work in trouble. The shop's three are None for the installation's own work, and
+    may be UNREAD; `failed_at` is None while it is still tried, next at `due_at`."""
 
     id: UUID
-    shop_id: UUID | None
-    shop_slug: str | None
-    shop_name: str | None
     kind: str
     problem: str
     attempts: int
     created_at: datetime
     failed_at: datetime | None
     due_at: datetime
+    shop_id: UUID | None = UNREAD
+    shop_slug: str | None = UNREAD
+    shop_name: str | None = UNREAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +50,30 @@ class FailedWorkCount:
 
 
 async def failed_work(
-    db: Reads, viewer: Viewer, *, kind: str | None, after: UUID | None, limit: int
+    db: Reads,
+    viewer: Viewer,
+    *,
+    kind: str | None,
+    after: UUID | None,
+    limit: int,
+    without: frozenset[str] = NOTHING,
 ) -> list[FailedWork]:
     """Work in trouble, newest first, `limit` at most, older than `after`."""
     rows = await db.rows(
-        "select * from operator_work($1, null, $2, $3, $4)",
-        viewer.secret_hash, kind or None, after, limit,
+        f"select {columns(FailedWork, without)} from operator_work($1, null, $2, $3, $4, $5)",  # noqa: S608
+        viewer.secret_hash, kind or None, after, limit, list(without),
     )  # fmt: skip
     return [FailedWork(**row) for row in rows]
 
 
-async def failed_work_item(db: Reads, viewer: Viewer, item: UUID) -> FailedWork | None:
+async def failed_work_item(
+    db: Reads, viewer: Viewer, item: UUID, *, without: frozenset[str] = NOTHING
+) -> FailedWork | None:
     """One piece of work, while it is in trouble."""
     row = await db.row(
-        "select * from operator_work($1, $2, null, null, 1)", viewer.secret_hash, item
-    )
+        f"select {columns(FailedWork, without)} from operator_work($1, $2, null, null, 1, $3)",  # noqa: S608
+        viewer.secret_hash, item, list(without),
+    )  # fmt: skip
     return None if row is None else FailedWork(**row)
 
 

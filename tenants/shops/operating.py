@@ -3,11 +3,13 @@
 The session itself is checked again in the database, so a mistake above this opens nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from keystall.platform.database import Reads
+from keystall.tenants.columns import NOTHING, UNREAD, columns
 from keystall.tenants.errors import Refused, refuse
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
@@ -21,17 +23,17 @@ REASON_LIMIT = 500
 @dataclass(frozen=True, slots=True)
 class OperatedShop:
     """A shop as the operator sees it; `order_count` counts paid orders. It is new while
-    `reviewed_at` is None."""
+    `reviewed_at` is None. What has a default may be UNREAD."""
 
     id: UUID
     slug: str
     name: str
     status: ShopStatus
-    status_reason: str
     created_at: datetime
     reviewed_at: datetime | None
-    owner_email: str | None
-    order_count: int
+    status_reason: str = UNREAD
+    owner_email: str | None = UNREAD
+    order_count: int = UNREAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +55,39 @@ class ShopCounts:
 
 
 async def operated_shops(
-    db: Reads, viewer: Viewer, wanted: ShopFilter, *, after: UUID | None, limit: int
+    db: Reads,
+    viewer: Viewer,
+    wanted: ShopFilter,
+    *,
+    after: UUID | None,
+    limit: int,
+    without: frozenset[str] = NOTHING,
 ) -> list[OperatedShop]:
     """The installation's shops, newest first, `limit` at most, older than `after`."""
     rows = await db.rows(
-        "select * from operator_shop_list($1, null, $2, $3, $4, $5, $6)",
+        f"select {columns(OperatedShop, without)}"  # noqa: S608  (constants)
+        " from operator_shop_list($1, null, $2, $3, $4, $5, $6, $7)",
         viewer.secret_hash, wanted.query or None, wanted.status, wanted.new, after, limit,
+        list(without),
     )  # fmt: skip
     return [OperatedShop(**row) for row in rows]
 
 
+async def operated_shops_by_id(
+    db: Reads, viewer: Viewer, shops: Sequence[UUID], *, without: frozenset[str] = NOTHING
+) -> dict[UUID, OperatedShop]:
+    """Shops by id; what is none is left out."""
+    rows = await db.rows(
+        f"select {columns(OperatedShop, without)} from unnest($2::uuid[]) as wanted (wanted_id)"  # noqa: S608
+        " cross join lateral operator_shop_list($1, wanted_id, null, null, null, null, 1, $3)",
+        viewer.secret_hash, list(shops), list(without),
+    )  # fmt: skip
+    return {row["id"]: OperatedShop(**row) for row in rows}
+
+
 async def operated_shop(db: Reads, viewer: Viewer, shop: UUID) -> OperatedShop | None:
     """One shop."""
-    row = await db.row(
-        "select * from operator_shop_list($1, $2, null, null, null, null, 1)",
-        viewer.secret_hash, shop,
-    )  # fmt: skip
-    return None if row is None else OperatedShop(**row)
+    return (await operated_shops_by_id(db, viewer, [shop])).get(shop)
 
 
 async def shop_counts(db: Reads, viewer: Viewer) -> ShopCounts:

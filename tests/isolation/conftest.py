@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -171,8 +172,10 @@ def forgetful_query(shops: Shops, monkeypatch: pytest.MonkeyPatch) -> None:
     """Products are read for the wrong shop."""
     real = queries.products_by_ids
 
-    async def forgets(db: Reads, shop: UUID, ids: Sequence[UUID]) -> Mapping[UUID, ProductView]:
-        return await real(db, shops.theirs.shop.id, ids)
+    async def forgets(
+        db: Reads, shop: UUID, ids: Sequence[UUID], **changed: Any
+    ) -> Mapping[UUID, ProductView]:
+        return await real(db, shops.theirs.shop.id, ids, **changed)
 
     monkeypatch.setattr(queries, "products_by_ids", forgets)
 

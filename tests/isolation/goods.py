@@ -370,7 +370,9 @@ async def _end(installation: Installation, goods: Goods) -> None:
     work = new_id()
     goods.name("FailedWork", work)
     async with writing(installation, goods.shop.id) as tx:
-        for item, attempts, ended in ((work, 25, clock.now()), (new_id(), 5, None)):
+        for item, attempts, ended in (
+            (work, 25, clock.now()), (new_id(), 5, None), (new_id(), 5, None),
+        ):  # fmt: skip
             await tx.execute(
                 "insert into outbox"
                 " (shop_id, id, kind, subject_id, due_at, attempts, failed_at, problem)"

@@ -11,6 +11,7 @@ from keystall.graphql.executor import SCHEMAS, Surface, execute
 from keystall.graphql.ids import encode
 from keystall.graphql.operation import ANY, LIVE
 from keystall.platform.ids import new_id
+from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
 from tests.graphql.asking import buyer, merchant
 from tests.isolation.asking import Filled, documents, kind_of, positions, tells
@@ -23,18 +24,22 @@ _WORDS = ("slug", "categorySlug", "query", "token")
 
 @dataclass
 class Shops:
-    """Two shops with everything in them."""
+    """Two shops with everything in them, and who may operate them."""
 
     installation: Installation
     mine: Goods
     theirs: Goods
     superuser_url: str
+    operator: Viewer | None = None
 
     def context(self, surface: Surface, goods: Goods) -> RequestContext:
         if surface == "storefront":
             context = buyer(self.installation, goods.shop)
             context.customer = goods.customer
             return context
+        if surface == "operator":
+            assert self.operator is not None
+            return merchant(self.installation, None, self.operator)
         return merchant(self.installation, goods.shop, goods.owner)
 
     async def ask(
