@@ -42,7 +42,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from keystall.graphql.context import Needs, RequestContext
 from keystall.graphql.describing import loaded_of, shown_of, untaken
 from keystall.graphql.guards import Guarded, GuardedKinds
-from keystall.graphql.plans.leaves import Surprise, finishing
+from keystall.graphql.plans.leaves import Surprise, finishing, finishing_present
 from keystall.graphql.plans.plan import (
     Abstract,
     Allow,
@@ -188,6 +188,8 @@ class Compiler:
 
     def _shape(self, kind: GraphQLOutputType, details: FieldDetailsList) -> Shape:
         match kind:
+            case GraphQLNonNull(of_type=inner) if is_leaf_type(inner):
+                return Leaf(finishing_present(inner))
             case GraphQLNonNull(of_type=inner):
                 return Present(self._shape(inner, details))
             case GraphQLList(of_type=inner):

@@ -16,7 +16,7 @@ Raises Surprise for a value that the type has to convert or to refuse.
 
 _INT = range(-(2**31), 2**31)
 """GraphQL's Int (specification, 3.5.1)."""
-_AS_THEY_ARE: Mapping[str, type] = {"String": str, "ID": str, "Boolean": bool}
+_AS_THEY_ARE: Mapping[str, type] = {"String": str, "ID": str, "URL": str, "Boolean": bool}
 
 
 class Surprise(Exception):
@@ -26,7 +26,7 @@ class Surprise(Exception):
 def finishing(leaf: GraphQLLeafType) -> Finish:
     """How values of a leaf type are finished."""
     if leaf.name in _AS_THEY_ARE:
-        return _as_they_are(_AS_THEY_ARE[leaf.name])
+        return _as_they_are({_AS_THEY_ARE[leaf.name], NoneType})
     if leaf.name == "Int":
         return _whole
     if leaf.name == "Float":
@@ -36,9 +36,21 @@ def finishing(leaf: GraphQLLeafType) -> Finish:
     return _converted(leaf.coerce_output_value)
 
 
-def _as_they_are(kind: type) -> Finish:
-    known = {kind, NoneType}
+def finishing_present(leaf: GraphQLLeafType) -> Finish:
+    """The same of a leaf type without null."""
+    if leaf.name in _AS_THEY_ARE:
+        return _as_they_are({_AS_THEY_ARE[leaf.name]})
+    finish = finishing(leaf)
 
+    def finish_present(values: Sequence[Any]) -> Sequence[Any]:
+        if NoneType in map(type, values):
+            raise Surprise
+        return finish(values)
+
+    return finish_present
+
+
+def _as_they_are(known: set[type]) -> Finish:
     def finish(values: Sequence[Any]) -> Sequence[Any]:
         if not known.issuperset(map(type, values)):
             raise Surprise
