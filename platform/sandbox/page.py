@@ -44,6 +44,9 @@ h1{font-size:1.1rem;margin:0 0 .8rem}
 h2{font-size:1rem;margin:1.4rem 0 .6rem;color:var(--soft);font-weight:500}
 .amount{font-size:2.2rem;font-weight:700;line-height:1.2;margin:0 0 .4rem}
 .soft{color:var(--soft);margin:0}
+dl{margin:.8rem 0 0}
+dt{color:var(--soft);font-size:.875rem}
+dd{margin:0 0 .6rem}
 #late-why{margin:0 0 1rem;font-size:.875rem}
 button,.button{display:block;width:100%;min-height:48px;padding:.7rem 1rem;margin:0 0 .6rem;
 border:1px solid var(--line);border-radius:.7rem;background:var(--card);color:var(--ink);
@@ -66,8 +69,8 @@ _PAGE = """<!doctype html>
 <h1>{{ words.title }}</h1>
 <p class="soft">{{ words.amount }}</p>
 <p class="amount">{{ amount }}</p>
-<p>{{ description }}</p>
-<p class="soft">{{ words.order }} {{ reference }}</p>
+<dl><dt>{{ words.order }}</dt><dd>{{ description }}</dd>
+<dt>{{ words.reference }}</dt><dd>{{ reference }}</dd></dl>
 </div>
 {% if state in ("taken", "scheduled", "failed") %}<p class="card" role="status">{{ message }}</p>
 {% endif %}

@@ -9,6 +9,7 @@ class Words(NamedTuple):
     sandbox: str
     amount: str
     order: str
+    reference: str
     pay: str
     more: str
     fail: str
@@ -31,6 +32,7 @@ _ENGLISH = Words(
     sandbox="Sandbox: no real money moves here.",
     amount="Amount",
     order="Order",
+    reference="Payment",
     pay="Pay {amount}",
     more="Or try what else can happen",
     fail="Payment fails",
@@ -54,6 +56,7 @@ _CHINESE = Words(
     sandbox="沙盒环境：不会发生真实扣款。",
     amount="金额",
     order="订单",
+    reference="支付流水号",
     pay="支付 {amount}",
     more="或者试试其他情况",
     fail="支付失败",
@@ -66,7 +69,7 @@ _CHINESE = Words(
     scheduled="款项将在 {wait}后到账，届时订单已过期。关闭本页也照常到账。",
     again="再看一次",
     wait="{minutes} 分 {seconds} 秒",
-    back="返回商店",
+    back="返回店铺",
     unknown="没有这笔支付。",
 )
 

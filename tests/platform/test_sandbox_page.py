@@ -17,8 +17,21 @@ async def act(sandbox: Any, page: str, mode: str) -> Any:
 @pytest.mark.parametrize(
     ("locale", "words"),
     [
-        ("zh-CN", ['lang="zh-CN"', "沙盒环境", "支付 ¥12.50", "延迟支付", "返回商店"]),
-        ("en", ['lang="en"', "Sandbox: no real money", "Pay CN¥12.50", "Pay late", "Back to the"]),
+        (
+            "zh-CN",
+            ['lang="zh-CN"', "沙盒环境", "支付 ¥12.50", "延迟支付", "返回店铺", "<dt>订单</dt>"],
+        ),
+        (
+            "en",
+            [
+                'lang="en"',
+                "Sandbox: no real money",
+                "Pay CN¥12.50",
+                "Pay late",
+                "Back to the",
+                "<dt>Order</dt>",
+            ],
+        ),
     ],
 )
 async def test_the_page_speaks_the_buyers_language(
@@ -30,7 +43,7 @@ async def test_the_page_speaks_the_buyers_language(
 
     assert page.status_code == 200
     assert [word for word in words if word not in page.text] == []
-    assert "Steam 充值卡 &lt;50&gt;" in page.text
+    assert "</dt><dd>Steam 充值卡 &lt;50&gt;</dd>" in page.text
     assert "<script" not in page.text
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
 

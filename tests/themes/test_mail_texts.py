@@ -191,7 +191,7 @@ def test_a_delivery_reads_as_a_merchant_would_write_it() -> None:
         "\n"
         "为了安全，卡密不会写在邮件里。拿到链接的人都能打开这个订单，请勿转发本邮件。\n"
         "\n"
-        "联系店家：微信 lulu\n"
+        "联系商家：微信 lulu\n"
         "\n"
         "-- \n"
         "本邮件由「露露卡铺」通过 Keystall 自动发送，请勿直接回复。"
