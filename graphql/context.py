@@ -27,7 +27,7 @@ Batch: TypeAlias = Callable[["RequestContext", Sequence[KeyT]], Awaitable[Mappin
 """Reads many at once: what is missing from the mapping is None."""
 
 
-EffectName = Literal["session", "cart", "locale", "sign-in"]
+EffectName = Literal["session", "cart", "bought", "locale", "sign-in"]
 
 
 class RequestReader(Reads, Protocol):

@@ -267,6 +267,7 @@ class Mutation(RecoveryMutation, CodeReportMutation, CustomerMutation):
             return CartCompletePayload(order=None, redirect_url=None, user_errors=errors)
         # The cart stays with its buyer: sent again it answers the same order, and whoever left the
         # payment page finds the order through it. The next purchase starts another one.
+        context.effect("bought", cart_id)
         address = await start_payment(context.installation, context.require_shop(), row)
         return CartCompletePayload(
             order=await order_of(context, row, changed=True),

@@ -138,12 +138,24 @@ class Visits:
             locale=caller.locale,
             request_id=context.request_id,
             look=look_of(shop),
-            values={"cartId": self.cookie(request, "cart")},
+            values={
+                "cartId": self._cart(request),
+                "buying": self.cookie(request, "buying"),
+                "boughtId": self.cookie(request, "bought"),
+            },
             form_targets=self.settings.payment_pages,
             effects=effects,
             release=context.reader.finish,
         )
         return visit if draft is None else replace(visit, seen=partial(draft.seen, context))
+
+    def _cart(self, request: Request) -> str | None:
+        """The buyer's cart, or the one in the address: only in a browser that has started it. Who
+        has the id of a cart reads the order that it becomes, and might send others its address."""
+        asked = request.path_params.get("cartId")
+        if asked is None:
+            return self.cookie(request, "cart")
+        return asked if asked in (self.cookie(request, "buying") or "").split(".") else ""
 
     async def _person(self, request: Request, page: Page) -> Visit | Response:
         effects: list[Effect] = []

@@ -3,28 +3,34 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Error, Page, Route, expect
+from playwright.async_api import Browser, Error, Page, Request, Route, expect
 
 from keystall.platform.http import http_client
 from tests.e2e.reading import PHONE
-from tests.e2e.town import Town
+from tests.e2e.town import Town, patiently
 
 pytestmark = pytest.mark.browser
 
 Demo = dict[str, Any]
-_COUNTING = """
+_LISTENING = """
   window.heard = 0;
   const Told = window.EventSource;
   window.EventSource = class extends Told {
     constructor(...all) {
       super(...all);
       this.addEventListener("changed", () => { window.heard += 1; });
+      window.stream = this;
     }
   };
 """
+_SEEN = """(hidden) => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 _PART = {"hx-request": "true", "hx-target": "div#order_live", "accept": "text/html"}
 _CODE = re.compile(r"[0-9A-Z]{5}(-[0-9A-Z]{5}){3}")
 
@@ -57,7 +63,6 @@ async def pick(page: Page, base: str) -> None:
 
 async def order(page: Page, email: str) -> str:
     """From the checkout to the provider's page; answers the address to pay at."""
-    await page.wait_for_url("**/zh/checkout")
     await page.fill("[name=email]", email)
     await page.get_by_role("button", name="提交订单并支付").click()
     await page.wait_for_url("**/p/pay_*")
@@ -77,6 +82,7 @@ async def test_a_buyer_holds_the_code_without_an_account(chromium: Browser, demo
         await pay(page)
         # The page that waits turns into the delivered order by itself.
         await expect(page.get_by_role("heading", level=1)).to_have_text("您的商品已送达")
+        await expect(page).to_have_title(re.compile("^已发货 · "))
         assert _CODE.search(await page.content()) is None
         await page.get_by_role("link", name="显示卡密").click()
         code = page.locator("[data-code]")
@@ -86,8 +92,10 @@ async def test_a_buyer_holds_the_code_without_an_account(chromium: Browser, demo
         await expect(code).to_have_css("filter", "none")
         await page.get_by_role("button", name="隐藏").click()
         await expect(code).to_have_css("filter", "blur(7px)")
-        await page.get_by_role("button", name="隐藏").click()
+        await expect(page.get_by_role("button", name="隐藏")).to_have_count(0)
+        await page.get_by_role("button", name="显示", exact=True).click()
         await expect(code).to_have_css("filter", "none")
+        await expect(page.get_by_role("button", name="隐藏")).to_be_visible()
         await page.get_by_role("button", name="复制", exact=True).click()
         await expect(page.locator(".toast")).to_have_text("已复制")
         assert await page.evaluate("navigator.clipboard.readText()") == secret
@@ -95,6 +103,143 @@ async def test_a_buyer_holds_the_code_without_an_account(chromium: Browser, demo
             await page.get_by_role("link", name="下载 txt 文件").click()
         file = await (await downloading.value).path()
         assert file.read_text("utf-8") == f"{secret}\n"
+        # Whoever can read it can try it, and say that it is no good.
+        await page.get_by_text("卡密无法使用？").click()
+        await page.get_by_role("button", name="反馈给商家").click()
+        await expect(page.get_by_text("已反馈，等待商家处理：卡密无效。")).to_be_visible()
+        assert "/codes" not in page.url
+
+
+async def test_an_order_that_expired_before_ones_eyes_still_hears_of_the_payment(
+    chromium: Browser, demo: Demo
+) -> None:
+    async with http_client() as http, opened(chromium) as page:
+        town = Town(demo, "galaxy", http)
+        goods = await town.product("Paid late")
+        await town.stock(goods["variant"], ["LATE-1", "LATE-2"], until=("DONE",))
+        told = await town.place(goods["variant"])
+        await page.add_init_script(_LISTENING)
+        await page.clock.install()
+        await page.goto(f"{shop_url(demo)}/zh/order/{told.token}")
+        heading = page.get_by_role("heading", level=1)
+        await town.expire(told)
+        await expect(heading).to_have_text("订单已过期")
+        await expect(page).to_have_title(re.compile("^已过期 · "))
+        await town.play(told, "pay")
+        await expect(heading).to_have_text("您的商品已送达")
+        await expect(page).to_have_title(re.compile("^已发货 · "))
+        # The title is heard, too, and nothing else.
+        assert await page.locator("body > [role=status]").inner_text() == await page.title()
+        assert await page.locator("[aria-live]").count() == 0
+
+        over = await town.place(goods["variant"])
+        await town.expire(over)
+        # A tab that nobody looks at holds its stream for an hour. Looked at again it catches up.
+        await page.goto(f"{shop_url(demo)}/zh/order/{over.token}")
+        await expect(heading).to_have_text("订单已过期")
+        await page.evaluate(_SEEN, True)
+        await page.clock.fast_forward("01:00:01")
+        assert await page.evaluate("window.stream.readyState") == 2
+        await town.play(over, "pay")
+        await town.until(over, "DELIVERED")
+        await expect(heading).to_have_text("订单已过期")
+        await page.evaluate(_SEEN, False)
+        await expect(heading).to_have_text("您的商品已送达")
+
+
+async def test_where_no_stream_is_to_be_had_an_order_that_is_over_is_asked_for_more_seldom(
+    chromium: Browser, demo: Demo
+) -> None:
+    async with http_client() as http, opened(chromium) as page:
+        town = Town(demo, "galaxy", http)
+        goods = await town.product("Paid late, and asked for")
+        await town.stock(goods["variant"], ["LATE-4"], until=("DONE",))
+        placed = await town.place(goods["variant"])
+        asked = list[Request]()
+        page.on("request", lambda one: asked.append(one) if "hx-request" in one.headers else None)
+
+        async def asked_again() -> bool:
+            return len(asked) == before + 1
+
+        await page.route("**/events", lambda route: route.abort())
+        await page.clock.install()
+        await page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=1))
+        await page.goto(f"{shop_url(demo)}/zh/order/{placed.token}")
+        heading = page.get_by_role("heading", level=1)
+        await expect(heading).to_have_text("还差一步：付款")
+        await town.expire(placed)
+        await page.clock.run_for(4_500)
+        await expect(heading).to_have_text("订单已过期")
+        before = len(asked)
+        await page.clock.run_for(4_000)
+        await patiently(asked_again, "the last look at the pace of an order that waits")
+        await town.play(placed, "pay")
+        await town.until(placed, "DELIVERED")
+        await page.clock.run_for(28_000)
+        await expect(heading).to_have_text("订单已过期")
+        assert await asked_again()
+        await page.clock.run_for(4_000)
+        await expect(heading).to_have_text("您的商品已送达")
+
+
+async def test_without_a_script_an_order_that_expired_shows_the_payment_and_a_bad_code_is_told(
+    chromium: Browser, demo: Demo
+) -> None:
+    async with http_client() as http, opened(chromium, script=False) as page:
+        town = Town(demo, "galaxy", http)
+        goods = await town.product("Paid late, and read without a script")
+        await town.stock(goods["variant"], ["LATE-3"], until=("DONE",))
+        placed = await town.place(goods["variant"])
+        await town.expire(placed)
+        address = f"{shop_url(demo)}/zh/order/{placed.token}"
+        await page.goto(f"{address}?look=18")
+        heading = page.get_by_role("heading", level=1)
+        await expect(heading).to_have_text("订单已过期")
+        await town.play(placed, "pay")
+        await expect(heading).to_have_text("您的商品已送达", timeout=30_000)
+        assert page.url == f"{address}?look=19"
+        await page.get_by_role("link", name="显示卡密").click()
+        await expect(page.locator("[data-code]")).to_have_text("LATE-3")
+        await page.get_by_role("link", name="返回订单").click()
+        await expect(heading).to_have_text("您的商品已送达")
+        await page.go_back()
+        await page.get_by_text("卡密无法使用？").click()
+        await page.get_by_role("button", name="反馈给商家").click()
+        assert page.url == address
+        await expect(page.get_by_text("已反馈，等待商家处理：卡密无效。")).to_be_visible()
+
+
+async def test_buying_now_again_buys_what_the_page_shows_and_leaves_the_cart(
+    chromium: Browser, demo: Demo
+) -> None:
+    async with http_client() as http, opened(chromium) as page:
+        town = Town(demo, "galaxy", http)
+        goods, other = [await town.product(name) for name in ("The last one", "Put aside")]
+        await town.stock(goods["variant"], ["LAST-1"], until=("DONE",))
+        await town.stock(other["variant"], ["ASIDE-1"], until=("DONE",))
+        base = f"{shop_url(demo)}/zh"
+        await page.goto(f"{base}/p/{other['slug']}")
+        await page.get_by_role("button", name="加入购物车").click()
+        await page.wait_for_url("**/zh/cart")
+        for _ in range(2):
+            await page.goto(f"{base}/p/{goods['slug']}")
+            await page.get_by_role("button", name="立即购买").click()
+            await page.wait_for_url("**/zh/buy/*")
+            await expect(page.locator(".lines .line")).to_have_text(re.compile("The last one.*× 1"))
+        await expect(page.locator(".cart-count")).to_have_text("1")
+        checkout = page.url
+        await order(page, "qian@example.com")
+        await page.goto(checkout)
+        await expect(page.get_by_role("link", name="查看订单")).to_be_visible()
+        await page.goto(f"{base}/cart")
+        await expect(page.locator(".lines .line")).to_have_text(re.compile("Put aside"))
+        # With nothing in it the cart leads to what was ordered last.
+        await page.get_by_role("button", name="删除").click()
+        await expect(page.get_by_role("heading", level=2)).to_have_text("购物车还是空的")
+        await page.context.clear_cookies(name="cart")
+        await page.goto(f"{base}/cart")
+        await page.get_by_role("link", name="查看订单").click()
+        await page.wait_for_url("**/order/*")
 
 
 async def test_what_changes_while_the_page_is_drawn_anew_is_not_lost(
@@ -105,7 +250,7 @@ async def test_what_changes_while_the_page_is_drawn_anew_is_not_lost(
         goods = await town.product("One of a kind")
         await town.stock(goods["variant"], ["ONLY-ONE"], until=("DONE",))
         placed = await town.place(goods["variant"])
-        await page.add_init_script(_COUNTING)
+        await page.add_init_script(_LISTENING)
         address = f"{shop_url(demo)}/zh/order/{placed.token}"
         asks = list[Route]()
 
@@ -178,7 +323,7 @@ async def test_an_order_is_found_again_from_its_cart_and_canceled(
         await pick(page, base)
         await page.get_by_role("button", name="立即购买").click()
         await order(page, "zhao@example.com")
-        await page.goto(f"{base}/zh/checkout")
+        await page.goto(f"{base}/zh/cart")
         await page.get_by_role("link", name="查看订单").click()
         await page.wait_for_url("**/order/*")
         await expect(page.locator("time[data-countdown]")).to_have_text(re.compile(r"^\d\d:\d\d$"))

@@ -218,8 +218,11 @@ async def _context(
 async def _visited(page: Page, scene: Scene, visit: Visit) -> list[str]:
     address = scene.address(visit.address)
     await page.context.clear_cookies(name="cart")
+    cookies = {"buying": ".".join(scene.carts.values())}
     if visit.cart:
-        cookie = {"name": "cart", "value": scene.carts[visit.cart], "url": scene.names["shop"]}
+        cookies["cart"] = scene.carts[visit.cart]
+    for name, value in cookies.items():
+        cookie = {"name": name, "value": value, "url": scene.names["shop"]}
         await page.context.add_cookies([cookie])  # type: ignore[list-item]
     await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     answer = await page.goto(address)

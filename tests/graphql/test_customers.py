@@ -237,6 +237,36 @@ async def test_checkout_knows_the_address_of_who_is_signed_in(
         assert (page.status_code, page.text.count(f'value="{EMAIL}"')) == (200, shown)
 
 
+async def test_what_is_bought_at_once_opens_in_the_browser_that_began_it_alone(
+    installation: Installation, shop: Shop, web: httpx2.AsyncClient
+) -> None:
+    """Who knows a cart reads its order: sent to somebody else, its address must not be paid at."""
+    product = await a_product(installation, shop)
+    variant = await the_variant(shop, product)
+    bought = await web.post(
+        f"{address(shop)}/en/p/{product.slug}",
+        data={"form": "BuyNow", "lines.0.variantId": encode("Variant", variant.id),
+              "lines.0.quantity": "1"},
+        headers={"sec-fetch-site": "same-origin"},
+    )  # fmt: skip
+    begun = bought.headers["location"]
+    cart = begun.rpartition("/")[2]
+    assert (bought.status_code, begun) == (303, f"/en/buy/{cart}")
+    assert bought.headers["set-cookie"].startswith(f"buying={cart};")
+    url = address(shop) + begun
+    for cookie, status in (
+        ("", 404),
+        (f"cart={cart}", 404),
+        (f"buying={cart}x", 404),
+        (f"buying=x.{cart}.y", 200),
+    ):
+        headers = {"cookie": cookie, "sec-fetch-site": "same-origin"}
+        assert (await web.get(url, headers=headers)).status_code == status
+        sent = {"form": "Complete", "email": "nobody", "paymentMethod": "x", "idempotencyKey": cart}
+        told = await web.post(url, data=sent, headers=headers)
+        assert told.status_code == (422 if status == 200 else 404)
+
+
 async def test_pages_that_all_may_keep_are_the_same_for_who_is_signed_in(
     installation: Installation, shop: Shop, web: httpx2.AsyncClient
 ) -> None:

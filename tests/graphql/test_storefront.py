@@ -376,7 +376,10 @@ async def test_a_page_is_told_to_keep_the_cart_which_leads_to_its_order(
         order { token } userErrors { code } } }"""
     chosen = method["shop"]["paymentMethods"][0]["id"]
     done = await ask("storefront", page, complete, id=cart, method=chosen)
-    assert [(effect.name, effect.value) for effect in page.effects or []] == [("cart", cart)]
+    assert [(effect.name, effect.value) for effect in page.effects or []] == [
+        ("cart", cart),
+        ("bought", cart),
+    ]
     kept = await ask(
         "storefront", page, "query ($id: ID!) { cart(id: $id) { order { token } } }", id=cart
     )

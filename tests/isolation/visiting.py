@@ -33,7 +33,7 @@ Values = dict[str, str]
 _CHOSEN = {"letter": "ORDER_DELIVERED", "language": "zh-CN"}
 """Holes that are filled with words of the product's, the same for every shop."""
 
-_VISIT = frozenset({"cartId", "session", "step"})
+_VISIT = frozenset({"cartId", "buying", "boughtId", "session", "step"})
 """Variables that a visit fills, whatever is sent."""
 
 
@@ -201,6 +201,8 @@ class Visiting:
         """The answer to one call."""
         self.tried += 1
         cookies = {"session": call.session, "cart": call.cart}
+        if buying := re.search("/buy/([^/?]+)", call.url):
+            cookies["buying"] = buying[1]
         headers = {"cookie": "; ".join(f"{name}={one}" for name, one in cookies.items() if one)}
         if call.fields is None:
             return await self.web.get(call.url, headers=headers)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import GraphQLSchema, build_schema, graphql_sync, print_schema
+from graphql import GraphQLResolveInfo, GraphQLSchema, build_schema, graphql_sync, print_schema
 from starlette.applications import Starlette
 from starlette.requests import Request
 
@@ -42,6 +42,7 @@ class Scene:
     data: dict[str, Any]
     answers: dict[str, Any] = field(default_factory=dict)
     cart_id: str | None = "cart-1"
+    buying: str = ""
     effects: list[Effect] = field(default_factory=list)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
@@ -58,9 +59,13 @@ async def execute(
     scene: Scene = context
     if document.lstrip().startswith("mutation"):
         scene.calls.append((operation_name or "", variables))
-    answer = graphql_sync(
-        PLAIN, document, {**scene.data, **scene.answers}, variable_values=variables
-    )
+    root = {**scene.data, **scene.answers}
+
+    def cart(info: GraphQLResolveInfo[Any], **_: str) -> Any:
+        return root.get("bought" if info.path.key == "bought" else "cart")
+
+    root_value = {**root, "cart": cart}
+    answer = graphql_sync(PLAIN, document, root_value, variable_values=variables)
     assert answer.errors is None, answer.errors
     return Plain(answer.data, None)
 
@@ -74,7 +79,11 @@ def application(scene: Scene) -> Starlette:
             locale=locale_of(request),
             timezone="Asia/Shanghai",
             look=LOOK,
-            values={"cartId": scene.cart_id},
+            values={
+                "cartId": request.path_params.get("cartId") or scene.cart_id,
+                "buying": scene.buying,
+                "boughtId": None,
+            },
             effects=scene.effects,
         )
 
@@ -336,6 +345,24 @@ SCENES: dict[str, tuple[str, dict[str, Any]]] = {
                 problems=[{"lineId": "line-1", "code": "SOLD_OUT", "message": "已售罄。"}],
             ),
         },
+    ),
+    "buy": ("/buy/cart-2", {"shop": shop(), "cart": cart(id="cart-2"), "customer": None}),
+    "buy-problems": (
+        "/buy/cart-2",
+        {
+            "shop": shop(),
+            "cart": cart(
+                lines=[line("line-1", GOODS[0], 2, "196.00")],
+                problems=[
+                    {"lineId": "line-1", "code": "NOT_ENOUGH_STOCK", "message": "仅剩 1 件。"}
+                ],
+            ),
+            "customer": None,
+        },
+    ),
+    "buy-ordered": (
+        "/buy/cart-2",
+        {"shop": shop(), "cart": cart(completed=True, order={"token": "tok-1"}), "customer": None},
     ),
     "checkout-none": ("/checkout", {"shop": shop(), "cart": None}),
     "pending": ("/order/tok-1", {"shop": shop(), "order": order("PENDING")}),

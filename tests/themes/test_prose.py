@@ -2,7 +2,7 @@
 
 import pytest
 
-from keystall.themes.engine.prose import breakable, outlined
+from keystall.themes.engine.prose import breakable, linked, outlined
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,43 @@ def test_an_address_breaks_after_its_at_and_before_its_dots() -> None:
     assert html == "a<wbr>.b@<wbr>mail<wbr>.example<wbr>.com"
     assert breakable("<b>") == "&lt;b&gt;"
     assert breakable("") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        (
+            "a.b+c@mail.example.com",
+            '<a href="mailto:a.b+c@mail.example.com">a.b+c@mail.example.com</a>',
+        ),
+        (
+            "QQ 12345，邮箱：hi@x.cn。",
+            'QQ 12345，邮箱：<a href="mailto:hi@x.cn">hi@x.cn</a>。',
+        ),
+        (
+            "See https://t.me/lulu_cards, or (https://x.cn/a).",
+            'See <a href="https://t.me/lulu_cards" rel="noopener nofollow">https://t.me/lulu_cards</a>,'
+            ' or (<a href="https://x.cn/a" rel="noopener nofollow">https://x.cn/a</a>).',
+        ),
+        # The @ of an address is not one of a mailbox.
+        (
+            "https://x.cn/@lulu@b.cn",
+            '<a href="https://x.cn/@lulu@b.cn" rel="noopener nofollow">https://x.cn/@lulu@b.cn</a>',
+        ),
+        ("http://x.cn", "http://x.cn"),
+        ("javascript:alert(1) @lulu a@b", "javascript:alert(1) @lulu a@b"),
+        (
+            "a?bcc=x@x.cn&body=1",
+            'a?bcc=<a href="mailto:x@x.cn">x@x.cn</a>&amp;body=1',
+        ),
+        ('"><script>', "&#34;&gt;&lt;script&gt;"),
+        ("", ""),
+    ],
+)
+def test_what_is_plainly_an_address_is_a_link_and_all_else_is_escaped(text: str, html: str) -> None:
+    assert linked(text) == html
+
+
+def test_a_long_text_is_looked_through_once() -> None:
+    for one in ("a." * 50_000, "a@" * 50_000, "https://" * 20_000, "a@b." * 30_000):
+        assert len(linked(one)) >= len(one)

@@ -8,9 +8,9 @@ from starlette.testclient import TestClient
 
 from keystall.graphql.nouns import OrderStatus
 from keystall.graphql.storefront.schema import schema
-from keystall.themes.engine import check_pages
+from keystall.themes.engine import Effect, check_pages
 from keystall.themes.storefront.pages import PAGES
-from tests.themes.store import RENDERER, SCENES, Scene, application, shop
+from tests.themes.store import GOODS, RENDERER, SCENES, Scene, application, shop
 
 # Chinese characters, our punctuation aside, have no place on an English page but in the shop's own
 # texts, and English words none in ours.
@@ -67,27 +67,50 @@ def test_a_closed_shop_says_so_and_sells_nothing() -> None:
     assert "buy-bar" not in html
 
 
-def buying(scene: Scene, form: str, **fields: str) -> Any:
+def press(scene: Scene, form: str, **fields: str) -> Any:
     sent = {"form": form, "lines.0.variantId": "v-1", "lines.0.quantity": "2", **fields}
     return client(scene).post("/en/p/card", data=sent)
 
 
-ADDED: dict[str, Any] = {"cartLinesAdd": {"userErrors": []}, "cartCreate": {"userErrors": []}}
+ADDED: dict[str, Any] = {
+    "cartLinesAdd": {"userErrors": []},
+    "cartCreate": {"cart": {"id": "cart-2"}, "userErrors": []},
+}
 LINES = [{"variantId": "v-1", "quantity": 2}]
 
 
 def test_the_first_purchase_starts_a_cart() -> None:
     scene = Scene(SCENES["product"][1], answers=ADDED, cart_id=None)
-    response = buying(scene, "AddToCart")
+    response = press(scene, "AddToCart")
     assert (response.status_code, response.headers["location"]) == (303, "/en/cart")
     assert scene.calls == [("StartCart", {"lines": LINES})]
 
 
-def test_a_later_purchase_adds_to_the_cart_and_buying_now_goes_to_checkout() -> None:
+def test_a_later_purchase_adds_to_the_cart() -> None:
     scene = Scene(SCENES["product"][1], answers=ADDED)
-    response = buying(scene, "BuyNow")
-    assert (response.status_code, response.headers["location"]) == (303, "/en/checkout")
-    assert scene.calls == [("BuyNow", {"cartId": "cart-1", "lines": LINES})]
+    response = press(scene, "AddToCart")
+    assert (response.status_code, response.headers["location"]) == (303, "/en/cart")
+    assert scene.calls == [("AddToCart", {"cartId": "cart-1", "lines": LINES})]
+
+
+@pytest.mark.parametrize(
+    ("cart_id", "buying", "kept"),
+    [
+        ("cart-1", "", "cart-2"),
+        (None, "a.b", "cart-2.a.b"),
+        ("cart-1", "a.b.c.d.e", "cart-2.a.b.c.d"),
+    ],
+)
+def test_buying_now_takes_what_the_page_shows_alone_and_leaves_the_cart(
+    cart_id: str | None, buying: str, kept: str
+) -> None:
+    scene = Scene(SCENES["product"][1], answers=ADDED, cart_id=cart_id, buying=buying)
+    scene.effects.append(Effect("cart", "cart-2"))
+    for _ in range(2):
+        response = press(scene, "BuyNow")
+        assert (response.status_code, response.headers["location"]) == (303, "/en/buy/cart-2")
+        assert response.headers["set-cookie"].startswith(f"buying={kept};")
+    assert scene.calls == [("BuyNow", {"lines": LINES})] * 2
 
 
 def refusal(code: str, *path: str) -> dict[str, Any]:
@@ -97,13 +120,15 @@ def refusal(code: str, *path: str) -> dict[str, Any]:
 def test_a_cart_that_has_become_an_order_is_followed_by_a_new_one() -> None:
     answers = {**ADDED, "cartLinesAdd": refusal("CART_COMPLETED", "cartId")}
     scene = Scene(SCENES["product"][1], answers=answers)
-    assert buying(scene, "AddToCart").headers["location"] == "/en/cart"
+    assert press(scene, "AddToCart").headers["location"] == "/en/cart"
     assert [name for name, _ in scene.calls] == ["AddToCart", "StartCart"]
 
 
 def test_too_many_are_refused_at_the_quantity_with_what_was_typed() -> None:
-    answers = {"cartLinesAdd": refusal("OVER_LIMIT", "lines", "0", "quantity")}
-    response = buying(Scene(SCENES["product"][1], answers=answers), "BuyNow")
+    answers = {
+        "cartCreate": {"cart": None, **refusal("OVER_LIMIT", "input", "lines", "0", "quantity")}
+    }
+    response = press(Scene(SCENES["product"][1], answers=answers), "BuyNow")
     assert response.status_code == 422
     assert '<p class="error">told: OVER_LIMIT</p>' in response.text
     assert 'name="lines.0.quantity" value="2"' in response.text
@@ -148,6 +173,21 @@ def test_checkout_saves_the_buyer_then_leads_to_the_payment_page() -> None:
     ]
 
 
+def test_what_is_bought_at_once_is_paid_by_its_own_cart_and_changed_where_it_was_chosen() -> None:
+    scene = Scene(SCENES["buy"][1], answers=completed("https://pay.example/1"))
+    scene.effects.append(Effect("bought", "cart-2"))
+    response = client(scene).post("/en/buy/cart-2", data=CHECKOUT)
+    assert response.headers["location"] == "https://pay.example/1"
+    assert response.headers["set-cookie"].startswith("bought=cart-2;")
+    assert [given["cartId"] for _, given in scene.calls] == ["cart-2", "cart-2"]
+    html = opened("buy-problems", "en")
+    assert html.count('href="/en/p/card">Change</a>') == 2
+    assert re.search(r'<a class="btn quiet wide" href="/en/p/card">Change</a>', html)
+    main = html.split("<main")[1].split("</main>")[0]
+    assert "/en/cart" not in main
+    assert client(Scene({**SCENES["buy"][1], "cart": None})).get("/en/buy/x").status_code == 404
+
+
 def test_a_provider_that_is_away_leaves_the_buyer_at_the_order() -> None:
     scene = Scene(SCENES["checkout"][1], answers=completed(None))
     response = client(scene).post("/en/checkout", data=CHECKOUT)
@@ -181,13 +221,56 @@ def test_the_same_cart_is_completed_under_the_same_key() -> None:
     assert keys == {"cart-1"}
 
 
-def test_only_an_order_that_waits_listens_and_refreshes() -> None:
+LISTENS = {
+    "pending": ("4", "5"),
+    "pending-no-url": ("4", "5"),
+    "refunding": ("4", "15;url=/en/order/tok-1?look=1"),
+    "expired": ("30", "15;url=/en/order/tok-1?look=1"),
+    "canceled": ("30", "15;url=/en/order/tok-1?look=1"),
+    "refund-due": ("30", "15;url=/en/order/tok-1?look=1"),
+}
+"""The orders that something may still happen to: how often a page asks where it cannot be told, and
+how it refreshes without a script."""
+
+
+def test_an_order_that_may_change_listens_and_refreshes_and_no_other() -> None:
     for name in SCENES:
         if SCENES[name][0] == "/order/tok-1":
             html = opened(name, "en")
-            waits = name in ("pending", "pending-no-url", "refunding")
-            assert ('data-live="/order/tok-1/events"' in html) is waits
-            assert ('<noscript><meta http-equiv="refresh" content="5"></noscript>' in html) is waits
+            every, refresh = LISTENS.get(name, ("", ""))
+            live = f'data-live="/order/tok-1/events" data-every="{every}"'
+            assert (live in html) is (name in LISTENS)
+            assert ("data-live" in html) is (name in LISTENS)
+            head = f'<noscript><meta http-equiv="refresh" content="{refresh}"></noscript>'
+            assert (head in html) is (name in LISTENS)
+            assert ("http-equiv" in html) is (name in LISTENS)
+
+
+def test_without_a_script_an_order_that_is_over_is_looked_at_for_some_minutes() -> None:
+    def refresh(address: str) -> str | None:
+        page = client(Scene(SCENES["expired"][1])).get(f"/en/order/tok-1{address}").text
+        found = re.search(r'http-equiv="refresh" content="([^"]*)"', page)
+        return found and found[1]
+
+    assert refresh("?look=19") == "15;url=/en/order/tok-1?look=20"
+    for over in ("20", "21", "9" * 4000):
+        assert refresh(f"?look={over}") is None
+    for none in ("-7", "x", ""):
+        assert refresh(f"?look={none}") == "15;url=/en/order/tok-1?look=1"
+
+
+@pytest.mark.parametrize("name", ["pending", "expired", "delivered", "refunded"])
+def test_an_order_that_is_drawn_anew_says_what_the_page_is_called_now(name: str) -> None:
+    whole = opened(name, "en", shop=shop(name='"Lulu" & Co'))
+    called = re.search("<title>(.*)</title>", whole)
+    assert called
+    path, data = SCENES[name]
+    headers = {"HX-Request": "true", "HX-Target": "div#order_live"}
+    scene = Scene({**data, "shop": shop(name='"Lulu" & Co')})
+    part = client(scene).get(f"/en{path}", headers=headers).text
+    assert f'data-title="{called[1]}"' in part.split(">")[0]
+    # A script says it where it is heard once; the whole page is not read out.
+    assert "aria-live" not in part
 
 
 @pytest.mark.parametrize("name", ["pending", "expired", "canceled"])
@@ -221,6 +304,62 @@ def test_a_code_stands_on_the_page_of_codes_alone() -> None:
     # Asking for the page is the one tap: what it shows is readable as it comes.
     assert html.count("data-code>7Q4M-0XKD-J2") == 3
     assert "data-veiled" not in html
+
+
+def test_a_code_that_can_be_read_can_be_reported() -> None:
+    html = opened("codes", "en")
+    fresh, waiting, answered = html.split("data-code>")[1:]
+    for part, told in ((fresh, True), (waiting, False), (answered, True)):
+        assert ("This code does not work" in part) is told
+    assert "Reported, the seller will answer:" in waiting
+    assert "It works here." in answered
+    # The order answers it, from its own page and from the page of codes, where no script puts the
+    # one into the other.
+    form = fresh.split("<form ")[1].split("</form>")[0]
+    assert form.startswith('method="post" action="/en/order/tok-1" ')
+    assert 'name="codeId" value="c-0"' in form
+    assert html.split("data-code>")[3].count('<a class="btn ') == 2  # the file, and the order
+    assert 'href="/en/order/tok-1">Back to the order</a>' in html
+    assert html.count('id="reason-c-0"') == 1
+
+
+def test_what_is_hidden_is_shown_by_a_button_that_says_so() -> None:
+    (button,) = re.findall("<button[^>]*data-veil.*?</button>", opened("codes", "en"), re.S)
+    assert 'data-other="Show"' in button
+    assert "<span>Hide</span>" in button
+    assert "aria-pressed" not in button
+
+
+CONTACTS = {
+    "help@moon.example.com": '<a href="mailto:help@moon.example.com">help@moon.example.com</a>',
+    "WeChat: lulu-cards": "WeChat: lulu-cards",
+    '<b> https://moon.example.com/a?b="c': (
+        '&lt;b&gt; <a href="https://moon.example.com/a?b=" rel="noopener nofollow">'
+        "https://moon.example.com/a?b=</a>&#34;c"
+    ),
+}
+
+
+@pytest.mark.parametrize("contact", CONTACTS)
+def test_a_contact_is_a_link_where_it_is_an_address(contact: str) -> None:
+    html = opened("policies", "zh", shop=shop(contact=contact))
+    assert f'<p class="contact">{CONTACTS[contact]}</p>' in html
+    assert f"<span>联系：{CONTACTS[contact]}</span>" in html
+
+
+def test_nobody_accepts_policies_that_are_not_written() -> None:
+    told = "By ordering you accept the shop&#39;s <a"
+    assert told in opened("checkout", "en")
+    html = opened("checkout", "en", shop=shop(policiesHtml=""))
+    assert told not in html
+    assert "You pay on the provider&#39;s page.</p>" in html
+
+
+def test_of_what_is_nearly_gone_no_number_is_promised() -> None:
+    lasting = opened("product-single", "en")
+    assert '<p class="hint">Up to 5 per order.</p>' in lasting
+    low = opened("product-single", "en", product=GOODS[2])
+    assert '<p class="hint">Up to 5 per order, as long as there are any.</p>' in low
 
 
 @pytest.mark.parametrize(
@@ -258,6 +397,16 @@ def test_a_line_says_what_is_wrong_with_it() -> None:
 def test_a_cart_of_another_time_still_leads_to_its_order() -> None:
     html = opened("cart-ordered", "en")
     assert 'href="/en/order/tok-1"' in html
+
+
+def test_the_cart_leads_to_what_was_bought_beside_it() -> None:
+    beside = {"completed": True, "order": {"token": "tok-2"}}
+    for scene in ("cart-none", "cart-ordered", "checkout-none"):
+        html = opened(scene, "en", bought=beside)
+        assert 'href="/en/order/tok-2"' in html
+        assert "/en/order/tok-1" not in html
+    assert "/en/order/" not in opened("cart-empty", "en", bought=beside)
+    assert "/en/order/tok-1" in opened("buy-ordered", "en", bought=beside)
 
 
 def test_the_scenes_show_every_status_of_an_order() -> None:

@@ -32,10 +32,9 @@ async function copy(text, message) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy], [data-copy-all], [data-veil]");
   if (button?.dataset.veil !== undefined) {
-    // Off with the pressed state: no second text is needed, and screen readers hear the same.
-    const veiled = button.getAttribute("aria-pressed") !== "true";
-    button.setAttribute("aria-pressed", String(veiled));
-    document.getElementById(button.dataset.veil).toggleAttribute("data-veiled", veiled);
+    document.getElementById(button.dataset.veil).toggleAttribute("data-veiled");
+    const text = button.querySelector("span");
+    [text.textContent, button.dataset.other] = [button.dataset.other, text.textContent];
   } else if (button?.dataset.copyAll !== undefined) {
     const values = $all("[data-code]", document.getElementById(button.dataset.copyAll));
     copy(values.map((value) => value.textContent.trim()).join("\n"), button.dataset.done);
@@ -105,8 +104,20 @@ document.addEventListener("toggle", (event) => {
   else unfolded.delete(summary(event.target));
 }, true);
 
+// A page that was out of sight for an hour holds no stream. Seen again it asks how things stand.
+const OUT_OF_SIGHT_MS = 3600_000;
+let asleep = false;
+let falling;
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(falling);
+  asleep = false;
+  if (document.hidden) falling = setTimeout(() => { asleep = true; follow(); }, OUT_OF_SIGHT_MS);
+  else follow();
+});
+
 function follow() {
-  const wanted = new Map($all("[data-live]").map((block) => [block.dataset.live, block]));
+  const blocks = asleep ? [] : $all("[data-live]");
+  const wanted = new Map(blocks.map((block) => [block.dataset.live, block]));
   for (const [address, stop] of streams) {
     if (!wanted.has(address)) {
       stop();
@@ -114,26 +125,46 @@ function follow() {
     }
   }
   for (const [address, block] of wanted) {
-    if (!streams.has(address)) streams.set(address, open(address, block.id, block.dataset.every));
+    if (!streams.has(address)) streams.set(address, open(address, block.id));
   }
 }
 
-function open(address, id, every) {
-  const look = () => document.getElementById(id)?.dispatchEvent(new Event("live:changed"));
+function open(address, id) {
+  const shown = () => document.getElementById(id);
+  const look = () => shown()?.dispatchEvent(new Event("live:changed"));
   // News that come while a block is being drawn find an element that is on its way out. What is
   // fetched last counts (hx-sync), and a moment later it is looked at once more.
   let late;
   const changed = () => { look(); clearTimeout(late); late = setTimeout(look, 1000); };
   const source = new EventSource(address);
   let poll;
-  const ask = () => (poll ??= setInterval(look, 1000 * (every || 4)));
+  // As often as the block asks for now: what is over is asked for more seldom.
+  const ask = () => {
+    const pause = 1000 * (shown()?.dataset.every || 4);
+    poll ??= setTimeout(() => { poll = undefined; look(); ask(); }, pause);
+  };
   source.addEventListener("changed", changed);
   source.addEventListener("message", changed);
   // What changed between the page and the stream, or while it was down, would be missed: ask once.
-  source.addEventListener("open", () => { clearInterval(poll); poll = undefined; changed(); });
+  source.addEventListener("open", () => { clearTimeout(poll); poll = undefined; changed(); });
   source.addEventListener("error", ask);
-  setTimeout(() => { if (source.readyState !== EventSource.OPEN) ask(); }, 3000);
-  return () => { source.close(); clearInterval(poll); clearTimeout(late); };
+  const slow = setTimeout(() => { if (source.readyState !== EventSource.OPEN) ask(); }, 3000);
+  return () => { source.close(); [poll, late, slow].forEach(clearTimeout); };
+}
+
+// A block that came by itself may say what the page is called by now: "Delivered · …". It is heard,
+// too, from a place that stays, for a reader in a block that is replaced hears nothing of it.
+const heard = document.createElement("p");
+heard.className = "sr";
+heard.setAttribute("role", "status");
+
+let called;
+function rename() {
+  const title = document.querySelector("[data-title]")?.dataset.title;
+  if (!title || title === called) return;
+  // At first it is what the head says.
+  if (called) heard.textContent = document.title = title;
+  called = title;
 }
 
 function enhance() {
@@ -150,6 +181,7 @@ function enhance() {
     if (unfolded.has(summary(details))) details.open = true;
   }
   tick();
+  rename();
   follow();
 }
 
@@ -159,6 +191,7 @@ function focusFirstMistake() {
 }
 
 document.addEventListener("DOMContentLoaded", () => {
+  document.body.append(heard);
   enhance();
   focusFirstMistake();
   setInterval(tick, 1000);

@@ -33,7 +33,7 @@ def check_pages(
         try:
             document = load_document(page, root)
         except (FileNotFoundError, GraphQLError) as error:
-            faults.append(f"{page.surface}/{page.name}.graphql: {error}")
+            faults.append(f"{page.surface}/{page.stem}.graphql: {error}")
             continue
         check = _Check(page, document, schema)
         found = check.document_faults() or check.template_faults(renderer, frozenset(extras))

@@ -1,5 +1,6 @@
-"""The closed set of cookies that we set: session, cart, locale, currency; and for as long as a
-provider of sign-in is asked, or a second step, the browser's own secret."""
+"""The closed set of cookies that we set: session, cart, carts of what is bought at once, the
+cart bought last, locale, currency; and for as long as a provider of sign-in is asked, or a second
+step, the browser's own secret."""
 
 from dataclasses import dataclass
 
@@ -10,8 +11,8 @@ from keystall.themes.engine.visit import Effect
 
 _DAY = 86_400
 _SECONDS: dict[EffectName, int] = {
-    "session": 30 * _DAY, "cart": 30 * _DAY, "locale": 365 * _DAY, "currency": 365 * _DAY,
-    "sign-in": 600,
+    "session": 30 * _DAY, "cart": 30 * _DAY, "buying": _DAY, "bought": 30 * _DAY,
+    "locale": 365 * _DAY, "currency": 365 * _DAY, "sign-in": 600,
 }  # fmt: skip
 
 

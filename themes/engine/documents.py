@@ -116,7 +116,7 @@ def load_document(page: Page, root: Path = THEMES) -> PageDocument:
     """A page's document, read once. Raises FileNotFoundError, or GraphQLSyntaxError."""
     if not page.query and not page.forms:
         return PageDocument(DocumentNode(definitions=()))
-    return _document(root / page.surface, page.name)
+    return _document(root / page.surface, page.stem)
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import Literal
 
 Surface = Literal["storefront", "console", "accounts", "operator"]
 Audience = Literal["storefront", "admin", "operator"]
-EffectName = Literal["session", "cart", "locale", "currency", "sign-in"]
+EffectName = Literal["session", "cart", "buying", "bought", "locale", "currency", "sign-in"]
 
 # One spelling a number: rows are found again by it.
 _INDEX = "(?:0|[1-9][0-9]{0,3})"
@@ -56,6 +56,8 @@ class Form:
     preview): the page comes back at once with it as `answers.<mutation>`.
     `blank` names fields that say "" when they were emptied, and lists that say [] when nothing of
     them came, where null or nothing would leave things as they are.
+    `beside` has the cookie of one name kept under another, with those before it: a cart that is
+    started beside the buyer's.
     `pasted` maps texts that become an upload as they arrive, so that they are never echoed, to
     the field that takes the upload's id.
     """
@@ -64,6 +66,7 @@ class Form:
     fields: tuple[str, ...] = ()
     success: str = "{here}"
     effects: frozenset[EffectName] = frozenset()
+    beside: Mapping[EffectName, EffectName] = field(default_factory=dict)
     secret: frozenset[str] = frozenset()
     uploads: frozenset[str] = frozenset()
     success_else: str = ""
@@ -102,6 +105,7 @@ class Page:
     `name` finds `themes/<surface>/<name>.graphql` and `.html`. `permission` is handed to the visit
     maker, which answers for it. `topics` are addresses of event streams with path holes. `requires`
     are dotted result fields: null means 404. A page without a document has `query=False`.
+    `like` names another page of the surface whose query and template this one shares.
     `largest_upload` are bytes that a request may have where a form takes files. `shows_mail`:
     there is a mail in a sandboxed frame, which is under the page's policy, its styles inline.
     """
@@ -115,6 +119,7 @@ class Page:
     forms: tuple[Form, ...] = ()
     requires: tuple[str, ...] = ()
     query: bool = field(default=True)
+    like: str = ""
     largest_upload: int = 16 * 1024 * 1024
     shows_mail: bool = False
 
@@ -124,9 +129,14 @@ class Page:
         return _AUDIENCES[self.surface]
 
     @property
+    def stem(self) -> str:
+        """What its files are called."""
+        return self.like or self.name
+
+    @property
     def template(self) -> str:
         """Template name, relative to `themes/`."""
-        return f"{self.surface}/{self.name}.html"
+        return f"{self.surface}/{self.stem}.html"
 
     def form(self, name: str) -> Form | None:
         """The form called `name`, or None."""

@@ -28,7 +28,7 @@ from keystall.platform.markdown import render_markdown
 from keystall.themes.engine.assets import Assets, load_assets
 from keystall.themes.engine.compiled import Compiled
 from keystall.themes.engine.formats import filters
-from keystall.themes.engine.prose import breakable, outlined
+from keystall.themes.engine.prose import breakable, linked, outlined
 from keystall.themes.messages import LOCALES, Messages, load_messages
 from keystall.themes.paths import THEMES
 
@@ -175,6 +175,7 @@ def _environment(root: Path, messages: Messages, assets: Assets) -> PlainEnviron
         "host": _host,
         "outlined": outlined,
         "breakable": breakable,
+        "linked": linked,
         "indented": indented,
         "english_marked": escape if messages.locale == "en" else english_marked,
     }

@@ -42,6 +42,7 @@ from keystall.themes.paths import THEMES
 
 _MOST_FIELDS = 2_000
 _MOST_FILES = 20
+_MOST_BESIDE = 5
 _LONGEST_TEXT = 10 * 1024 * 1024
 _IN_URL = ":/%#?=@[]!$&'()*+,;"
 """What an address may hold as it is; Starlette's redirect quotes the rest likewise."""
@@ -178,6 +179,7 @@ class _Endpoint:
 
     def _write_effects(self, response: Response, visit: Visit, form: Form) -> None:
         for effect in visit.effects:
+            effect = _beside(form, visit, effect)
             if effect.name not in form.effects:
                 raise RuntimeError(f"{form.mutation} may not set the {effect.name} cookie")
             self.shared.cookies.write(response, effect)
@@ -232,6 +234,15 @@ def _wanted_blocks(request: Request) -> list[str]:
         return []
     targets = request.headers.get("hx-target", "").split(",")
     return [target.rpartition("#")[2].strip() for target in targets if "#" in target]
+
+
+def _beside(form: Form, visit: Visit, effect: Effect) -> Effect:
+    """The effect as the form has it: beside the last ones of its kind, where it says so."""
+    name = form.beside.get(effect.name)
+    if name is None or effect.value is None:
+        return effect
+    before = (visit.values.get(name) or "").split(".")
+    return Effect(name, ".".join([effect.value, *before][:_MOST_BESIDE]).strip("."))
 
 
 def _target(form: Form, known: Mapping[str, Any], asked: str) -> str:

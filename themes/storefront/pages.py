@@ -1,7 +1,9 @@
 """The storefront's page table: what a buyer sees of a shop, at `/{l}/…` on the shop's own host.
 
-`cartId` is a value of the visit: the cart cookie, None before the first purchase. Product pages
-start a cart where there is none, or where the one there was has become an order.
+`cartId` is a value of the visit: the cart cookie, None before the first purchase; `boughtId` the
+cart that became an order last. Product pages start a cart where there is none, or where the one
+there was has become an order. What is bought at once has a cart of its own, in the address, and
+what else is in the buyer's stays there.
 """
 
 from keystall.themes.engine import Cache, Form, Page
@@ -12,8 +14,23 @@ _SESSION: frozenset[EffectName] = frozenset({"session"})
 _PASSWORD = frozenset({"password"})
 _PASSWORDS = frozenset({"current", "password"})
 _GONE = frozenset({"CART_COMPLETED", "NOT_FOUND"})
+_BUYING: frozenset[EffectName] = frozenset({"buying"})
+_BOUGHT: frozenset[EffectName] = frozenset({"bought"})
 _LINE = ("lines.*.variantId", "lines.*.quantity")
-
+_COMPLETE = Form(
+    "Complete",
+    fields=(
+        "email",
+        "buyerFields.*.key",
+        "buyerFields.*.value",
+        "paymentMethod",
+        "idempotencyKey",
+    ),
+    before=("Buyer",),
+    effects=_BOUGHT,
+    success="{cartComplete.redirectUrl}",
+    success_else="/{l}/order/{cartComplete.order.token}",
+)
 
 PAGES: tuple[Page, ...] = (
     Page("home", "/{l}/", "storefront", cache=Cache.EVERYONE),
@@ -37,10 +54,9 @@ PAGES: tuple[Page, ...] = (
             Form(
                 "BuyNow",
                 fields=_LINE,
-                success="/{l}/checkout",
-                effects=_CART,
-                otherwise="StartCart",
-                gone=_GONE,
+                success="/{l}/buy/{cartCreate.cart.id}",
+                effects=_BUYING,
+                beside={"cart": "buying"},
             ),
         ),
     ),
@@ -53,25 +69,14 @@ PAGES: tuple[Page, ...] = (
             Form("RemoveLine", fields=("lineIds",), success="/{l}/cart"),
         ),
     ),
+    Page("checkout", "/{l}/checkout", "storefront", forms=(_COMPLETE,)),
     Page(
-        "checkout",
-        "/{l}/checkout",
+        "buy",
+        "/{l}/buy/{cartId}",
         "storefront",
-        forms=(
-            Form(
-                "Complete",
-                fields=(
-                    "email",
-                    "buyerFields.*.key",
-                    "buyerFields.*.value",
-                    "paymentMethod",
-                    "idempotencyKey",
-                ),
-                before=("Buyer",),
-                success="{cartComplete.redirectUrl}",
-                success_else="/{l}/order/{cartComplete.order.token}",
-            ),
-        ),
+        like="checkout",
+        requires=("cart",),
+        forms=(_COMPLETE,),
     ),
     Page(
         "order",
