@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from operator import attrgetter
 from typing import Annotated
 
@@ -54,6 +55,9 @@ from keystall.tenants.catalog.queries import (
 )
 
 SUMMARY_LENGTH = 160
+_SHORT = 1_000
+"""As long as this at most is a description whose summary is remembered: shelves are asked for again
+and again, and a process holds a few megabytes of them at most."""
 _TAG = re.compile(r"<[^>]*>")
 
 
@@ -266,7 +270,14 @@ def _description(view: ProductView, context: RequestContext) -> str:
 
 
 def _summary(description: str) -> str:
+    return _remembered(description) if len(description) <= _SHORT else _summed_up(description)
+
+
+def _summed_up(description: str) -> str:
     text = " ".join(html.unescape(_TAG.sub(" ", description)).split())
     if len(text) <= SUMMARY_LENGTH:
         return text
     return text[: SUMMARY_LENGTH - 1].rstrip() + "…"
+
+
+_remembered = lru_cache(maxsize=1024)(_summed_up)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from keystall.graphql.ids import encode
+from keystall.graphql.storefront.catalog import _summary
 from keystall.platform import database
 from keystall.platform.ids import new_id
 from keystall.tenants.catalog.categories import category_create
@@ -518,3 +519,19 @@ async def test_the_way_to_a_lost_order_answers_alike_and_is_throttled(
         "orderLinkSend": {"done": False, "userErrors": [{"path": [], "code": "THROTTLED"}]}
     }
     assert answers == [sent] * 5 + [throttled]
+
+
+@pytest.mark.parametrize(
+    ("description", "summary"),
+    [
+        ("", ""),
+        ("<p>Fast &amp; <b>fair</b></p>\n<p>Now</p>", "Fast & fair Now"),
+        (f"<p>{'a' * 160}</p>", "a" * 160),
+        (f"<p>{'a' * 161}</p>", "a" * 159 + "…"),
+        (f"<p>{'word ' * 400}</p>", ("word " * 32)[:-1] + "…"),
+    ],
+)
+def test_a_summary_is_the_first_words_of_however_long_a_description(
+    description: str, summary: str
+) -> None:
+    assert _summary(description) == summary == _summary(description)
