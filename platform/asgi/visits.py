@@ -34,6 +34,7 @@ from keystall.themes.engine import (
     Look,
     Page,
     Visit,
+    alias,
     load_theme,
 )
 from keystall.themes.engine.theme import PLAIN, ThemeError
@@ -150,12 +151,13 @@ class Visits:
         return visit if draft is None else replace(visit, seen=partial(draft.seen, context))
 
     def _cart(self, request: Request) -> str | None:
-        """The buyer's cart, or the one in the address: only in a browser that has started it. Who
-        has the id of a cart reads the order that it becomes, and might send others its address."""
-        asked = request.path_params.get("cartId")
+        """The buyer's cart, or the one that the address stands for: only in a browser that has
+        started it, so that nobody pays at an address that another one has sent."""
+        asked = request.path_params.get("begun")
         if asked is None:
             return self.cookie(request, "cart")
-        return asked if asked in (self.cookie(request, "buying") or "").split(".") else ""
+        begun = (self.cookie(request, "buying") or "").split(".")
+        return next((cart for cart in begun if alias(cart) == asked), "")
 
     async def _person(self, request: Request, page: Page) -> Visit | Response:
         effects: list[Effect] = []

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 import asyncpg
 
 from keystall.graphql import ids
+from keystall.themes.engine import alias
 from tests.e2e.town import CANCEL, PROBLEM, Placed, Town, patiently
 
 FAILED_KIND = "mail.merchant_order"
@@ -111,7 +112,7 @@ async def set_scene(town: Town, speech: Speech, stripe_key: str) -> AsyncIterato
     goods = await _goods(town, speech)
     names |= {"goods": goods["slug"], "goods_id": goods["id"], "goods_variant": goods["variant"]}
     orders, carts = await _orders(town, speech, goods)
-    names |= {f"{name}_cart": cart for name, cart in carts.items()}
+    names |= {f"{name}_cart": alias(cart) for name, cart in carts.items()}
     names |= {name: order.token for name, order in orders.items()}
     names |= {f"{name}_id": await town.console_id(order) for name, order in orders.items()}
     names |= {f"{name}_payment": order.page for name, order in orders.items()}

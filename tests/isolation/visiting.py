@@ -16,7 +16,7 @@ from graphql import FieldNode, GraphQLArgument, GraphQLInputType
 
 from keystall.graphql.ids import decode, encode
 from keystall.platform.ids import new_id
-from keystall.themes.engine import Form, Page
+from keystall.themes.engine import Form, Page, alias
 from keystall.themes.engine.codec import variable_types
 from keystall.themes.engine.documents import load_document
 from tests.isolation.asking import Filled, Path, id_places, kind_of
@@ -81,6 +81,8 @@ def _values(goods: Goods, page: Page, hole: str) -> list[str]:
         return [word for key, word in goods.words.items() if key.endswith("token")]
     if hole == "link":
         return [goods.words["customer link"]]
+    if hole == "begun":
+        return [alias(goods.ids["Cart"])]
     if hole == "slug":
         return [goods.words[{"product": "slug", "category": "categorySlug"}[page.name]]]
     return [goods.ids[kind_of(page.requires[0], (hole,))]]
@@ -201,8 +203,10 @@ class Visiting:
         """The answer to one call."""
         self.tried += 1
         cookies = {"session": call.session, "cart": call.cart}
-        if buying := re.search("/buy/([^/?]+)", call.url):
-            cookies["buying"] = buying[1]
+        if "/buy/" in call.url:
+            mine, theirs = self.shops.mine, self.shops.theirs
+            begun = [mine.ids["Cart"], theirs.ids["Cart"], theirs.completed_cart, call.cart]
+            cookies["buying"] = ".".join(begun)
         headers = {"cookie": "; ".join(f"{name}={one}" for name, one in cookies.items() if one)}
         if call.fields is None:
             return await self.web.get(call.url, headers=headers)
@@ -252,6 +256,8 @@ class Visiting:
         for hole in named(page):
             words = hole in ("slug", "token", "link")
             for what, value in list(theirs.words.items()) if words else foreign_ids(theirs):
+                if hole == "begun":
+                    value = alias(value)
                 yield f"{hole} of {what}", own | {hole: value}, own | {hole: unknown(value)}
 
     def _fits(self, page: Page, wrong: Values) -> bool:

@@ -80,7 +80,7 @@ def application(scene: Scene) -> Starlette:
             timezone="Asia/Shanghai",
             look=LOOK,
             values={
-                "cartId": request.path_params.get("cartId") or scene.cart_id,
+                "cartId": "cart-2" if "begun" in request.path_params else scene.cart_id,
                 "buying": scene.buying,
                 "boughtId": None,
             },
@@ -346,9 +346,9 @@ SCENES: dict[str, tuple[str, dict[str, Any]]] = {
             ),
         },
     ),
-    "buy": ("/buy/cart-2", {"shop": shop(), "cart": cart(id="cart-2"), "customer": None}),
+    "buy": ("/buy/begun", {"shop": shop(), "cart": cart(id="cart-2"), "customer": None}),
     "buy-problems": (
-        "/buy/cart-2",
+        "/buy/begun",
         {
             "shop": shop(),
             "cart": cart(
@@ -361,7 +361,7 @@ SCENES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "buy-ordered": (
-        "/buy/cart-2",
+        "/buy/begun",
         {"shop": shop(), "cart": cart(completed=True, order={"token": "tok-1"}), "customer": None},
     ),
     "checkout-none": ("/checkout", {"shop": shop(), "cart": None}),

@@ -2,7 +2,7 @@
 
 from keystall.themes.engine.assets import Assets, load_assets
 from keystall.themes.engine.check import check_pages
-from keystall.themes.engine.cookies import Cookies
+from keystall.themes.engine.cookies import Cookies, alias
 from keystall.themes.engine.documents import vouched
 from keystall.themes.engine.failures import KINDS as FAILURE_KINDS
 from keystall.themes.engine.failures import Failures, locale_of
@@ -33,6 +33,7 @@ __all__ = [
     "Theme",
     "UploadRefused",
     "Visit",
+    "alias",
     "check_pages",
     "load_assets",
     "load_messages",

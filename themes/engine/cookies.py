@@ -2,6 +2,7 @@
 cart bought last, locale, currency; and for as long as a provider of sign-in is asked, or a second
 step, the browser's own secret."""
 
+import hashlib
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -40,3 +41,8 @@ class Cookies:
             httponly=True,
             samesite="lax",
         )
+
+
+def alias(value: str) -> str:
+    """What stands for a cookie's value in an address: whoever reads it there has not the value."""
+    return hashlib.sha256(value.encode()).hexdigest()[:32]

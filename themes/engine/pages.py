@@ -57,7 +57,7 @@ class Form:
     `blank` names fields that say "" when they were emptied, and lists that say [] when nothing of
     them came, where null or nothing would leave things as they are.
     `beside` has the cookie of one name kept under another, with those before it: a cart that is
-    started beside the buyer's.
+    started beside the buyer's. In `success`, `{begun}` is what stands for it in an address.
     `pasted` maps texts that become an upload as they arrive, so that they are never echoed, to
     the field that takes the upload's id.
     """

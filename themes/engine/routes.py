@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from keystall.themes.engine.codec import UndeclaredField
-from keystall.themes.engine.cookies import Cookies
+from keystall.themes.engine.cookies import Cookies, alias
 from keystall.themes.engine.documents import load_document
 from keystall.themes.engine.failures import Failures, kind_of_errors
 from keystall.themes.engine.forms import FieldError, FormState
@@ -168,6 +168,9 @@ class _Endpoint:
     def _sent_on(self, request: Request, visit: Visit, form: Form, done: Done) -> Response:
         at = here(self.page, request, visit.locale)
         known = {**done.data, **_params(request), **visit.values, "here": at.url}
+        for effect in visit.effects:
+            if effect.name in form.beside and effect.value:
+                known["begun"] = alias(effect.value)
         target = _target(form, known, request.query_params.get("to", ""))
         response: Response = RedirectResponse(target, status_code=303)
         if "hx-request" in request.headers and target != at.url:

@@ -2,8 +2,9 @@
 
 `cartId` is a value of the visit: the cart cookie, None before the first purchase; `boughtId` the
 cart that became an order last. Product pages start a cart where there is none, or where the one
-there was has become an order. What is bought at once has a cart of its own, in the address, and
-what else is in the buyer's stays there.
+there was has become an order. What is bought at once has a cart of its own, and what else is in the
+buyer's stays there. `begun` stands for it in the address, which people send to others: who knows a
+cart's id reads the order that it becomes.
 """
 
 from keystall.themes.engine import Cache, Form, Page
@@ -54,7 +55,7 @@ PAGES: tuple[Page, ...] = (
             Form(
                 "BuyNow",
                 fields=_LINE,
-                success="/{l}/buy/{cartCreate.cart.id}",
+                success="/{l}/buy/{begun}",
                 effects=_BUYING,
                 beside={"cart": "buying"},
             ),
@@ -72,7 +73,7 @@ PAGES: tuple[Page, ...] = (
     Page("checkout", "/{l}/checkout", "storefront", forms=(_COMPLETE,)),
     Page(
         "buy",
-        "/{l}/buy/{cartId}",
+        "/{l}/buy/{begun}",
         "storefront",
         like="checkout",
         requires=("cart",),
