@@ -16,9 +16,9 @@ another reader.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import UUID
 
@@ -29,8 +29,8 @@ from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.connection import get_connections
 
 from keystall.platform.settings import Settings
-
-Row: TypeAlias = Mapping[str, Any]
+from keystall.platform.statements import Alone, InTurn, Lone, Single
+from keystall.platform.statements import Row as Row
 
 APP_LABEL = "keystall"
 """What Tortoise calls our models, and the migrations it has written down."""
@@ -102,38 +102,6 @@ def _encode_json(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-class _Statements:
-    """`Transaction` over one connection, its statements in turn."""
-
-    def __init__(self, connection: asyncpg.Connection) -> None:
-        self._connection = connection
-        self._turn = asyncio.Lock()
-
-    async def rows(self, sql: str, *args: object) -> Sequence[Row]:
-        async with self._turn:
-            rows: Sequence[Row] = await self._connection.fetch(sql, *args)
-            return rows
-
-    async def row(self, sql: str, *args: object) -> Row | None:
-        async with self._turn:
-            row: Row | None = await self._connection.fetchrow(sql, *args)
-            return row
-
-    async def value(self, sql: str, *args: object) -> Any:
-        async with self._turn:
-            return await self._connection.fetchval(sql, *args)
-
-    async def execute(self, sql: str, *args: object) -> int:
-        async with self._turn:
-            return _touched(await self._connection.execute(sql, *args))
-
-
-def _touched(status: str) -> int:
-    """How many rows a statement's status tells of."""
-    count = status.rpartition(" ")[2]
-    return int(count) if count.isdigit() else 0
-
-
 class _Joined(TransactionWrapper):
     """Tortoise's view of a transaction that is already open: it opens none of its own."""
 
@@ -203,7 +171,7 @@ async def _transact(shop: UUID | None, *, few: bool) -> AsyncIterator[Transactio
         joined = _Joined(client)
         joined._connection = connection
         token = get_connections().set("app", joined)
-        yield _Statements(connection)
+        yield InTurn(connection)
         get_connections().reset(token)
         token = None
     except BaseException:
@@ -230,7 +198,7 @@ def transaction(
 def system() -> Transaction:
     """For the system role, which sees due work of every shop and nothing else: each statement is a
     unit of work by itself, in one round trip."""
-    return _Single(_client("system")._pool)
+    return Single(_client("system")._pool)
 
 
 class Reader:
@@ -287,7 +255,7 @@ class Reader:
         """
         if self._connection is not None:
             return self
-        return _Lone(_client("reader")._pool, self._shop)
+        return Lone(_client("reader")._pool, self._shop)
 
     async def close(self) -> None:
         """Gives the connection back. Harmless when nothing was read."""
@@ -312,89 +280,6 @@ def reader(shop: UUID | None) -> Reader:
     return Reader(shop)
 
 
-class _Single:
-    """Statements of no shop, each a transaction of its own."""
-
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
-
-    async def rows(self, sql: str, *args: object) -> Sequence[Row]:
-        rows: Sequence[Row] = await self._pool.fetch(sql, *args)
-        return rows
-
-    async def row(self, sql: str, *args: object) -> Row | None:
-        row: Row | None = await self._pool.fetchrow(sql, *args)
-        return row
-
-    async def value(self, sql: str, *args: object) -> Any:
-        return await self._pool.fetchval(sql, *args)
-
-    async def execute(self, sql: str, *args: object) -> int:
-        return _touched(await self._pool.execute(sql, *args))
-
-
-_BOUND = """
-with bound as materialized (select set_config('app.shop', $1::uuid::text, true) as shop)
-select found.* from bound cross join lateral (
-  select * from ({sql}) asked where bound.shop is not null offset 0) found"""
-"""A statement that names its shop before it reads: what it reads depends on what names it, and
-`offset 0` keeps the two apart, so that no plan can begin with the reading. One that did would read
-nothing, for no shop would be named."""
-
-
-class _Lone(_Single):
-    """`Reads` of one shop, each statement by itself."""
-
-    def __init__(self, pool: asyncpg.Pool, shop: UUID | None) -> None:
-        super().__init__(pool)
-        self._shop = shop
-
-    async def rows(self, sql: str, *args: object) -> Sequence[Row]:
-        return await super().rows(self._bound(sql, args), *args)
-
-    async def row(self, sql: str, *args: object) -> Row | None:
-        return await super().row(self._bound(sql, args), *args)
-
-    async def value(self, sql: str, *args: object) -> Any:
-        return await super().value(self._bound(sql, args), *args)
-
-    def _bound(self, sql: str, args: Sequence[object]) -> str:
-        if self._shop is None or args[:1] != (self._shop,):
-            raise ValueError("a lone statement names its shop as $1")
-        return _BOUND.replace("{sql}", sql)
-
-
-_NAMED = "(select set_config('app.shop', $1::uuid::text, true)) is not null"
-"""A condition of no row, so that PostgreSQL asks it before it looks for the first one ("one-time
-filter"): from then on the shop is named. Were a plan to ask later, the statement would find
-nothing."""
-
-
-class _Alone(_Single):
-    """`Transaction` of one shop that is one statement."""
-
-    def __init__(self, pool: asyncpg.Pool, shop: UUID) -> None:
-        super().__init__(pool)
-        self._shop = shop
-
-    async def rows(self, sql: str, *args: object) -> Sequence[Row]:
-        return await super().rows(self._named(sql, args), *args)
-
-    async def row(self, sql: str, *args: object) -> Row | None:
-        return await super().row(self._named(sql, args), *args)
-
-    async def value(self, sql: str, *args: object) -> Any:
-        return await super().value(self._named(sql, args), *args)
-
-    async def execute(self, sql: str, *args: object) -> int:
-        return await super().execute(self._named(sql, args), *args)
-
-    def _named(self, sql: str, args: Sequence[object]) -> str:
-        if args[:1] != (self._shop,) or sql.count("{named}") != 1:
-            raise ValueError("a statement alone names its shop: $1, and {named} in a condition")
-        return sql.replace("{named}", _NAMED)
-
-
 def alone(shop: UUID) -> Transaction:
     """A unit of work that is one statement, as the request role: one round trip, where a
     transaction takes three.
@@ -402,7 +287,7 @@ def alone(shop: UUID) -> Transaction:
     The statement's `$1` is the shop. It has `{named}` among the conditions of what it reads first,
     and whatever else it reads or writes hangs on what that finds: only then is the shop named.
     """
-    return _Alone(_client("app")._pool, shop)
+    return Alone(_client("app")._pool, shop)
 
 
 def single() -> Reads:
@@ -410,7 +295,7 @@ def single() -> Reads:
     three.
 
     No shop is named, so its statements meet no shop's rows, as those of a reader of None do."""
-    return _Single(_client("reader")._pool)
+    return Single(_client("reader")._pool)
 
 
 async def connect(settings: Settings, models: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Error, Page, Request, Route, expect
 
 from keystall.platform.http import http_client
 from tests.e2e.reading import PHONE
-from tests.e2e.town import Town, patiently
+from tests.e2e.town import Placed, Town, patiently
 
 pytestmark = pytest.mark.browser
 
@@ -110,14 +110,19 @@ async def test_a_buyer_holds_the_code_without_an_account(chromium: Browser, demo
         assert "/codes" not in page.url
 
 
+async def _ordered(town: Town, name: str, code: str) -> Placed:
+    """An order of goods of its own, of which there is one."""
+    goods = await town.product(name)
+    await town.stock(goods["variant"], [code], until=("DONE",))
+    return await town.place(goods["variant"])
+
+
 async def test_an_order_that_expired_before_ones_eyes_still_hears_of_the_payment(
     chromium: Browser, demo: Demo
 ) -> None:
     async with http_client() as http, opened(chromium) as page:
         town = Town(demo, "galaxy", http)
-        goods = await town.product("Paid late")
-        await town.stock(goods["variant"], ["LATE-1", "LATE-2"], until=("DONE",))
-        told = await town.place(goods["variant"])
+        told = await _ordered(town, "Paid late", "LATE-1")
         await page.add_init_script(_LISTENING)
         await page.clock.install()
         await page.goto(f"{shop_url(demo)}/zh/order/{told.token}")
@@ -132,7 +137,7 @@ async def test_an_order_that_expired_before_ones_eyes_still_hears_of_the_payment
         assert await page.locator("body > [role=status]").inner_text() == await page.title()
         assert await page.locator("[aria-live]").count() == 0
 
-        over = await town.place(goods["variant"])
+        over = await _ordered(town, "Paid later still", "LATE-2")
         await town.expire(over)
         # A tab that nobody looks at holds its stream for an hour. Looked at again it catches up.
         await page.goto(f"{shop_url(demo)}/zh/order/{over.token}")
@@ -152,9 +157,7 @@ async def test_where_no_stream_is_to_be_had_an_order_that_is_over_is_asked_for_m
 ) -> None:
     async with http_client() as http, opened(chromium) as page:
         town = Town(demo, "galaxy", http)
-        goods = await town.product("Paid late, and asked for")
-        await town.stock(goods["variant"], ["LATE-4"], until=("DONE",))
-        placed = await town.place(goods["variant"])
+        placed = await _ordered(town, "Paid late, and asked for", "LATE-4")
         asked = list[Request]()
         page.on("request", lambda one: asked.append(one) if "hx-request" in one.headers else None)
 
@@ -187,9 +190,7 @@ async def test_without_a_script_an_order_that_expired_shows_the_payment_and_a_ba
 ) -> None:
     async with http_client() as http, opened(chromium, script=False) as page:
         town = Town(demo, "galaxy", http)
-        goods = await town.product("Paid late, and read without a script")
-        await town.stock(goods["variant"], ["LATE-3"], until=("DONE",))
-        placed = await town.place(goods["variant"])
+        placed = await _ordered(town, "Paid late, and read without a script", "LATE-3")
         await town.expire(placed)
         address = f"{shop_url(demo)}/zh/order/{placed.token}"
         await page.goto(f"{address}?look=18")
@@ -247,9 +248,7 @@ async def test_what_changes_while_the_page_is_drawn_anew_is_not_lost(
 ) -> None:
     async with http_client() as http, opened(chromium) as page:
         town = Town(demo, "galaxy", http)
-        goods = await town.product("One of a kind")
-        await town.stock(goods["variant"], ["ONLY-ONE"], until=("DONE",))
-        placed = await town.place(goods["variant"])
+        placed = await _ordered(town, "One of a kind", "ONLY-ONE")
         await page.add_init_script(_LISTENING)
         address = f"{shop_url(demo)}/zh/order/{placed.token}"
         asks = list[Route]()

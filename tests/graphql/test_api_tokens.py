@@ -15,7 +15,8 @@ from keystall.graphql.documents import Documents
 from keystall.graphql.executor import SCHEMAS, execute
 from keystall.graphql.http import installation_routes
 from keystall.graphql.ids import encode
-from keystall.platform import clock, database
+from keystall.platform import clock
+from keystall.platform.statements import Single
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.shop import Shop
@@ -197,14 +198,13 @@ async def test_a_token_is_looked_up_in_one_round_trip(
 ) -> None:
     _, secret = await api_token_create(installation, shop.id, "Counted")
     statements: list[str] = []
-    single = database._Single
 
     async def counted(self: Any, sql: str, *args: object) -> Any:
         statements.append(sql)
         return await row(self, sql, *args)
 
-    row = single.row
-    monkeypatch.setattr(single, "row", counted)
+    row = Single.row
+    monkeypatch.setattr(Single, "row", counted)
     await asked(client, secret, "{ __typename }")
     assert len([one for one in statements if "token_shop" in one]) == len(statements) == 1
 

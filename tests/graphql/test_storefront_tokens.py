@@ -15,6 +15,7 @@ from keystall.graphql.ids import encode
 from keystall.graphql.storefront_tokens import Reason, Sent, refusal
 from keystall.graphql.wording import worded
 from keystall.platform import clock, database
+from keystall.platform.statements import Single
 from keystall.tenants.errors import Refused
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
@@ -277,13 +278,13 @@ async def test_the_shop_and_the_token_come_in_one_round_trip_and_without_a_token
 ) -> None:
     token = await a_token(installation, shop)
     statements: list[str] = []
-    row = database._Single.row
+    row = Single.row
 
     async def counted(self: Any, sql: str, *args: object) -> Any:
         statements.append(sql)
         return await row(self, sql, *args)
 
-    monkeypatch.setattr(database._Single, "row", counted)
+    monkeypatch.setattr(Single, "row", counted)
     await sent(web, query="{ __typename }")
     assert statements == ["select * from host_shop($1)"]
     statements.clear()

@@ -1,6 +1,8 @@
 """Requests that read and then write never wait for each other, and leave each other nothing."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 import pytest
 from tortoise.backends.asyncpg.client import AsyncpgDBClient
@@ -12,50 +14,51 @@ from tests.conftest import Engines
 from tests.factories import a_shop
 
 
+async def _by_as_many_as_there_are_connections(
+    settings: Settings, shop: UUID, then: Callable[[database.Reader], Awaitable[int]]
+) -> list[int]:
+    """What `then` answers to each of as many readers as the pool has connections, all of which are
+    held by them."""
+    requests = settings.database_pool_size
+    reading = asyncio.Barrier(requests)
+
+    async def reads_and_goes_on() -> int:
+        reader = database.reader(shop)
+        try:
+            await reader.value("select 1")
+            await reading.wait()
+            return await then(reader)
+        finally:
+            await reader.finish()
+
+    async with asyncio.timeout(20):
+        return await asyncio.gather(*(reads_and_goes_on() for _ in range(requests)))
+
+
 async def test_as_many_readers_as_there_are_connections_all_get_to_write(
     installation: Installation, settings: Settings
 ) -> None:
     shop = await a_shop(installation)
-    requests = settings.database_pool_size
-    reading = asyncio.Barrier(requests)
 
-    async def reads_then_writes() -> int:
-        reader = database.reader(shop.id)
-        try:
-            await reader.value("select 1")
-            await reading.wait()  # every reader holds its connection now
-            async with database.transaction(shop.id) as tx:
-                return int(await tx.value("select 2"))
-        finally:
-            await reader.close()
+    async def writes(_: database.Reader) -> int:
+        async with database.transaction(shop.id) as tx:
+            return int(await tx.value("select 2"))
 
-    async with asyncio.timeout(20):
-        written = await asyncio.gather(*(reads_then_writes() for _ in range(requests)))
-
-    assert written == [2] * requests
+    written = await _by_as_many_as_there_are_connections(settings, shop.id, writes)
+    assert written == [2] * settings.database_pool_size
 
 
 async def test_as_many_readers_as_there_are_connections_all_get_to_read_alone(
     installation: Installation, settings: Settings
 ) -> None:
     shop = await a_shop(installation)
-    requests = settings.database_pool_size
-    reading = asyncio.Barrier(requests)
+    counted = "select count(*) from payment_accounts where shop_id = $1"
 
-    async def knows_who_asks_then_lists() -> int:
-        reader = database.reader(shop.id)
-        try:
-            await reader.value("select 1")
-            await reading.wait()  # every reader holds its connection now
-            counted = "select count(*) from payment_accounts where shop_id = $1"
-            return int(await reader.lone().value(counted, shop.id))
-        finally:
-            await reader.finish()
+    async def lists(reader: database.Reader) -> int:
+        return int(await reader.lone().value(counted, shop.id))
 
-    async with asyncio.timeout(20):
-        found = await asyncio.gather(*(knows_who_asks_then_lists() for _ in range(requests)))
-
-    assert found == [1] * requests
+    found = await _by_as_many_as_there_are_connections(settings, shop.id, lists)
+    assert found == [1] * settings.database_pool_size
 
 
 async def test_a_single_look_up_meets_no_shops_rows_whoever_had_its_connection_before(

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -15,6 +16,7 @@ from starlette.testclient import TestClient
 
 from keystall.platform.logs import HIDDEN, hide_secrets
 from keystall.platform.settings import Settings
+from keystall.platform.web.headers import headers_of
 from keystall.platform.web.health import Unready, health_routes
 from keystall.platform.web.observation import loggable_path
 from keystall.platform.web.stack import BODY_LIMIT, middleware
@@ -234,3 +236,12 @@ def test_readiness_is_200_when_everything_answers() -> None:
     answer = TestClient(Starlette(routes=health_routes({"database": well}))).get("/readyz")
 
     assert (answer.status_code, answer.json()["ready"]) == (200, True)
+
+
+def test_headers_that_were_put_in_the_place_of_others_are_read_anew() -> None:
+    scope: dict[str, Any] = {"headers": [(b"accept", b"a"), (b"accept", b"b"), (b"cookie", b"c")]}
+    before = headers_of(scope)
+    assert headers_of(scope) is before
+    assert before == {"accept": "a", "cookie": "c"}
+    scope["headers"] = scope["headers"][:2]
+    assert headers_of(scope) == {"accept": "a"}

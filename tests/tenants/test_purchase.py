@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from keystall.platform import database
+from keystall.platform import database, statements
 from keystall.platform.ids import new_id
 from keystall.tenants.checkout.carts import (
     CartBuyer,
@@ -194,7 +194,7 @@ async def test_whoever_comes_too_late_costs_two_reads_and_no_write(
         currency="CNY", locale="en", buyer=CartBuyer("late@x.test"),
     )  # fmt: skip
     asked: list[str] = []
-    statements = database._Statements
+    in_turn = statements.InTurn
 
     def counted(run: Any) -> Any:
         async def ask(self: Any, sql: str, *args: object) -> Any:
@@ -204,7 +204,7 @@ async def test_whoever_comes_too_late_costs_two_reads_and_no_write(
         return ask
 
     for name in ("rows", "row", "value", "execute"):
-        monkeypatch.setattr(statements, name, counted(getattr(statements, name)))
+        monkeypatch.setattr(in_turn, name, counted(getattr(in_turn, name)))
     with pytest.raises(Refused, match="SOLD_OUT"):
         await cart_complete(
             purchase.installation, purchase.shop, cart,
