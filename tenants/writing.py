@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from keystall.platform import clock, database
+from keystall.platform.crypto import KeyRing
 from keystall.platform.database import Row, Transaction
 from keystall.platform.ids import new_id
 from keystall.tenants.audit.acting import entry_opened
@@ -43,9 +44,11 @@ class _Rehearsed(Exception):
 
 
 class Writing:
-    """A transaction of one shop that can post work and announce changes."""
+    """A transaction of one shop that can post work and announce changes. `keys` open what it
+    touches: codes that rest in packs, say."""
 
-    def __init__(self, tx: Transaction, shop: UUID) -> None:
+    def __init__(self, tx: Transaction, shop: UUID, keys: KeyRing) -> None:
+        self.keys = keys
         self._tx = tx
         self._shop = shop
         self._works: list[Due] = []
@@ -119,7 +122,7 @@ async def writing(
     """
     try:
         async with database.transaction(shop, few=few) as tx:
-            work = Writing(tx, shop)
+            work = Writing(tx, shop, installation.keys)
             if shop != INSTALLATION:
                 await entry_opened(tx, shop)
             yield work

@@ -4,6 +4,7 @@ import io
 import itertools
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 from PIL import Image
@@ -21,7 +22,11 @@ from keystall.tenants.installation import Installation
 from keystall.tenants.shops.input import ShopInput
 from keystall.tenants.shops.service import shop_create
 from keystall.tenants.shops.shop import Shop
+from keystall.tenants.stock import packs
+from keystall.tenants.stock.insertion import Batch, add_codes, begin_batch
 from keystall.tenants.stock.sealing import shop_cipher
+from keystall.tenants.stock.steps import NewCodes
+from keystall.tenants.writing import writing
 
 PASSWORD = "plum tree 19"
 _numbers = itertools.count(1)
@@ -116,6 +121,25 @@ async def some_codes(
                 cipher.version, cipher.lookup(variant, text),
             )  # fmt: skip
     return texts
+
+
+async def a_pack(
+    installation: Installation, shop: Shop, variant: UUID, codes: Sequence[str]
+) -> UUID:
+    """Codes in stock that rest in a pack of their own, sold after `some_codes`: the pack's id, and
+    its first code's."""
+    texts = [text.encode() for text in codes]
+    batch = Batch(new_id(), variant, "paste", currency="CNY")
+    async with writing(installation, shop.id) as tx:
+        cipher = await shop_cipher(tx, installation.keys, shop.id)
+        await begin_batch(tx, shop.id, batch)
+        lookups = list(map(cipher.for_import(variant).lookup, texts))
+        with patch.object(packs, "PACK", len(codes)):
+            await add_codes(
+                tx, shop.id, batch, cipher, NewCodes(list(range(1, len(codes) + 1)), texts, lookups)
+            )
+        pack: UUID = await tx.value("select id from code_packs where batch_id = $1", batch.id)
+    return pack
 
 
 async def a_picture(installation: Installation, shop: Shop) -> FileView:

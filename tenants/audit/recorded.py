@@ -70,7 +70,7 @@ RECORDED: Mapping[str, Recorded] = {
     "jobs": Recorded("job", "id", "kind", False, ("kind", "state", "cancel")),
 }  # fmt: skip
 
-COUNTED = frozenset({"codes"})
+COUNTED = frozenset({"codes", "code_packs"})
 """Tables of which the log says only how many rows were deleted, and of which variant."""
 
 NOT_RECORDED: Mapping[str, str] = {

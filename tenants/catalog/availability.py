@@ -5,6 +5,7 @@ from typing import Literal
 from uuid import UUID
 
 from keystall.platform.database import Reads
+from keystall.tenants.stock.free_codes import free_codes
 
 Band = Literal["in_stock", "low", "sold_out"]
 
@@ -19,11 +20,7 @@ def band(available: int) -> Band:
     return "low" if available <= LOW else "in_stock"
 
 
-FREE = (
-    "(select count(*) from (select from codes where codes.shop_id = $1"  # noqa: S608 constant
-    " and codes.variant_id = variants.id and state = 'available' and sellable_until > now()"
-    f" limit {LOW + 1}) few)"
-)
+FREE = free_codes("variants.id", LOW + 1)
 """How many free codes each of `variants` has, counted no further than its band needs; `$1` is the
 shop."""
 
@@ -34,14 +31,9 @@ async def bands_by_variants(db: Reads, shop: UUID, variants: Sequence[UUID]) -> 
     Counts no further than the band needs, whatever the stock.
     """
     rows = await db.rows(
-        """
-        select variant_id, free from unnest($2::uuid[]) as wanted (variant_id)
-        cross join lateral (
-          select count(*) as free from (
-            select from codes where codes.shop_id = $1 and codes.variant_id = wanted.variant_id
-              and state = 'available' and sellable_until > now() limit $3) few) counted
-        """,
-        shop, list(variants), LOW + 1,
+        f"select variant_id, {free_codes('wanted.variant_id', LOW + 1)} as free"  # noqa: S608
+        " from unnest($2::uuid[]) as wanted (variant_id)",
+        shop, list(variants),
     )  # fmt: skip
     return {row["variant_id"]: band(row["free"]) for row in rows}
 
@@ -60,18 +52,15 @@ async def best_bands(db: Reads, shop: UUID, products: Sequence[UUID]) -> dict[UU
 async def low_stock(db: Reads, shop: UUID, *, limit: int) -> list[UUID]:
     """Variants on sale with as many free codes as their threshold or fewer, the emptiest first."""
     rows = await db.rows(
-        """
+        f"""
         select variants.id from variants
         join products on products.shop_id = $1 and products.id = variants.product_id
         cross join lateral (
-          select count(*) as free from (
-            select from codes where codes.shop_id = $1 and codes.variant_id = variants.id
-              and state = 'available' and sellable_until > now() limit variants.low_stock + 1) few
-        ) counted
+          select {free_codes("variants.id", "variants.low_stock + 1")} as free) counted
         where variants.shop_id = $1 and products.status = 'active'
           and variants.archived_at is null and free <= variants.low_stock
         order by free, variants.id limit $2
-        """,
+        """,  # noqa: S608  (a constant)
         shop, limit,
     )  # fmt: skip
     return [row["id"] for row in rows]

@@ -13,6 +13,7 @@ from keystall.platform.throttle import network
 from keystall.tenants.checkout.pricing import CartLineView
 from keystall.tenants.errors import Refused, UserError, refuse
 from keystall.tenants.shops.shop import Shop
+from keystall.tenants.stock.free_codes import free_codes
 from keystall.tenants.writing import Writing
 
 PURPOSE = "buyer-network"
@@ -76,18 +77,14 @@ async def refuse_too_many_unpaid(
         [f"unpaid:{shop.id}:{name}" for name in names],
     )
     (found,) = await tx.rows(
-        """
+        f"""
         select (select count(*) from orders
                 where shop_id = $1 and email = $4 and status = 'pending') as own,
                (select count(*) from orders
                 where shop_id = $1 and placed_from = $5 and status = 'pending') as near,
-               (select min(free - quantity) from unnest($2::uuid[], $3::int[]) as w (id, quantity)
-                cross join lateral (
-                  select count(*)::int as free from (
-                    select from codes where shop_id = $1 and variant_id = w.id
-                      and state = 'available' and sellable_until > now()
-                    limit w.quantity + $6) found) counted) as left_for_others
-        """,
+               (select min({free_codes("w.id", "w.quantity + $6::int")} - quantity)
+                from unnest($2::uuid[], $3::int[]) as w (id, quantity)) as left_for_others
+        """,  # noqa: S608  (a constant)
         shop.id, [line.variant_id for line in lines], [line.quantity for line in lines],
         buyer.email, buyer.placed_from, SCARCE,
     )  # fmt: skip
@@ -105,12 +102,9 @@ async def refuse_too_large_share(
     would hold too large a share of. A single order may take as many as the merchant allows."""
     # Counted no further than it matters: to what the buyer holds, as a share of all.
     rows = await tx.rows(
-        """
+        f"""
         select variant_id, held,
-          (select count(*) from (
-             select from codes where codes.shop_id = $1 and codes.variant_id = mine.variant_id
-               and state = 'available' and sellable_until > now()
-             limit held * 100 / $5 + 1) free)
+          {free_codes("mine.variant_id", "held * 100 / $5 + 1")}
           + (select coalesce(sum(quantity), 0) from (
              select quantity from orders
              join order_lines on order_lines.shop_id = $1 and order_id = orders.id
@@ -125,7 +119,7 @@ async def refuse_too_large_share(
                and (email = $3 or placed_from = $4)
                and order_lines.variant_id = wanted.variant_id) as held
           from unnest($2::uuid[]) as wanted (variant_id)) mine
-        """,
+        """,  # noqa: S608  (a constant)
         shop.id, [line.variant_id for line in lines], buyer.email, buyer.placed_from,
         shop.hold_share,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from uuid import UUID
 from keystall.platform.database import Reads, Row
 from keystall.tenants.checkout.pricing import CartLineView, cart_total, questions_of
 from keystall.tenants.columns import NOTHING, UNREAD, named
+from keystall.tenants.stock.free_codes import free_codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,7 @@ _LINE: Mapping[str, str] = {
     "min_quantity": "min_quantity",
     "max_quantity": "max_quantity",
     "on_sale": "products.status = 'active' and variants.archived_at is null",
-    "in_stock": """(
-      select count(*)::int from (
-        select from codes where codes.shop_id = $1
-          and codes.variant_id = cart_lines.variant_id and state = 'available'
-          and sellable_until > now()
-        limit cart_lines.quantity) free_codes)""",
+    "in_stock": free_codes("cart_lines.variant_id", "cart_lines.quantity"),
     "questions": "products.buyer_fields",
 }
 _LINES = """

@@ -14,6 +14,7 @@ from keystall.platform.ids import new_id
 from keystall.tenants.columns import NOTHING
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.masking import mask
+from keystall.tenants.stock.packs import text_in_pack
 from keystall.tenants.stock.sealing import KeysDestroyed, ShopCipher, shop_cipher
 
 
@@ -117,6 +118,11 @@ async def reveal_code(
     """
     async with database.transaction(shop) as tx:
         cipher = await shop_cipher(tx, installation.keys, shop)
+        # Packs first: a code goes from a pack to a row, never back.
+        packed = await text_in_pack(tx, cipher, shop, code)
+        if packed is not None:
+            await _record(tx, shop, [code], actor, address, user_agent)
+            return packed
         rows = await tx.rows(
             f"select {COLUMNS} from codes where shop_id = $1 and id = $2",  # noqa: S608
             shop, code,
@@ -140,14 +146,20 @@ async def reveal_rows(
     """The plain codes of `rows`, by id; each is recorded first as shown to `actor`."""
     if not rows:
         return {}
+    await _record(tx, shop, [row["id"] for row in rows], actor, address, user_agent)
+    return _opened(cipher, rows)
+
+
+async def _record(
+    tx: database.Transaction, shop: UUID, codes: Sequence[UUID], actor: str, address: str,
+    user_agent: str,
+) -> None:  # fmt: skip
     await tx.execute(
         "insert into reveals (shop_id, id, code_id, actor, address, user_agent)"
         " select $1, t.id, t.code_id, $4, $5, $6"
         " from unnest($2::uuid[], $3::uuid[]) as t (id, code_id)",
-        shop, [new_id() for _ in rows], [row["id"] for row in rows], actor, address,
-        user_agent[:500],
+        shop, [new_id() for _ in codes], list(codes), actor, address, user_agent[:500],
     )  # fmt: skip
-    return _opened(cipher, rows)
 
 
 def _opened(cipher: ShopCipher, rows: Sequence[Row]) -> dict[UUID, str]:

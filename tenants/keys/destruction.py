@@ -20,6 +20,11 @@ async def destroy_shop_keys(keeper: Keeper, shop: UUID, slug: str) -> None:
     connection = keeper.connection
     files = await files_of_codes(connection, shop)
     async with alone(connection, shop_lock(shop)):
+        packed = await connection.fetchval(
+            "with gone as (delete from code_packs where shop_id = $1 returning codes)"
+            " select coalesce(sum(codes), 0)::int from gone",
+            shop,
+        )
         keys = await connection.execute("delete from shop_keys where shop_id = $1", shop)
         await connection.execute(
             """
@@ -42,8 +47,9 @@ async def destroy_shop_keys(keeper: Keeper, shop: UUID, slug: str) -> None:
         )  # fmt: skip
     await connection.execute("vacuum shop_keys")
     await _delete_files(keeper.files, shop, files)
+    unsold = packed + int(codes.rpartition(" ")[2])
     keeper.say(
-        f"{slug}: {keys.rpartition(' ')[2]} keys destroyed, {codes.rpartition(' ')[2]} unsold codes"
+        f"{slug}: {keys.rpartition(' ')[2]} keys destroyed, {unsold} unsold codes"
         " deleted, the shop suspended."
     )
 

@@ -16,6 +16,7 @@ from keystall.tenants.files import staging
 from keystall.tenants.identity import links
 from keystall.tenants.identity.totp import totp_place
 from keystall.tenants.orders import tokens
+from keystall.tenants.stock.packs import PACK, marks_of, opened
 from keystall.tenants.stock.sealing import ShopCipher, key_place
 
 LINKS_FOR_EVER = (tokens.PURPOSE,)
@@ -51,8 +52,8 @@ class Sealed:
     """Columns of a shop's table, keyed (shop_id, id), that its data key makes.
 
     `reseal` answers, for a row with `reads`, the new values of `makes`, whose values are their
-    types. `version` is SQL for the version of a row's key; rows that do not match `filled` hold
-    nothing sealed.
+    types; a row holds so many `codes`. `version` is SQL for the version of a row's key; rows that
+    do not match `filled` hold nothing sealed.
     """
 
     table: str
@@ -61,6 +62,7 @@ class Sealed:
     version: str
     reseal: Callable[[ShopCipher, UUID, Row], tuple[object, ...]]
     filled: str = "true"
+    codes: int = 1
 
 
 def secret_column(table: str, column: str) -> Sealed:
@@ -88,6 +90,13 @@ def _code(cipher: ShopCipher, row_id: UUID, row: Row) -> tuple[object, ...]:
     return sealed, cipher.version, cipher.lookup(variant, text)
 
 
+def _pack(cipher: ShopCipher, row_id: UUID, row: Row) -> tuple[object, ...]:
+    variant = row["variant_id"]
+    texts = opened(cipher, {"id": row_id, **row}).texts
+    lookups = [cipher.lookup(variant, text) for text in texts]
+    return cipher.seal_pack(variant, row_id, texts), cipher.version, marks_of(lookups)
+
+
 WRAPPED = (
     Wrapped("shop_keys", "wrapped", ("shop_id", "version"), lambda row: key_place(row["shop_id"])),
     Wrapped("totp_secrets", "wrapped", ("account_id",), lambda row: totp_place(row["account_id"])),
@@ -100,6 +109,14 @@ SEALED = (
         reads=("variant_id", "sealed", "key_version"),
         version="key_version",
         reseal=_code,
+    ),
+    Sealed(
+        table="code_packs",
+        makes={"sealed": "bytea", "key_version": "integer", "marks": "bytea"},
+        reads=("variant_id", "sealed", "key_version"),
+        version="key_version",
+        reseal=_pack,
+        codes=PACK,
     ),
     secret_column("payment_secrets", "sealed"),
     secret_column("import_rejects", "sealed"),

@@ -20,11 +20,11 @@ from keystall.tenants.keys.registry import SEALED, Sealed
 from keystall.tenants.stock.sealing import ShopCipher, key_place
 from keystall.tenants.stock.uploads import codes_path, reseal_codes, stored_version
 
-CHUNK = 1_000
-"""Rows that are locked at once: buyers pass them over for that moment."""
 LAST_LOOKS_SECONDS = 1.0
 """From the last chunk to the end of the old key: who looked for codes before has them by then."""
 
+CHUNK = 1_000
+"""Codes that are locked at once: buyers pass them over for that moment, or wait for their pack."""
 BREATH_SECONDS = 0.05
 TOLD_EVERY = 50
 """Chunks between two lines of progress."""
@@ -122,7 +122,7 @@ async def _reseal_all(
         while after is not None:
             after, count = await _reseal_chunk(keeper.connection, shop, column, cipher, after)
             done, older = done + count, max(0, older - count)
-            if count and (done // CHUNK % TOLD_EVERY == 0 or not older):
+            if count and (done // _rows(column) % TOLD_EVERY == 0 or not older):
                 keeper.say(f"{slug}: {column.table}: {done} sealed anew, {older} to go.")
         # Rows that somebody held were passed over; the next pass finds them.
         await asyncio.sleep(BREATH_SECONDS)
@@ -149,7 +149,7 @@ async def _reseal_chunk(
         rows = await connection.fetch(
             f"select id, {', '.join(column.reads)} from {column.table}"  # noqa: S608
             f" where shop_id = $1 and id > $2 and {column.filled} and {column.version} < $3"
-            f" order by id limit {CHUNK} for update skip locked",
+            f" order by id limit {_rows(column)} for update skip locked",
             shop, after, cipher.version,
         )  # fmt: skip
         if not rows:
@@ -164,6 +164,11 @@ async def _reseal_chunk(
             shop, [row["id"] for row in rows], *made,
         )  # fmt: skip
     return rows[-1]["id"], len(rows)
+
+
+def _rows(column: Sealed) -> int:
+    """As many as hold a chunk of codes."""
+    return max(1, CHUNK // column.codes)
 
 
 def _arrays(column: Sealed) -> str:

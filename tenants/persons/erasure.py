@@ -11,6 +11,7 @@ from typing import Literal
 from uuid import UUID
 
 from keystall.platform import database
+from keystall.platform.crypto import KeyRing
 from keystall.platform.database import Row
 from keystall.platform.mail import FolderMailer, mailer_from
 from keystall.tenants.errors import Refused, UserError, refuse
@@ -64,7 +65,8 @@ async def person_preview(installation: Installation, viewer: Viewer, email: str)
     address = _address(email)
     shops, account = await _found(viewer, address)
     held = None if account is None else account["id"]
-    seen = [await _preview(row, address, held) for row in shops]
+    keys = installation.keys
+    seen = [await _preview(row, keys, address, held) for row in shops]
     return PersonPreview(
         shops=[one for one in seen if one.counts],
         account={} if account is None else _kept(account),
@@ -134,12 +136,12 @@ async def _found(viewer: Viewer, address: str) -> tuple[Sequence[Row], Row | Non
     return shops, account
 
 
-async def _preview(row: Row, address: str, account: UUID | None) -> PersonInShop:
+async def _preview(row: Row, keys: KeyRing, address: str, account: UUID | None) -> PersonInShop:
     counts: dict[PersonData, int] = {}
     in_flight: list[str] = []
     try:
         async with database.transaction(row["id"]) as tx:
-            work = Writing(tx, row["id"])
+            work = Writing(tx, row["id"], keys)
             in_flight = await _in_flight(work, row["id"], address)
             counts = await _erased(work, address, account)
             raise _OnlyLooking

@@ -222,7 +222,8 @@ async def checklist(db: Reads, shop: UUID) -> Checklist:
         """
         select
           exists (select from products where shop_id = $1 and status = 'active') as has_product,
-          exists (select from codes where shop_id = $1) as has_codes,
+          exists (select from codes where shop_id = $1)
+            or exists (select from code_packs where shop_id = $1) as has_codes,
           contact <> '' as has_contact,
           exists (select from orders where shop_id = $1 and status = 'delivered') as had_sale,
           checklist_dismissed_at is not null as dismissed

@@ -11,6 +11,7 @@ from keystall.tenants.columns import NOTHING, UNREAD, named
 from keystall.tenants.errors import refuse
 from keystall.tenants.idempotency.keys import done_before, fingerprint
 from keystall.tenants.installation import Installation
+from keystall.tenants.stock.packs import alone_with_packs
 from keystall.tenants.writing import writing
 
 
@@ -109,7 +110,9 @@ async def batch_undo(
             shop, batch,
         )  # fmt: skip
         found = await tx.row(
-            "select variant_id, undone_at from batches where shop_id = $1 and id = $2 for update",
+            # Not FOR UPDATE: an order that opens one of its packs need not wait with rows in hand.
+            "select variant_id, undone_at from batches where shop_id = $1 and id = $2"
+            " for no key update",
             shop, batch,
         )  # fmt: skip
         if found is None:
@@ -119,15 +122,15 @@ async def batch_undo(
         if working:
             raise refuse("CONFLICT", "id")
         which = (shop, found["variant_id"], batch)
-        if await tx.value(_TAKEN, *which):
+        if await tx.value(_LEFT.format("and state <> 'available'"), *which):
             raise refuse("BATCH_SOLD", "id")
-        gone = await tx.execute(
-            "delete from codes where shop_id = $1 and variant_id = $2 and batch_id = $3"
-            " and state = 'available'",
-            *which,
-        )
-        # An order that held one of them meanwhile was waited for; a new one passes them over.
-        if await tx.value(_TAKEN, *which):
+        # An order that holds one of them is waited for, while packs are anybody's.
+        gone = await tx.execute(_ROWS_GONE, *which)
+        await alone_with_packs(tx, shop, [found["variant_id"]])
+        packed: int = await tx.value(_PACKS_GONE, *which)
+        # A pack that was just being opened is rows by now, passed over where an order holds them.
+        gone += packed + await tx.execute(_OTHER_ROWS_GONE, *which)
+        if await tx.value(_LEFT.format(""), *which):
             raise refuse("BATCH_SOLD", "id")
         await tx.execute(
             "update batches set undone_at = now(), undone_by = $3,"
@@ -140,6 +143,13 @@ async def batch_undo(
     return gone
 
 
-_TAKEN = """
-  select exists (select from codes where shop_id = $1 and variant_id = $2 and batch_id = $3
-    and state <> 'available')"""
+_OF_BATCH = "shop_id = $1 and variant_id = $2 and batch_id = $3"
+_LEFT = f"select exists (select from codes where {_OF_BATCH} {{}})"  # noqa: S608  (a constant)
+_ROWS_GONE = f"delete from codes where {_OF_BATCH} and state = 'available'"  # noqa: S608
+_OTHER_ROWS_GONE = f"""
+  delete from codes using (
+    select id as free from codes where {_OF_BATCH} and state = 'available' for update skip locked)
+    others where shop_id = $1 and id = free"""  # noqa: S608
+_PACKS_GONE = f"""
+  with gone as (delete from code_packs where {_OF_BATCH} returning codes)
+  select coalesce(sum(codes), 0)::int from gone"""  # noqa: S608

@@ -1,15 +1,15 @@
 """Putting a file of codes in stock: the worker's side.
 
 The file is read in bounded memory, thousands of lines a transaction. Each of them locks the job,
-adds the codes, keeps what was left out, notes how far it is and keeps the work leased. While one is
-written, the next is sealed. A worker that dies is followed by one that goes on where the job says;
-two that run at once notice it, and one leaves.
+adds the codes, keeps what was left out, notes how far it is and keeps the work leased. A worker
+that dies is followed by one that goes on where the job says; two that run at once notice it, and
+one leaves.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from uuid import UUID
 from keystall.platform import clock, database
 from keystall.platform.crypto import Unreadable
 from keystall.platform.files import FileMissing
+from keystall.platform.resting import resting
 from keystall.tenants.installation import Installation
 from keystall.tenants.jobs.service import job_finish
 from keystall.tenants.outbox.claims import claim, peek
@@ -33,7 +34,7 @@ from keystall.tenants.stock.insertion import Batch, add_codes, begin_batch, stoc
 from keystall.tenants.stock.low_stock import stock_has_risen
 from keystall.tenants.stock.rejects import Reject, forget_later, keep_rejects
 from keystall.tenants.stock.sealing import ShopCipher, shop_cipher
-from keystall.tenants.stock.steps import SealedCodes, Step, Stepping, sealed_anew
+from keystall.tenants.stock.steps import NewCodes, Step, Stepping, looked_up_anew
 from keystall.tenants.stock.uploads import drop_codes, open_codes
 from keystall.tenants.writing import Writing, writing
 
@@ -89,7 +90,7 @@ class _Import:
         )  # fmt: skip
 
     async def content(self) -> Iterator[bytes]:
-        return await open_codes(self.installation, self.shop, self.file)
+        return resting(await open_codes(self.installation, self.shop, self.file))
 
     def survey(self, content: Iterator[bytes]) -> Survey:
         asked = self.asked
@@ -99,36 +100,12 @@ class _Import:
         self, content: Iterator[bytes], cipher: ShopCipher, found: Survey, done: int
     ) -> Iterator[Step]:
         currency = self.asked.get("currency", "CNY")
-        stepping = Stepping(self.variant, cipher, currency, STEP, done, self.dry_run)
+        stepping = Stepping(self.variant, cipher, currency, STEP, done)
         return stepping.steps(card_runs(content, found), found.lines)
 
 
 class _Elsewhere(Exception):
     """Another worker goes on with this import, or has ended it."""
-
-
-class _Ahead:
-    """Steps that are made in a thread, one ahead."""
-
-    def __init__(self, steps: Iterator[Step]) -> None:
-        self._steps = steps
-        self._coming: asyncio.Task[Step | None] | None = None
-
-    def begin(self) -> None:
-        """Has the next one made from now on."""
-        if self._coming is None:
-            self._coming = asyncio.create_task(asyncio.to_thread(next, self._steps, None))
-
-    async def next(self) -> Step | None:
-        """The next one; None after the last."""
-        self.begin()
-        coming, self._coming = self._coming, None
-        return None if coming is None else await coming
-
-    async def close(self) -> None:
-        """Waits for the thread."""
-        if self._coming is not None:
-            await asyncio.gather(self._coming, return_exceptions=True)
 
 
 async def import_codes(installation: Installation, shop: UUID, item: UUID) -> None:
@@ -168,12 +145,9 @@ async def _run(work: _Import, found: Survey) -> None:
     done: int | None = await _start(work, found)
     async with database.transaction(work.shop) as tx:
         cipher = await shop_cipher(tx, work.installation.keys, work.shop)
-    steps = _Ahead(work.steps(await work.content(), cipher, found, done or 0))
-    try:
-        while done is not None and (step := await steps.next()) is not None:
-            done = await _add(work, done, step, steps)
-    finally:
-        await steps.close()
+    steps = work.steps(await work.content(), cipher, found, done or 0)
+    while done is not None and (step := await asyncio.to_thread(next, steps, None)) is not None:
+        done = await _add(work, done, step)
     await _end(work, "canceled" if done is None else "done")
 
 
@@ -217,7 +191,7 @@ async def _start(work: _Import, found: Survey) -> int:
     return 0
 
 
-async def _add(work: _Import, done: int, step: Step, following: _Ahead) -> int | None:
+async def _add(work: _Import, done: int, step: Step) -> int | None:
     """Adds a step that follows `done` lines; answers how many are dealt with, None if canceled."""
     async with writing(work.installation, work.shop) as tx:
         job = await _locked(tx, work.shop, work.job)
@@ -227,16 +201,16 @@ async def _add(work: _Import, done: int, step: Step, following: _Ahead) -> int |
             return None
         # Nobody is told that a step is there for good before the import ends, with a commit that
         # waits for all before it. Were the database to lose some, `done` would be lost with them.
-        await tx.execute("set local synchronous_commit to off")
+        # Plans are made for the stock as it is: one of a first step would read all that came since.
+        await tx.execute(
+            "select set_config('synchronous_commit', 'off', true),"
+            " set_config('plan_cache_mode', 'force_custom_plan', true)"
+        )
         # Inside: keys that rotate while a long import runs are met at its next step.
         cipher = await shop_cipher(tx, work.installation.keys, work.shop)
         if step.version != cipher.version:
-            step = await asyncio.to_thread(sealed_anew, step, work.variant, cipher)
-        met = job["result"]["duplicates_in_stock"] + job["result"]["duplicates_sold"]
-        batch = replace(work.batch, partly_there=met > 0)
-        # The next is made while the database is at work, not before: a thread that computes keeps
-        # each short statement waiting for the interpreter's lock, up to 5 ms.
-        known = await _try(tx, work, step, cipher, batch=batch, meanwhile=following.begin)
+            step = await asyncio.to_thread(looked_up_anew, step, work.variant, cipher)
+        known = await _try(tx, work, step, cipher)
         rejects = sorted(step.rejects + _rejects_of(step.codes, known))
         await keep_rejects(tx, work.shop, work.job, cipher=cipher, part=step.upto, rejects=rejects)
         sold = sum(state == "sold" for state in known.values())
@@ -257,32 +231,21 @@ async def _add(work: _Import, done: int, step: Step, following: _Ahead) -> int |
     return step.upto
 
 
-async def _try(
-    tx: Writing,
-    work: _Import,
-    step: Step,
-    cipher: ShopCipher,
-    *,
-    batch: Batch,
-    meanwhile: Callable[[], None],
-) -> Mapping[UUID, str]:
-    """Those of the step's codes that were there before, and in which state; the others are added
-    but in a dry run."""
-    if not len(step.codes):
-        return {}
+async def _try(tx: Writing, work: _Import, step: Step, cipher: ShopCipher) -> Mapping[int, str]:
+    """The lines of the step's codes that were there before, and in which state; the others are
+    added but in a dry run."""
     if work.dry_run:
-        meanwhile()
         return await stocked(tx, work.shop, work.variant, cipher, step.codes)
-    return await add_codes(tx, work.shop, batch, cipher, codes=step.codes, meanwhile=meanwhile)
+    return await add_codes(tx, work.shop, work.batch, cipher, step.codes)
 
 
-def _rejects_of(codes: SealedCodes, known: Mapping[UUID, str]) -> list[Reject]:
+def _rejects_of(codes: NewCodes, known: Mapping[int, str]) -> list[Reject]:
     if not known:
         return []
     return [
-        Reject(line, "SOLD" if known[id_] == "sold" else "IN_STOCK", 0, text.decode())
-        for line, id_, text in zip(codes.lines, codes.ids, codes.texts, strict=True)
-        if id_ in known
+        Reject(line, "SOLD" if known[line] == "sold" else "IN_STOCK", 0, text.decode())
+        for line, text in zip(codes.lines, codes.texts, strict=True)
+        if line in known
     ]
 
 

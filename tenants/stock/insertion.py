@@ -1,31 +1,32 @@
-"""Rows of codes, thousands at a time."""
+"""New codes, thousands at a time: in packs, and what is left in rows of their own."""
 
-import secrets
-from array import array
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import accumulate
+from typing import TypeVar
 from uuid import UUID
 
-import asyncpg
-
 from keystall.platform.database import Reads
+from keystall.platform.ids import new_row_id
+from keystall.platform.resting import resting
+from keystall.tenants.stock import packs
 from keystall.tenants.stock.sealing import ShopCipher
-from keystall.tenants.stock.steps import SealedCodes
+from keystall.tenants.stock.steps import NewCodes
 from keystall.tenants.writing import Writing
 
+Item = TypeVar("Item")
+
+# About a millisecond of the database's work: who wants a processor meanwhile has it soon.
+_PACKS_AT_ONCE = 10
+_LOOKUPS_AT_ONCE = 1_000
 _LINES_BITS = 21
 """Bits of a position for a line's number: 2,097,152 lines, more than a file may have."""
-_UNDRAWN_BITS = 8  # so that a position drawn at random is no sign
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A set of codes that came together. `cost` of the whole, in minor units of `currency`.
-
-    `partly_there`: some of them were found in stock already, so there may be more.
-    """
+    """A set of codes that came together. `cost` of the whole, in minor units of `currency`."""
 
     id: UUID
     variant: UUID
@@ -35,7 +36,12 @@ class Batch:
     cost: int | None = None
     currency: str = ""
     expires_at: datetime | None = None
-    partly_there: bool = False
+
+    def positions(self, lines: Sequence[int]) -> list[int]:
+        """The batch's moment in milliseconds, then the line: batches are sold in the order they
+        were asked for, each in its own; codes that were numbered from 1 come first."""
+        base = (self.id.int >> 80) << _LINES_BITS
+        return [base + line for line in lines]
 
 
 async def begin_batch(tx: Writing, shop: UUID, batch: Batch) -> None:
@@ -50,24 +56,16 @@ async def begin_batch(tx: Writing, shop: UUID, batch: Batch) -> None:
 
 
 async def add_codes(
-    tx: Writing,
-    shop: UUID,
-    batch: Batch,
-    cipher: ShopCipher,
-    *,
-    codes: SealedCodes,
-    meanwhile: Callable[[], None],
-) -> Mapping[UUID, str]:
-    """Adds codes; answers those that were there before, by the id they were to have, with the state
-    of the row that is there. `meanwhile` is called when the database is given its long work.
+    tx: Writing, shop: UUID, batch: Batch, cipher: ShopCipher, codes: NewCodes
+) -> Mapping[int, str]:
+    """Adds codes; answers the lines of those that were there before, with their state.
 
-    Rows go in by their lines, as ids and positions do: three of four indexes grow at their end.
-    Positions are the batch's moment in milliseconds, then the line. So batches are sold in the
-    order they were asked for, each in its own; codes that were numbered from 1 come first. Where a
-    variant is sold at random they are.
+    As many as fill packs go into packs, the others into rows; all of them where the file told
+    anything of one of them, for a pack's codes are alike.
     """
-    # Two imports with the same codes in another order would wait for each other in a circle. Not
-    # FOR UPDATE: orders that refer to the variant need not wait.
+    # Codes of a variant are added by one at a time, who sees all that are there: two imports with
+    # the same codes would each add them. Not FOR UPDATE: orders that refer to the variant need not
+    # wait.
     rules = await tx.row(
         "select expiry_margin_hours, sale_order from variants where shop_id = $1 and id = $2"
         " for no key update",
@@ -75,140 +73,148 @@ async def add_codes(
     )  # fmt: skip
     if rules is None:
         raise LookupError("codes for a variant that is not there; variants are never deleted")
-    # While keys rotate, an equal code may be there under an older key's lookup.
-    known = await _known(tx, shop, batch.variant, _older(cipher, batch.variant, codes))
+    known = await stocked(tx, shop, batch.variant, cipher, codes, but_of=batch.id)
     codes = codes.without(known) if known else codes
-    sealed = _Cut.of(codes.sealed)
-    base, positions = _positions(batch.id, codes.lines, shuffled=rules["sale_order"] == "random")
-    arguments: list[object] = [
-        shop, batch.variant, batch.id, cipher.version, codes.ids, sealed.joined, sealed.width,
-        sealed.starts, b"".join(codes.lookups), base, positions,
-        timedelta(hours=rules["expiry_margin_hours"]), batch.expires_at, *_told(codes),
-    ]  # fmt: skip
-    insert = _WITH_FACTS if codes.facts else _BARE
-    if not batch.partly_there:
-        await tx.execute("savepoint as_new")
-    meanwhile()
-    if await _inserted(tx, insert, arguments, as_new=not batch.partly_there) < len(codes):
-        given = list(zip(codes.ids, codes.lookups, strict=True))
-        known |= await _known(tx, shop, batch.variant, given)
+    going = _Going(
+        tx=tx,
+        shop=shop,
+        batch=batch,
+        cipher=cipher,
+        margin=timedelta(hours=rules["expiry_margin_hours"]),
+        shuffled=rules["sale_order"] == "random",
+    )
+    whole = 0 if codes.facts else len(codes) - len(codes) % packs.PACK
+    to_pack, rest = codes.split(whole)
+    if len(to_pack):
+        await going.into_packs(to_pack)
+    if len(rest):
+        await going.into_rows(rest)
     return known
 
 
-async def _inserted(tx: Writing, insert: str, arguments: Sequence[object], *, as_new: bool) -> int:
-    """Inserts the rows but those that are there; answers how many. `as_new`: after a
-    savepoint of that name, as though none were there.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Going:
+    """Codes on their way into a batch."""
 
-    Most imports have nothing that is there, and to expect it of each row costs a third more: it is
-    expected from when a row has shown it.
-    """
-    if as_new:
-        try:
-            return await tx.execute(insert, *arguments)
-        except asyncpg.UniqueViolationError:
-            await tx.execute("rollback to savepoint as_new")
-    return await tx.execute(f"{insert} {_BUT_THOSE_THERE}", *arguments)
+    tx: Writing
+    shop: UUID
+    batch: Batch
+    cipher: ShopCipher
+    margin: timedelta
+    shuffled: bool
+
+    async def into_packs(self, codes: NewCodes) -> None:
+        """`codes` fill whole packs."""
+        ids = [packs.new_pack_id() for _ in range(0, len(codes), packs.PACK)]
+        made = [*zip(
+            ids,
+            self._positions(codes.lines[:: packs.PACK]),
+            await asyncio.to_thread(self._sealed_packs, ids, codes.texts),
+            map(packs.marks_of, _by_packs(codes.lookups)),
+            strict=True,
+        )]  # fmt: skip
+        for some in _cut(made, _PACKS_AT_ONCE):
+            await self.tx.execute(
+                """
+                insert into code_packs (shop_id, id, variant_id, batch_id, position, codes, sealed,
+                                        key_version, marks, expires_at, sellable_until)
+                select $1, id, $2, $3, place, $4, sealed, $5, marks, $6,
+                       coalesce($6::timestamptz - $7::interval, 'infinity')
+                from unnest($8::uuid[], $9::bigint[], $10::bytea[], $11::bytea[])
+                  as given (id, place, sealed, marks)
+                """,
+                self.shop, self.batch.variant, self.batch.id, packs.PACK, self.cipher.version,
+                self.batch.expires_at, self.margin, *zip(*some, strict=True),
+            )  # fmt: skip
+
+    async def into_rows(self, codes: NewCodes) -> None:
+        ids = [new_row_id() for _ in codes.lines]
+        sealer = self.cipher.for_import(self.batch.variant)
+        sealed = await asyncio.to_thread(sealer.seal_all, list(zip(ids, codes.texts, strict=True)))
+        facts = [codes.facts.get(line) for line in codes.lines]
+        await self.tx.execute(
+            """
+            insert into codes (shop_id, id, variant_id, batch_id, position, state, sealed,
+                               key_version, lookup, note, preview, premium, cost, expires_at,
+                               sellable_until)
+            select $1, id, $2, $3, place, 'available', sealed, $4, lookup, note, preview, premium,
+                   cost, expires, coalesce(expires - $5::interval, 'infinity')
+            from unnest($6::uuid[], $7::bigint[], $8::bytea[], $9::bytea[], $10::text[],
+                        $11::text[], $12::bigint[], $13::bigint[], $14::timestamptz[])
+              as given (id, place, sealed, lookup, note, preview, premium, cost, expires)
+            """,
+            self.shop, self.batch.variant, self.batch.id, self.cipher.version, self.margin,
+            ids, self._positions(codes.lines), sealed, codes.lookups,
+            [one.note if one else "" for one in facts],
+            [one.preview if one else "" for one in facts],
+            [one.premium if one else None for one in facts],
+            [one.cost if one else None for one in facts],
+            [(one.expires_at if one else None) or self.batch.expires_at for one in facts],
+        )  # fmt: skip
+
+    def _positions(self, lines: Sequence[int]) -> list[int]:
+        return packs.drawn(len(lines)) if self.shuffled else self.batch.positions(lines)
+
+    def _sealed_packs(self, ids: Sequence[UUID], texts: Sequence[bytes]) -> list[bytes]:
+        variant, cipher = self.batch.variant, self.cipher
+        each = zip(ids, _by_packs(texts), strict=True)
+        return [
+            cipher.seal_pack(variant, pack, [text.decode() for text in inside])
+            for some in resting(_cut(list(each), _PACKS_AT_ONCE))
+            for pack, inside in some
+        ]
 
 
-def _told(codes: SealedCodes) -> list[Sequence[object]]:
-    """What the file tells of its codes, column by column; no column where it tells nothing."""
-    if not codes.facts:
-        return []
-    facts = [codes.facts.get(line) for line in codes.lines]
-    return [
-        [one.expires_at if one else None for one in facts],
-        [one.note if one else "" for one in facts],
-        [one.preview if one else "" for one in facts],
-        [one.premium if one else None for one in facts],
-        [one.cost if one else None for one in facts],
-    ]
+def _by_packs(column: Sequence[bytes]) -> list[Sequence[bytes]]:
+    return list(_cut(column, packs.PACK))
 
 
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """Pieces of bytes end to end. The database cuts them up as quickly as it takes members out of
-    an array, while the driver needs half a microsecond to write each of these. Pieces are `width`
-    long; where they differ, `starts` says where each of them begins, and where the last one ends.
-    """
-
-    joined: bytes
-    width: int
-    starts: list[int] | None
-
-    @classmethod
-    def of(cls, pieces: Sequence[bytes]) -> "_Cut":
-        lengths = list(map(len, pieces))
-        width = lengths[0] if lengths else 0
-        same = lengths.count(width) == len(lengths)
-        return cls(b"".join(pieces), width, None if same else [0, *accumulate(lengths)])
-
-
-def _positions(
-    batch: UUID, lines: Sequence[int], *, shuffled: bool
-) -> tuple[int, Sequence[int] | None]:
-    """A number to which each code's place among them, from 1, is added; else the positions, where
-    lines are missing or it is by chance."""
-    if shuffled:
-        drawn = array("Q", secrets.token_bytes(8 * len(lines)))
-        return 0, [number >> _UNDRAWN_BITS for number in drawn]
-    base = (batch.int >> 80) << _LINES_BITS
-    if lines and lines[-1] - lines[0] == len(lines) - 1:
-        return base + lines[0] - 1, None
-    return 0, [base + line for line in lines]
-
-
-_INSERT = """
-  insert into codes (shop_id, id, variant_id, batch_id, position, state, sealed, key_version,
-                     lookup, note, preview, premium, cost, expires_at, sellable_until)
-  select $1, id, $2, $3, coalesce(($11::bigint[])[place], $10::bigint + place), 'available',
-         substring($6::bytea from coalesce(($8::int[])[place], (place::int - 1) * $7::int) + 1
-                             for coalesce(($8::int[])[place + 1] - ($8::int[])[place], $7::int)),
-         $4, substring($9::bytea from place::int * 32 - 31 for 32), note, preview, premium, cost,
-         expires, coalesce(expires - $12::interval, 'infinity')
-  from ({given}) given"""
-_BUT_THOSE_THERE = "on conflict (shop_id, lookup) do nothing"
-_BARE = _INSERT.format(
-    given="select *, '' as note, '' as preview, null::bigint as premium, null::bigint as cost,"
-    " $13::timestamptz as expires from unnest($5::uuid[]) with ordinality as g (id, place)"
-)
-_WITH_FACTS = _INSERT.format(
-    given="select id, place, note, preview, premium, cost,"
-    " coalesce(own_expiry, $13::timestamptz) as expires"
-    " from unnest($5::uuid[], $14::timestamptz[], $15::text[], $16::text[], $17::bigint[],"
-    " $18::bigint[]) with ordinality"
-    " as g (id, own_expiry, note, preview, premium, cost, place)"
-)
+def _cut(column: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(column), size):
+        yield column[start : start + size]
 
 
 async def stocked(
-    db: Reads, shop: UUID, variant: UUID, cipher: ShopCipher, codes: SealedCodes
-) -> dict[UUID, str]:
-    """Those of the codes that have a row which is not their own, with its state."""
-    given = list(zip(codes.ids, codes.lookups, strict=True))
-    return await _known(db, shop, variant, given + _older(cipher, variant, codes))
-
-
-def _older(cipher: ShopCipher, variant: UUID, codes: SealedCodes) -> list[tuple[UUID, bytes]]:
-    if not cipher.older:
-        return []
-    return [
-        (id_, lookup)
-        for id_, text in zip(codes.ids, codes.texts, strict=True)
-        for lookup in cipher.older_lookups(variant, text.decode())
-    ]
-
-
-async def _known(
-    db: Reads, shop: UUID, variant: UUID, lookups: Sequence[tuple[UUID, bytes]]
-) -> dict[UUID, str]:
-    if not lookups:
+    db: Reads, shop: UUID, variant: UUID, cipher: ShopCipher, codes: NewCodes,
+    *, but_of: UUID | None = None,
+) -> dict[int, str]:  # fmt: skip
+    """The lines of those of the codes that are in stock, or were sold, with their state. Packs of
+    the batch `but_of` are passed over: whoever adds to it has told its repeats already."""
+    if not len(codes):
         return {}
-    rows = await db.rows(
-        """
-        select given.id, codes.state from unnest($3::uuid[], $4::bytea[]) as given (id, lookup)
-        join codes on codes.shop_id = $1 and codes.variant_id = $2 and codes.lookup = given.lookup
-        where codes.id <> given.id
-        """,
-        shop, variant, [row for row, _ in lookups], [lookup for _, lookup in lookups],
-    )  # fmt: skip
-    return {row["id"]: row["state"] for row in rows}
+    lines, lookups = _lookups(cipher, variant, codes)
+    # Packs first: a code goes from a pack to a row, never back, and so is not missed in between.
+    packed = await packs.packed(db, shop, variant, lookups, but_of=but_of)
+    known = (
+        {line: "available" for line, it in zip(lines, lookups, strict=True) if it in packed}
+        if packed
+        else {}
+    )
+    if await db.value(
+        "select exists (select from codes where shop_id = $1 and variant_id = $2)", shop, variant
+    ):
+        for some in _cut(list(zip(lines, lookups, strict=True)), _LOOKUPS_AT_ONCE):
+            rows = await db.rows(
+                """
+                select given.line, codes.state
+                from unnest($3::bigint[], $4::bytea[]) as given (line, lookup)
+                join codes on codes.shop_id = $1 and codes.variant_id = $2
+                  and codes.lookup = given.lookup
+                """,
+                shop, variant, *zip(*some, strict=True),
+            )  # fmt: skip
+            known |= {row["line"]: row["state"] for row in rows}
+    return known
+
+
+def _lookups(cipher: ShopCipher, variant: UUID, codes: NewCodes) -> tuple[list[int], list[bytes]]:
+    """Every lookup by which a code may be in stock, and its line: while keys rotate, an older
+    key's, too."""
+    if not cipher.older:
+        return codes.lines, codes.lookups
+    given = [
+        (line, lookup)
+        for line, text, newest in zip(codes.lines, codes.texts, codes.lookups, strict=True)
+        for lookup in (newest, *cipher.older_lookups(variant, text.decode()))
+    ]
+    return [line for line, _ in given], [lookup for _, lookup in given]

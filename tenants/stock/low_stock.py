@@ -12,6 +12,7 @@ from uuid import UUID
 
 from keystall.platform import clock
 from keystall.platform.database import Reads
+from keystall.tenants.stock.free_codes import free_codes
 from keystall.tenants.writing import Writing
 
 MAIL = "mail.merchant_low_stock"
@@ -23,11 +24,7 @@ FEW_SALES = 3
 nothing of how long stock will last."""
 _SHORTEST = timedelta(hours=1)
 
-_FREE = """
-  (select count(*) from (select from codes where codes.shop_id = $1
-     and codes.variant_id = variants.id and state = 'available' and sellable_until > now()
-     limit variants.low_stock + 1) few)"""
-
+_FREE = free_codes("variants.id", "variants.low_stock + 1")
 
 _RISEN = f"""
   update variants set low_since = null
@@ -40,8 +37,7 @@ fallen as (
   where shop_id = $1 and id = any ($2::uuid[]) and archived_at is null
     and low_since is null and low_stock > 0 and {_FREE} <= low_stock returning id)
 select id, exists (select from fallen where fallen.id = sold.id) as fallen,
-  not exists (select from codes where codes.shop_id = $1 and codes.variant_id = sold.id
-              and state = 'available' and sellable_until > now())
+  {free_codes("sold.id", 1)} = 0
   -- Once is enough while the last of the held codes are being paid for.
   and not exists (select from outbox where outbox.shop_id = $1 and outbox.kind = '{SOLD_OUT_MAIL}'
                   and subject_id = sold.id

@@ -56,6 +56,29 @@ class Code(Model):
         table = "codes"
 
 
+class CodePack(Model):
+    """Free codes of a large import, some hundreds in a row, sealed as one until one is needed.
+
+    The first has the pack's id and `position`, the others those that follow. `marks` are the first
+    eight bytes of each code's lookup.
+    """
+
+    id = fields.UUIDField(primary_key=True)
+    shop_id = fields.UUIDField()
+    variant_id = fields.UUIDField()
+    batch_id = fields.UUIDField()
+    position = fields.BigIntField()
+    codes = fields.IntField()
+    sealed = fields.BinaryField()
+    key_version = fields.IntField()
+    marks = fields.BinaryField()
+    expires_at = fields.DatetimeField(null=True)
+    sellable_until = fields.DatetimeField(generated=True)
+
+    class Meta:
+        table = "code_packs"
+
+
 class ImportReject(Model):
     """Lines that one step of an import left out, sealed; `part` orders the steps."""
 

@@ -30,8 +30,10 @@ from keystall.tenants.stock.card_files import (
     survey,
 )
 from keystall.tenants.stock.card_formats import CardFormat
+from keystall.tenants.stock.insertion import stocked
 from keystall.tenants.stock.masking import mask
 from keystall.tenants.stock.sealing import ShopCipher, shop_cipher
+from keystall.tenants.stock.steps import NewCodes
 from keystall.tenants.stock.uploads import Upload, codes_content, find_upload, open_codes
 
 MAX_TEXT = 10 * 1024 * 1024
@@ -103,23 +105,17 @@ async def codes_preview(
         if upload.size > AT_ONCE:
             return await _glanced_at(installation, upload, plain)
     parsed = await parse_codes(installation, shop, text=text, upload_id=upload_id, plain=plain)
-    lookups = await asyncio.to_thread(_lookups, cipher, variant_id, parsed.codes)
+    codes = await asyncio.to_thread(_looked_up, cipher, variant_id, parsed.codes)
     async with database.transaction(shop) as tx:
-        stocked = await tx.rows(
-            "select distinct on (given.n) given.n, state"
-            " from unnest($3::bytea[], $4::bigint[]) as given (lookup, n)"
-            " join codes on shop_id = $1 and variant_id = $2 and codes.lookup = given.lookup"
-            " order by given.n",
-            shop, variant_id, [lookup for lookup, _ in lookups], [n for _, n in lookups],
-        )  # fmt: skip
-    sold = [parsed.codes[row["n"] - 1].line for row in stocked if row["state"] == "sold"]
-    here = [parsed.codes[row["n"] - 1].line for row in stocked if row["state"] != "sold"]
+        known = await stocked(tx, shop, variant_id, cipher, codes)
+    sold = sorted(line for line, state in known.items() if state == "sold")
+    here = sorted(line for line, state in known.items() if state != "sold")
     return CodesPreview(
         format=parsed.format,
         counted=True,
         lines=len(parsed.codes) + len(parsed.duplicates) + len(parsed.bad),
         sample=[_sample(code) for code in parsed.codes[:SAMPLE_LINES]],
-        new=len(parsed.codes) - len(stocked),
+        new=len(parsed.codes) - len(known),
         duplicates_in_file=parsed.duplicates[:SHOWN_LINES],
         duplicates_in_file_count=len(parsed.duplicates),
         duplicates_in_stock=here[:SHOWN_LINES],
@@ -197,15 +193,7 @@ def _sample(code: ParsedCode) -> SampleLine:
     return SampleLine(code.line, mask(code.text), facts.note, facts.expires_at, facts.preview)
 
 
-def _lookups(
-    cipher: ShopCipher, variant_id: UUID, codes: Sequence[ParsedCode]
-) -> list[tuple[bytes, int]]:
-    """Every lookup by which a code may be in stock, with the code's place, counted from 1."""
-    return [
-        (lookup, n)
-        for n, code in enumerate(codes, start=1)
-        for lookup in (
-            cipher.lookup(variant_id, code.text),
-            *cipher.older_lookups(variant_id, code.text),
-        )
-    ]
+def _looked_up(cipher: ShopCipher, variant_id: UUID, codes: Sequence[ParsedCode]) -> NewCodes:
+    texts = [code.text.encode() for code in codes]
+    lookups = list(map(cipher.for_import(variant_id).lookup, texts))
+    return NewCodes([code.line for code in codes], texts, lookups)

@@ -1,8 +1,9 @@
 """How a shop's secrets are kept: sealed with the shop's own data key; codes found by a keyed hash.
 
 A sealed code opens only in its own place (shop, variant, row, key version); copied to another row
-it stays shut. The lookup hash differs between variants, so equal codes of two variants do not show
-as equal, and it never opens anything. Plain text exists in memory alone.
+it stays shut. So does a pack of codes, sealed as one. The lookup hash differs between variants, so
+equal codes of two variants do not show as equal, and it never opens anything. Plain text exists in
+memory alone.
 
 Files of codes rest as frames, each sealed with its place in the file, so that they are written and
 read in pieces and none can be dropped, moved or added without the next reader noticing.
@@ -12,6 +13,7 @@ of its lookups is in stock (docs/decisions/0007). What is sealed where is listed
 `keystall.tenants.keys.registry`, from which rotation works.
 """
 
+import json
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -94,6 +96,17 @@ class ShopCipher:
         place = self._place(variant, code, version)
         return open_sealed(self._key(version).sealing, sealed, place).decode()
 
+    def seal_pack(self, variant: UUID, pack: UUID, texts: Sequence[str]) -> bytes:
+        """The codes of a pack as they are stored, sealed as one under the newest key."""
+        plain = json.dumps(texts, ensure_ascii=False, separators=(",", ":")).encode()
+        return self._key(self.version).sealer.seal(plain, self._pack_place(variant, pack))
+
+    def open_pack(self, variant: UUID, pack: UUID, sealed: bytes, version: int) -> list[str]:
+        """The plain codes of a pack. Raises Unreadable as `open_code` does."""
+        place = self._pack_place(variant, pack, version)
+        texts: list[str] = json.loads(open_sealed(self._key(version).sealing, sealed, place))
+        return texts
+
     def lookup(self, variant: UUID, text: str) -> bytes:
         """Equal for equal codes of one variant (32 bytes), as the newest key has it."""
         return self._lookup(self.version, variant, text)
@@ -158,6 +171,9 @@ class ShopCipher:
 
     def _place(self, variant: UUID, code: UUID, version: int) -> bytes:
         return self._shop.bytes + variant.bytes + code.bytes + _header(version)
+
+    def _pack_place(self, variant: UUID, pack: UUID, version: int | None = None) -> bytes:
+        return b"pack:" + self._place(variant, pack, version or self.version)
 
     def _secret_place(self, header: bytes, column: str, row: UUID) -> bytes:
         return header + self._shop.bytes + row.bytes + column.encode()

@@ -14,6 +14,7 @@ from keystall.platform.database import Reads
 from keystall.tenants.errors import Refused, UserError, refuse
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.low_stock import stock_has_risen
+from keystall.tenants.stock.packs import alone_with_packs
 from keystall.tenants.writing import Writing, writing
 
 SaleOrder = Literal["first_in", "random", "newest_first"]
@@ -65,6 +66,9 @@ async def selling_rules_update(
     if problems:
         raise Refused(*problems)
     async with writing(installation, shop) as tx:
+        # Before the variant, as does an order that is paid late. What an order holds of them now
+        # gets the new margin when it comes back (`allocation.free`).
+        await alone_with_packs(tx, shop, [variant])
         before = await tx.row(
             "select sale_order, expiry_margin_hours, low_stock from variants"
             " where shop_id = $1 and id = $2 for no key update",
@@ -78,28 +82,47 @@ async def selling_rules_update(
             shop, variant, rules.sale_order, rules.expiry_margin_hours, rules.low_stock,
         )  # fmt: skip
         if before["expiry_margin_hours"] != rules.expiry_margin_hours:
-            await tx.execute(_SELLABLE, shop, variant, rules.expiry_margin_hours)
+            for sellable in _SELLABLE:
+                await tx.execute(sellable, shop, variant, rules.expiry_margin_hours)
         if (before["sale_order"] == "random") != (rules.sale_order == "random"):
             await _number_anew(tx, shop, variant, shuffled=rules.sale_order == "random")
         await stock_has_risen(tx, shop, [variant])
 
 
-# What is held for an order gets the new margin when it comes back (`allocation.free`).
-_SELLABLE = """
-  update codes set sellable_until = expires_at - make_interval(hours => $3)
-  where shop_id = $1 and variant_id = $2 and state = 'available' and expires_at is not null"""
+# Passing over rows that an order holds, which may be waiting for the packs.
+_FREE = """
+  select id, 1 as codes from codes
+  where shop_id = $1 and variant_id = $2 and state = 'available' {} for update skip locked"""
+_SELLABLE = (
+    f"""
+    update codes set sellable_until = expires_at - make_interval(hours => $3)
+    from ({_FREE.format("and expires_at is not null")}) free
+    where codes.shop_id = $1 and codes.id = free.id
+    """,  # noqa: S608  (a constant)
+    "update code_packs set sellable_until = expires_at - make_interval(hours => $3)"
+    " where shop_id = $1 and variant_id = $2 and expires_at is not null",
+)
+_BY_ID = "sum(codes) over (order by id) - codes + 1"
 
 
 async def _number_anew(tx: Writing, shop: UUID, variant: UUID, *, shuffled: bool) -> None:
-    # Ids grow with the lines of a file and from one import to the next. Both ways the numbers stay
-    # below those of imports to come, unless these are shuffled too.
-    place = "random()" if shuffled else "id"
+    # Ids grow with the lines of a file and from one import to the next; the numbers stay below
+    # those of imports to come, and a pack has as many as it has codes. By chance they are drawn
+    # from as far as `packs.drawn` does: codes of an opened pack come among all others, not behind.
+    place = "(random() * (1::bigint << 56))::bigint" if shuffled else _BY_ID
     await tx.execute(
         f"""
-        update codes set position = numbered.place from (
-          select id, row_number() over (order by {place}) as place from codes
-          where shop_id = $1 and variant_id = $2 and state = 'available') numbered
-        where codes.shop_id = $1 and codes.id = numbered.id and codes.state = 'available'
+        with singly as ({_FREE.format("")}), numbered as (
+          select id, {place} as place from (
+            select id, codes from singly
+            union all
+            select id, codes from code_packs
+            where shop_id = $1 and variant_id = $2) free
+        ), packs as (
+          update code_packs set position = numbered.place from numbered
+          where code_packs.shop_id = $1 and code_packs.id = numbered.id)
+        update codes set position = numbered.place from numbered
+        where codes.shop_id = $1 and codes.id = numbered.id
         """,  # noqa: S608  (one of two constants)
         shop, variant,
     )  # fmt: skip

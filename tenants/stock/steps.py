@@ -1,20 +1,19 @@
-"""An import's file as steps: so many lines at a time, codes sealed, repeats and bad lines told.
+"""An import's file as steps: so many lines at a time, repeats and bad lines told.
 
-Runs in a thread, ahead of the database. A step is all that is held of a file, however long it is.
+Runs in a thread. A step is all that is held of a file, however long it is.
 What is done to each of a million codes is done column by column, to lists: a third of the time.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from keystall.platform.ids import new_row_id
 from keystall.platform.money import exponent
 from keystall.tenants.stock.card_files import CodeFacts, CodeRun, LineProblem
 from keystall.tenants.stock.rejects import Reject
-from keystall.tenants.stock.sealing import ImportSealer, ShopCipher
+from keystall.tenants.stock.sealing import ShopCipher
 from keystall.tenants.stock.seen_codes import SeenCodes
 
 
@@ -30,40 +29,44 @@ class RowFacts:
 
 
 @dataclass(slots=True, repr=False)
-class SealedCodes:
-    """Codes ready for their rows, column by column, in the order of the file. `texts` are plain, as
-    UTF-8; `facts` of those of the `lines` that told any; nothing is `sealed` in a dry run."""
+class NewCodes:
+    """Codes to be added, column by column, in the order of the file. `texts` are plain, as UTF-8;
+    `facts` of those of the `lines` that told any."""
 
     lines: list[int] = field(default_factory=list)
-    ids: list[UUID] = field(default_factory=list)
     texts: list[bytes] = field(default_factory=list)
     lookups: list[bytes] = field(default_factory=list)
-    sealed: list[bytes] = field(default_factory=list)
     facts: dict[int, RowFacts] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.lines)
 
-    def without(self, ids: Collection[UUID]) -> "SealedCodes":
-        """The others."""
-        stays = [at for at, one in enumerate(self.ids) if one not in ids]
-        return SealedCodes(
+    def without(self, lines: Collection[int]) -> "NewCodes":
+        """Those of other lines."""
+        stays = [at for at, line in enumerate(self.lines) if line not in lines]
+        return NewCodes(
             [self.lines[at] for at in stays],
-            [self.ids[at] for at in stays],
             [self.texts[at] for at in stays],
             [self.lookups[at] for at in stays],
-            [self.sealed[at] for at in stays],
             self.facts,
+        )
+
+    def split(self, at: int) -> tuple["NewCodes", "NewCodes"]:
+        """The first `at`, and the rest."""
+        first, rest = slice(at), slice(at, None)
+        return (
+            NewCodes(self.lines[first], self.texts[first], self.lookups[first], self.facts),
+            NewCodes(self.lines[rest], self.texts[rest], self.lookups[rest], self.facts),
         )
 
 
 @dataclass(slots=True)
 class Step:
-    """The lines after the last step's up to `upto`, sealed with the data key of `version`."""
+    """The lines after the last step's up to `upto`, their lookups by the data key of `version`."""
 
     version: int
     upto: int = 0
-    codes: SealedCodes = field(default_factory=SealedCodes)
+    codes: NewCodes = field(default_factory=NewCodes)
     rejects: list[Reject] = field(default_factory=list)
     repeats: int = 0
     bad: int = 0
@@ -83,11 +86,10 @@ class Stepping:
     currency: str
     size: int
     done: int = 0
-    dry_run: bool = False
-    sealer: ImportSealer = field(init=False)
+    lookup: Callable[[bytes], bytes] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sealer", self.cipher.for_import(self.variant))
+        object.__setattr__(self, "lookup", self.cipher.for_import(self.variant).lookup)
 
     def steps(self, runs: Iterable[CodeRun], lines: int) -> Iterator[Step]:
         """The steps; the last one reaches to the end of the file's `lines`."""
@@ -99,10 +101,10 @@ class Stepping:
                 self._add(part, seen, step)
                 if step.cards >= self.size:
                     step.upto = part.last
-                    yield self._finished(step)
+                    yield step
                     step = Step(self.cipher.version)
         step.upto = lines
-        yield self._finished(step)
+        yield step
 
     def _add(self, run: CodeRun, seen: SeenCodes, step: Step) -> None:
         if self.done:
@@ -135,7 +137,7 @@ class Stepping:
             codes.lookups.append(lookup)
 
     def _lookups(self, run: CodeRun) -> list[bytes]:
-        return list(map(self.sealer.lookup, run.texts))
+        return list(map(self.lookup, run.texts))
 
     def _reject(self, step: Step, bad: Reject) -> None:
         step.bad += 1
@@ -155,23 +157,11 @@ class Stepping:
             raise _TooPrecise
         return int(minor)
 
-    def _finished(self, step: Step) -> Step:
-        codes = step.codes
-        codes.ids = [new_row_id() for _ in codes.lines]
-        if not self.dry_run:
-            codes.sealed = self.sealer.seal_all(list(zip(codes.ids, codes.texts, strict=True)))
-        return step
 
-
-def sealed_anew(step: Step, variant: UUID, cipher: ShopCipher) -> Step:
+def looked_up_anew(step: Step, variant: UUID, cipher: ShopCipher) -> Step:
     """The same step under the newest key, where keys rotated since it was made."""
-    codes, sealer = step.codes, cipher.for_import(variant)
-    again = replace(
-        codes,
-        lookups=list(map(sealer.lookup, codes.texts)),
-        sealed=sealer.seal_all(list(zip(codes.ids, codes.texts, strict=True))),
-    )
-    return replace(step, version=cipher.version, codes=again)
+    lookups = list(map(cipher.for_import(variant).lookup, step.codes.texts))
+    return replace(step, version=cipher.version, codes=replace(step.codes, lookups=lookups))
 
 
 class _TooPrecise(Exception):

@@ -19,7 +19,9 @@ import asyncpg
 import httpx2
 import pytest
 
+from keystall.graphql.ids import row_of
 from keystall.platform.engines.ports import free_port
+from keystall.tenants.stock.packs import PACK
 from tests.canary.town import (
     SLUG,
     Client,
@@ -118,6 +120,16 @@ async def test_a_code_shows_to_its_buyer_and_its_merchant_and_rests_nowhere(town
         "mutation($ids: [ID!]!) { codesDelete(ids: $ids) { userErrors { code } } }", ids=free[:1]
     )
 
+    # Many at once, which rest in two packs: one is opened for a buyer, the other stays.
+    crowd = await client.a_variant()
+    opened, packed = town.new(2), town.new(2)
+    filling = [f"FILLING-{n}" for n in range(2 * PACK - 4)]
+    many = "\n".join([*opened, *filling, *packed])
+    assert (await client.put_in_stock(crowd, many))["userErrors"] == []
+    first = await client.order(crowd)
+    await client.pay(first["redirectUrl"])
+    await client.until(first["order"]["token"], "DELIVERED")
+
     # Failures: a payment that buys nothing, words in the wrong places, a worker that dies.
     other = await client.a_variant()
     await client.put_in_stock(other, town.new()[0])
@@ -145,6 +157,7 @@ async def test_a_code_shows_to_its_buyer_and_its_merchant_and_rests_nowhere(town
 
     places = await resting_places(town)
     assert {"table codes", "table outbox"} < set(places)
+    assert places["table code_packs"].count(str(row_of("Variant", crowd)).encode()) == 1
     assert any("pg_wal" in name for name in places)
     assert any(name.startswith("home/valkey/appendonly") for name in places)
     assert any(name.endswith(".eml") for name in places)

@@ -13,9 +13,11 @@ from keystall.tenants.identity.links import account_token
 from keystall.tenants.identity.service import Viewer
 from keystall.tenants.installation import Installation
 from keystall.tenants.shops.shop import Shop
+from keystall.tenants.stock.masking import mask
 from keystall.tenants.writing import INSTALLATION
 from tests.factories import (
     PASSWORD,
+    a_pack,
     a_picture,
     a_product,
     a_shop,
@@ -543,3 +545,81 @@ async def test_an_operator_suspends_and_resumes(
         assert answer.data is None
         code = answer.errors[0]["extensions"]["code"]
         assert code == ("FORBIDDEN" if person else "UNAUTHENTICATED")
+
+
+async def test_codes_in_packs_are_previewed_listed_counted_shown_and_taken_back(
+    installation: Installation, shop: Shop, owner: Viewer
+) -> None:
+    variant = await the_variant(shop, await a_product(installation, shop))
+    texts = [f"AAAA-1111-{n:04}" for n in range(4)]
+    await a_pack(installation, shop, variant.id, texts)
+    id_ = encode("Variant", variant.id)
+    text = f"{texts[3]}\nBBBB-1111-2222\n{texts[1]}"
+
+    looked = await ask(
+        "admin",
+        merchant(installation, shop, owner),
+        """mutation ($input: CodesInput!) { codesPreview(input: $input) {
+          preview { new duplicatesInStock { line } } userErrors { code } } }""",
+        input={"variantId": id_, "text": text},
+    )
+    assert looked["codesPreview"] == {
+        "preview": {"new": 1, "duplicatesInStock": [{"line": 1}, {"line": 3}]},
+        "userErrors": [],
+    }
+
+    listing = """query ($id: ID!, $after: String) { variant(id: $id) {
+      stock { available expired reserved sold } availability batches { nodes { id } }
+      codes(first: 3, after: $after) {
+        nodes { id masked state } pageInfo { hasNextPage endCursor } } }
+      checklist { steps { kind done } }
+      dashboard { lowStock { id stock { available } } } }"""
+    first = await ask("admin", merchant(installation, shop, owner), listing, id=id_)
+    page = first["variant"]["codes"]
+    rest = await ask(
+        "admin",
+        merchant(installation, shop, owner),
+        listing,
+        id=id_,
+        after=page["pageInfo"]["endCursor"],
+    )
+    nodes = page["nodes"] + rest["variant"]["codes"]["nodes"]
+    assert [node["masked"] for node in nodes] == [mask(text) for text in reversed(texts)]
+    assert {node["state"] for node in nodes} == {"AVAILABLE"}
+    assert (
+        page["pageInfo"]["hasNextPage"],
+        rest["variant"]["codes"]["pageInfo"]["hasNextPage"],
+    ) == (True, False)
+    assert first["variant"]["stock"] == {"available": 4, "expired": 0, "reserved": 0, "sold": 0}
+    assert first["variant"]["availability"] == "LOW"
+    assert {"kind": "CODES", "done": True} in first["checklist"]["steps"]
+    assert first["dashboard"]["lowStock"] == [{"id": id_, "stock": {"available": 4}}]
+
+    shown = await ask(
+        "admin",
+        merchant(installation, shop, owner),
+        """query ($id: ID!) { node(id: $id) { ... on Code { id masked } } }""",
+        id=nodes[1]["id"],
+    )
+    assert shown["node"] == {"id": nodes[1]["id"], "masked": nodes[1]["masked"]}
+    opened = await ask(
+        "admin",
+        merchant(installation, shop, owner),
+        "mutation ($id: ID!, $password: String) { codeReveal(id: $id, password: $password) {"
+        " secret code { id masked } userErrors { code } } }",
+        id=nodes[1]["id"],
+        password=PASSWORD,
+    )
+    assert opened["codeReveal"] == {"secret": texts[2], "code": shown["node"], "userErrors": []}
+
+    (batch,) = first["variant"]["batches"]["nodes"]
+    undone = await ask(
+        "admin",
+        merchant(installation, shop, owner),
+        "mutation ($id: ID!) { batchUndo(id: $id) { removed userErrors { code } } }",
+        id=batch["id"],
+    )
+    assert undone["batchUndo"] == {"removed": 4, "userErrors": []}
+    after = await ask("admin", merchant(installation, shop, owner), listing, id=id_)
+    assert after["variant"]["stock"]["available"] == 0
+    assert after["variant"]["codes"]["nodes"] == []

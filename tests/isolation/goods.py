@@ -54,6 +54,7 @@ from keystall.tenants.staff.invitations import (
 )
 from keystall.tenants.stock.imports import codes_import
 from keystall.tenants.stock.insertion import Batch, begin_batch
+from keystall.tenants.stock.packs import ids_in
 from keystall.tenants.stock.uploads import codes_upload
 from keystall.tenants.trusted_documents.service import trusted_document_register
 from keystall.tenants.webhooks.service import (
@@ -67,6 +68,7 @@ from tests.authenticator import begun, with_app
 from tests.customers import mailed_token, signed_in
 from tests.factories import (
     PASSWORD,
+    a_pack,
     a_picture,
     a_product,
     a_shop,
@@ -84,8 +86,9 @@ from tests.passkey_device import with_passkey
 class Goods:
     """A shop, and what its ids and words are. `ids` by kind, `words` by the argument's name.
 
-    `codes_file` is an uploaded file of codes, which nothing has imported yet; `placed` the
-    arguments with which the waiting order was placed: sent again they answer it.
+    `codes_file` is an uploaded file of codes, which nothing has imported yet; `packed` a code that
+    rests in a pack; `placed` the arguments with which the waiting order was placed: sent again they
+    answer it.
     """
 
     shop: Shop
@@ -103,6 +106,7 @@ class Goods:
     customer: Customer | None = None
     customer_secret: str = ""
     stocked: str = ""
+    packed: str = ""
 
     def again(self) -> "Goods":
         """The same shop, for naming other things of it."""
@@ -284,6 +288,8 @@ async def stock(installation: Installation, goods: Goods) -> None:
             variant, f"{canary} note",
         )  # fmt: skip
     goods.name("Batch", batch)
+    pack = await a_pack(installation, shop, variant, [f"{canary}-{new_id()}" for _ in range(3)])
+    goods.packed = encode("Code", ids_in(pack, 3)[1])
     unused = await codes_upload(
         installation, shop.id, f"{canary}.txt", chunks_of(f"{canary}-{new_id()}\n".encode())
     )

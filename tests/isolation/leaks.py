@@ -110,7 +110,11 @@ class Sweep:
             texts = documents(built(self.surface), operation, name)
             for place, (kind, foreign) in itertools.product(
                 positions(field),
-                [*self.shops.theirs.ids.items(), ("Upload", self.shops.theirs.codes_file)],
+                [
+                    *self.shops.theirs.ids.items(),
+                    ("Upload", self.shops.theirs.codes_file),
+                    ("Code", self.shops.theirs.packed),
+                ],
             ):
                 kind_of(name, place)
                 text = next((one for one in texts if f"... on {kind} " in one), texts[0])

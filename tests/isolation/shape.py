@@ -51,7 +51,8 @@ DEFINERS = frozenset({
     "operator_mail_trial", "operator_record", "operator_shop", "operator_shop_suspend",
     "operator_shops", "operator_shop_counts", "operator_shop_list", "operator_shop_review",
     "operator_work", "operator_work_counts", "operator_work_drop",
-    "operator_work_retry", "passkey_challenge_put", "passkey_challenge_take", "passkey_find",
+    "operator_work_retry", "packs_moved",
+    "passkey_challenge_put", "passkey_challenge_take", "passkey_find",
     "passkey_list", "passkey_pass", "passkey_put", "passkey_remove", "passkey_rename",
     "passkey_user_handle", "recovery_codes_left", "recovery_codes_put", "recovery_codes_renew",
     "require_operator",
@@ -71,8 +72,8 @@ DEFINERS = frozenset({
 """Functions that act as the owner: each looks up by a host, a secret's hash or the shop at hand."""
 
 INSIDE_ONLY = frozenset({
-    "catalog_moved", "code_moved", "codes_moved", "operator_account", "recovery_codes_put",
-    "require_operator", "second_step_cleared", "second_step_spend",
+    "catalog_moved", "code_moved", "codes_moved", "operator_account", "packs_moved",
+    "recovery_codes_put", "require_operator", "second_step_cleared", "second_step_spend",
 })  # fmt: skip
 """Those of them that only others of them call, or triggers."""
 

@@ -69,6 +69,16 @@ NEVER: dict[str, tuple[type[asyncpg.PostgresError], str, str]] = {
         "update codes set state = 'sold', sold_at = null where order_line_id is not null",
         "update codes set state = 'sold', sold_at = now() where order_line_id is not null",
     ),
+    "a pack of no codes": (
+        CHECK,
+        "update code_packs set codes = 0, marks = ''",
+        "update code_packs set codes = 1, marks = '12345678'",
+    ),
+    "a pack of more codes than it has marks": (
+        CHECK,
+        "update code_packs set codes = codes + 1",
+        "update code_packs set codes = codes + 1, marks = marks || '12345678'",
+    ),
     "a delivered order that was not paid": (
         CHECK,
         "update orders set status = 'delivered', delivered_at = now(), paid_at = null",

@@ -102,7 +102,7 @@ async def _own(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[Any
         ways += [
             Filled(name, goods.ids, place, given)
             for place in positions(field_)
-            for given in goods.ids.values()
+            for given in (*goods.ids.values(), goods.packed)
         ]
         if name == "cart":
             ways.append(Filled(name, goods.ids | {"Cart": goods.completed_cart}))
@@ -219,6 +219,8 @@ async def _done(shops: Shops, surface: Surface) -> dict[tuple[str, str], list[An
         if name == "cartComplete":
             # Sent again, it answers where the waiting order is paid.
             ways.append(dict(goods.placed))
+        if name in ("codeReveal", "codesDelete"):
+            ways.append(Filled(name, own | {"Code": goods.packed}).of(field_.args))
         if name == "productUpdate":
             price = {"amount": "8.88", "currencyCode": "CNY"}
             variant = {"id": own["Variant"], "name": f"{THEIRS} variant", "prices": [price]}

@@ -12,7 +12,8 @@ import asyncpg
 _NOW = """
 select (select count(*) from orders where status = 'delivered') as delivered,
        (select count(*) from orders where status in ('pending', 'refunding')) as open,
-       (select count(*) from codes where variant_id = $1 and state = 'available') as available,
+       (select count(*) from codes where variant_id = $1 and state = 'available')
+         + (select coalesce(sum(codes), 0) from code_packs where variant_id = $1) as available,
        (select count(*) from outbox where done_at is null and failed_at is null
           and not (due_at > now() and (kind in ('payment.check', 'codes.forget_rejects')
             or kind = 'order.expire' and $2)))

@@ -135,9 +135,9 @@ class _Storm:
             )
             if self.scale.waits:
                 await database.execute("update shops set hold_minutes = 1 where slug = $1", slug)
-            # Ids grow with time: the codes put in stock last are the storm's.
+            # Ids grow with time: what was put in stock last is the storm's.
             variant: UUID = await database.fetchval(
-                "select variant_id from codes order by id desc limit 1"
+                "select variant_id from batches order by id desc limit 1"
             )
             # What was changed by hand is seen when versions are looked at next.
             await asyncio.sleep(2 * LOOK_SECONDS)
@@ -203,7 +203,8 @@ class _Storm:
 
     async def _judge_stock(self, database: asyncpg.Connection) -> list[Violation]:
         row = await database.fetchrow(
-            "select count(*) as codes, count(*) filter (where state = 'sold') as sold,"
+            "select count(*) + (select coalesce(sum(codes), 0) from code_packs"
+            " where variant_id = $1) as codes, count(*) filter (where state = 'sold') as sold,"
             " count(distinct order_line_id) filter (where state = 'sold') as lines,"
             " (select count(*) from orders where status = 'delivered') as delivered,"
             " (select coalesce(sum(quantity), 0) from order_lines join orders"

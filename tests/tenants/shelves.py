@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from keystall.platform.ids import new_id
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.import_work import import_codes
 from keystall.tenants.stock.imports import codes_import
+from keystall.tenants.stock.packs import opened
 from keystall.tenants.stock.sealing import shop_cipher
 from keystall.tenants.stock.uploads import codes_upload
 from keystall.tenants.writing import writing
@@ -62,16 +64,28 @@ class Shelf:
     async def rows(self) -> Sequence[tuple[UUID, str]]:
         async with database.transaction(self.shop) as tx:
             cipher = await shop_cipher(tx, self.installation.keys, self.shop)
-            rows = await tx.rows(
-                "select * from codes where variant_id = $1 order by position", self.variant
-            )
-        return [
+            rows = await tx.rows("select * from codes where variant_id = $1", self.variant)
+            packs = await tx.rows("select * from code_packs where variant_id = $1", self.variant)
+        found = [
             (
+                row["position"],
                 row["id"],
                 cipher.open_code(self.variant, row["id"], row["sealed"], row["key_version"]),
             )
             for row in rows
         ]
+        for pack in packs:
+            inside = opened(cipher, pack)
+            found += zip(count(pack["position"]), inside.ids, inside.texts)
+        return [(id_, text) for _, id_, text in sorted(found)]
+
+    async def packs(self) -> list[int]:
+        """How many codes each of its packs has, in the order they would be sold."""
+        async with database.transaction(self.shop) as tx:
+            rows = await tx.rows(
+                "select codes from code_packs where variant_id = $1 order by position", self.variant
+            )
+        return [row["codes"] for row in rows]
 
 
 async def a_shelf(installation: Installation, shop: UUID | None = None) -> Shelf:

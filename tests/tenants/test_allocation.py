@@ -10,6 +10,7 @@ from keystall.platform import database
 from keystall.tenants.installation import Installation
 from keystall.tenants.stock.allocation import Wanted, free, reserve, sell
 from keystall.tenants.stock.listing import StockCount, stock_counts
+from keystall.tenants.writing import writing
 from tests.tenants.shelves import Shelf, a_shelf, an_order_line
 
 
@@ -19,7 +20,7 @@ async def shelf(installation: Installation) -> Shelf:
 
 
 async def take(shelf: Shelf, line: UUID, quantity: int) -> dict[UUID, int]:
-    async with database.transaction(shelf.shop) as tx:
+    async with writing(shelf.installation, shelf.shop) as tx:
         return await reserve(tx, shelf.shop, [Wanted(line, shelf.variant, quantity)])
 
 
@@ -78,7 +79,7 @@ async def test_a_transaction_that_rolls_back_holds_nothing(shelf: Shelf) -> None
     _, line = await an_order_line(shelf, 1)
 
     async def fail_after_taking() -> None:
-        async with database.transaction(shelf.shop) as tx:
+        async with writing(shelf.installation, shelf.shop) as tx:
             await reserve(tx, shelf.shop, [Wanted(line, shelf.variant, 1)])
             raise ConnectionError
 
@@ -97,7 +98,7 @@ async def test_lines_of_several_variants_are_served_together(
     _, here = await an_order_line(shelf, 2)
     _, there = await an_order_line(sibling, 2)
 
-    async with database.transaction(shelf.shop) as tx:
+    async with writing(shelf.installation, shelf.shop) as tx:
         short = await reserve(
             tx, shelf.shop,
             [Wanted(there, sibling.variant, 2), Wanted(here, shelf.variant, 2)],
@@ -131,7 +132,7 @@ async def test_another_shop_moves_nothing(installation: Installation, shelf: She
     order, line = await an_order_line(shelf, 1)
     await take(shelf, line, 1)
 
-    async with database.transaction(stranger.shop) as tx:
+    async with writing(stranger.installation, stranger.shop) as tx:
         assert await sell(tx, shelf.shop, order) == 0
         assert await free(tx, shelf.shop, order) == 0
         assert await reserve(tx, shelf.shop, [Wanted(line, shelf.variant, 1)]) == {line: 1}

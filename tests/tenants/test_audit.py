@@ -19,9 +19,11 @@ from keystall.tenants.shops.service import shop_update
 from keystall.tenants.shops.shop import Shop
 from keystall.tenants.shops.tokens import Terms, api_token_create
 from keystall.tenants.staff.roles import Permission
+from keystall.tenants.stock.batches import batch_undo
 from keystall.tenants.stock.listing import codes_delete
+from keystall.tenants.stock.packs import ids_in
 from keystall.tenants.writing import writing
-from tests.factories import a_product, a_shop, some_codes, the_variant
+from tests.factories import a_pack, a_product, a_shop, some_codes, the_variant
 
 _NEVER = ("hash", "sealed", "lookup", "password", "secret", "wrapped", "body", "email")
 
@@ -157,6 +159,36 @@ async def test_deleted_codes_are_counted_and_nothing_of_them_is_told(
     assert (entry.operation, change.kind, change.change) == ("codesDelete", "code", "delete")
     assert change.before == {"variant_id": str(variant.id), "codes": 2}
     assert change.after == {}
+
+
+async def test_of_packs_what_was_deleted_is_counted_and_what_was_opened_is_not(
+    installation: Installation,
+) -> None:
+    shop = await a_shop(installation)
+    variant = await the_variant(shop, await a_product(installation, shop))
+    pack, whole = [
+        await a_pack(installation, shop, variant.id, [f"{name}-{n}" for n in range(3)])
+        for name in ("ALPHA", "BETA")
+    ]
+    async with database.transaction(shop.id) as tx:
+        batch = await tx.value("select batch_id from code_packs where id = $1", whole)
+    with acting(an_act(operation="codesDelete", object_kind="code")):
+        await codes_delete(installation, shop.id, ids_in(pack, 2))
+    with acting(an_act(operation="batchUndo", object_kind="batch")):
+        assert await batch_undo(installation, shop.id, batch, actor="lin") == 3
+
+    undone, deleted = (await entries(shop))[:2]
+    for (entry, changes), operation, count in (
+        (undone, "batchUndo", 3),
+        (deleted, "codesDelete", 2),
+    ):
+        assert entry.operation == operation
+        codes = [one for one in changes if one.kind == "code"]
+        assert [(one.change, one.before) for one in codes] == [
+            ("delete", {"variant_id": str(variant.id), "codes": count})
+        ]
+        assert "ALPHA" not in repr(changes)
+        assert "BETA" not in repr(changes)
 
 
 async def test_nobody_changes_or_deletes_what_was_recorded(installation: Installation) -> None:

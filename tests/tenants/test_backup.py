@@ -9,7 +9,6 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from keystall.platform import database
 from keystall.platform.archive import sealed_stream
 from keystall.platform.archive.entries import EntryWriter
 from keystall.platform.archive.sealed_stream import Damaged, SealedWriter, opened
@@ -34,8 +33,10 @@ from keystall.tenants.backup.tables import copy_rows, table_forms
 from keystall.tenants.backup.writing_out import Whole, write_backup
 from keystall.tenants.identity.totp import totp_place
 from keystall.tenants.installation import Installation
+from keystall.tenants.stock import packs
 from keystall.tenants.stock.allocation import Wanted, reserve, sell
 from keystall.tenants.stock.sealing import ShopCipher, key_place
+from keystall.tenants.writing import writing
 from tests.authenticator import with_app
 from tests.conftest import Engines
 from tests.factories import a_picture, a_shop, a_viewer
@@ -49,6 +50,7 @@ SILENT: Callable[[str], None] = lambda _: None  # noqa: E731
 MIGRATE = """
 import asyncio, sys
 from keystall.tenants.migrating import migrate
+from keystall.tenants.writing import writing
 asyncio.run(migrate(sys.argv[1], only=sys.argv[2:]))
 """
 
@@ -138,12 +140,14 @@ async def guards(url: str) -> list[tuple[str, ...]]:
 
 
 async def test_a_restored_installation_equals_what_was_saved_and_its_sold_codes_open(
-    installation: Installation, empty_url: str, tmp_path: Path
+    installation: Installation, empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf = await a_shelf(installation)
     await shelf.fill("A-1\nB-2")
+    monkeypatch.setattr(packs, "PACK", 3)
+    await shelf.fill("C-3\nD-4\nE-5")
     order, line = await an_order_line(shelf, 1)
-    async with database.transaction(shelf.shop) as tx:
+    async with writing(shelf.installation, shelf.shop) as tx:
         await reserve(tx, shelf.shop, [Wanted(line, shelf.variant, 1)])
         await sell(tx, shelf.shop, order)
     person = await a_viewer(installation)
@@ -173,6 +177,7 @@ async def test_a_restored_installation_equals_what_was_saved_and_its_sold_codes_
         sold = await connection.fetchrow(
             "select * from codes where shop_id = $1 and order_line_id = $2", shelf.shop, line
         )
+        pack = await connection.fetchrow("select * from code_packs where shop_id = $1", shelf.shop)
         wrapped = await connection.fetchval(
             "select wrapped from totp_secrets where account_id = $1", person.account_id
         )
@@ -185,6 +190,7 @@ async def test_a_restored_installation_equals_what_was_saved_and_its_sold_codes_
         await connection.close()
     cipher = ShopCipher(shelf.shop, {1: ring.unwrap(key, key_place(shelf.shop))})
     assert cipher.open_code(shelf.variant, sold["id"], sold["sealed"], 1) == "A-1"
+    assert packs.opened(cipher, pack).texts == ["C-3", "D-4", "E-5"]
     assert ring.unwrap(wrapped, totp_place(person.account_id)).decode() == app.secret
     assert public_key == device.keys[0].cose
 

@@ -3,7 +3,7 @@
 import asyncio
 import csv
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from io import BytesIO, StringIO
@@ -19,12 +19,12 @@ from keystall.platform.ids import new_id
 from keystall.tenants.catalog.availability import bands_by_variants
 from keystall.tenants.errors import Refused, UserError
 from keystall.tenants.installation import Installation
-from keystall.tenants.stock import import_work
+from keystall.tenants.stock import exports, import_work, packs
 from keystall.tenants.stock.allocation import Wanted, free, reserve, sell
 from keystall.tenants.stock.batches import BatchView, batch_undo, batches_pages
 from keystall.tenants.stock.exports import codes_export, csv_line
 from keystall.tenants.stock.imports import BatchInput, codes_import
-from keystall.tenants.stock.listing import StockCount, stock_counts
+from keystall.tenants.stock.listing import StockCount, codes_delete, stock_counts
 from keystall.tenants.stock.low_stock import in_words, lasts, low_stock_of, tell_of_sale
 from keystall.tenants.stock.rejects import Reject, forget_rejects, read_rejects
 from keystall.tenants.stock.selling import SaleOrder, SellingRules, selling_rules_update
@@ -52,7 +52,7 @@ async def imported(
 async def take(shelf: Shelf, quantity: int) -> tuple[UUID, list[UUID], int]:
     """An order's codes held: the order's id, the codes' ids and how many are short."""
     order, line = await an_order_line(shelf, quantity)
-    async with database.transaction(shelf.shop) as tx:
+    async with writing(shelf.installation, shelf.shop) as tx:
         short = await reserve(tx, shelf.shop, [Wanted(line, shelf.variant, quantity)])
         rows = await tx.rows(
             "select id from codes where order_line_id = $1 order by position", line
@@ -527,3 +527,130 @@ def test_no_cell_begins_as_a_formula(start: str) -> None:
 def test_rejects_do_not_show_in_a_repr() -> None:
     assert "SECRET" not in repr(Reject(1, "SOLD", 0, "SECRET"))
     assert json.loads(json.dumps(Reject(1, "SOLD", 0, "x"))) == [1, "SOLD", 0, "x"]
+
+
+# Codes that rest in packs, of three here.
+
+
+@pytest.fixture
+def packs_of_three(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packs, "PACK", 3)
+
+
+@pytest.mark.parametrize(("rows_at_once", "packs_at_once"), [(1, 1), (2, 1), (1, 2), (3, 2)])
+async def test_an_export_of_rows_and_packs_has_every_code_once_in_the_order_they_came(
+    shelf: Shelf, packs_of_three: None, monkeypatch: pytest.MonkeyPatch,
+    rows_at_once: int, packs_at_once: int,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(exports, "_CODES", _few_at_once(rows_at_once, packs_at_once))
+    monkeypatch.setattr(exports, "_PAGE", rows_at_once)
+    monkeypatch.setattr(exports, "_PACKS", packs_at_once)
+    batch_of = {}
+    batch_of["a"] = await shelf.fill("a0\na1")
+    batch_of["b"] = await shelf.fill("\n".join(f"b{n}" for n in range(7)))
+    soon = BatchInput(expires_at=clock.now() + timedelta(hours=1))
+    batch_of["c"] = await imported(shelf, b"c0\nc1\nc2\nc3", batch=soon)
+    batch_of["d"] = await shelf.fill("\n".join(f"d{n}" for n in range(9)))
+    order, held, _ = await take(shelf, 4)
+    await codes_delete(shelf.installation, shelf.shop, [dict(_by_text(await shelf.rows()))["d4"]])
+    assert await shelf.packs() == [3, 3, 3, 3]
+
+    rows = await exported(shelf)
+
+    texts = [
+        *("a0", "a1"), *(f"b{n}" for n in range(7)), *(f"c{n}" for n in range(4)),
+        *(f"d{n}" for n in range(9) if n != 4),
+    ]  # fmt: skip
+    assert [row["secret"] for row in rows] == texts
+    assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
+    assert [UUID(row["id"]) for row in rows if row["order"]] == held
+    assert {row["order"] for row in rows} == {"", str(order)}
+    assert [row["batch"] for row in rows] == [str(batch_of[text[0]]) for text in texts]
+    assert [row["status"] for row in rows] == [
+        "reserved" if at < 4 else "expired" if text[0] == "c" else "available"
+        for at, text in enumerate(texts)
+    ]
+    async with database.transaction(shelf.shop) as tx:
+        assert await tx.value("select codes from code_exports") == len(texts)
+
+
+def _few_at_once(rows: int, of_packs: int) -> str:
+    before = (f"limit {exports._PAGE}", f"limit {exports._PACKS}")
+    assert all(exports._CODES.count(f"{one})") == 1 for one in before)
+    return (
+        exports._CODES.replace(f"{before[0]})", f"limit {rows})")
+        .replace(f"{before[1]})", f"limit {of_packs})")
+    )  # fmt: skip
+
+
+def _by_text(rows: Sequence[tuple[UUID, str]]) -> list[tuple[str, UUID]]:
+    return [(text, id_) for id_, text in rows]
+
+
+async def test_a_pack_that_is_opened_while_it_is_exported_is_neither_lost_nor_doubled(
+    shelf: Shelf, packs_of_three: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "_CODES", _few_at_once(2, 1))
+    monkeypatch.setattr(exports, "_PAGE", 2)
+    monkeypatch.setattr(exports, "_PACKS", 1)
+    await shelf.fill("\n".join(f"b{n}" for n in range(13)))
+    rows = await shelf.rows()
+    lines = await codes_export(
+        shelf.installation, shelf.shop, shelf.variant, actor="lin", address="", user_agent=""
+    )
+
+    told: list[str] = []
+    async for part in lines:
+        told.append(part)
+        # The one that was told last, and one that is to come.
+        so_far = "".join(told).count("\r\n") - 1
+        opens = [rows[max(0, so_far - 1)][0], rows[min(12, so_far + 4)][0]]
+        async with writing(shelf.installation, shelf.shop) as tx:
+            await packs.open_with(tx, shelf.shop, opens)
+
+    found = csv.DictReader(StringIO("".join(told)[1:], newline=""))
+    assert [(UUID(row["id"]), row["secret"]) for row in found] == list(rows)
+    assert await shelf.packs() == []
+
+
+async def test_a_batch_in_packs_and_rows_goes_whole_and_can_come_again(
+    shelf: Shelf, packs_of_three: None
+) -> None:
+    text = "\n".join(f"b{n}" for n in range(8))
+    stays = await shelf.fill("s0\ns1\ns2")
+    goes = await shelf.fill(text)
+    opened = dict(_by_text(await shelf.rows()))["b4"]
+    await codes_delete(shelf.installation, shelf.shop, [opened])
+    assert (await shelf.packs(), await counts(shelf)) == ([3, 3], StockCount(available=10))
+
+    key = str(new_id())
+    for _ in range(2):
+        undone = await batch_undo(
+            shelf.installation, shelf.shop, goes, actor="lin", idempotency_key=key
+        )
+        assert undone == 7
+
+    assert await shelf.codes() == ["s0", "s1", "s2"]
+    assert await shelf.packs() == [3]
+    async with database.transaction(shelf.shop) as tx:
+        assert await tx.value("select undone_codes from batches where id = $1", goes) == 7
+    again = await shelf.fill(text)
+    assert (await shelf.job(again))["result"]["added"] == 8
+    assert (await shelf.packs(), await counts(shelf)) == ([3, 3, 3], StockCount(available=11))
+    assert [one.added for one in await batches(shelf)] == [8, 8, 3]
+    assert {one.id for one in await batches(shelf) if one.undone_at is None} == {stays, again}
+
+
+@pytest.mark.parametrize("paid", [False, True])
+async def test_a_batch_in_packs_of_which_one_is_held_or_sold_stays_whole(
+    shelf: Shelf, packs_of_three: None, paid: bool
+) -> None:
+    batch = await shelf.fill("\n".join(f"b{n}" for n in range(8)))
+    order, _, _ = await take(shelf, 1)
+    if paid:
+        async with database.transaction(shelf.shop) as tx:
+            await sell(tx, shelf.shop, order)
+
+    assert await undo_refused(shelf, batch) == (UserError("BATCH_SOLD", ("id",)),)
+    assert await shelf.codes() == [f"b{n}" for n in range(8)]
+    assert await shelf.packs() == [3]

@@ -44,7 +44,8 @@ from tests.factories import (
 from tests.graphql.asking import CountingReader, buyer
 from tests.tenants.purchases import Purchase
 
-UNWATCHED = {"codes": "what is in stock is told in bands, and orders must move no version"}
+_IN_BANDS = "what is in stock is told in bands, and orders must move no version"
+UNWATCHED = {"codes": _IN_BANDS, "code_packs": _IN_BANDS}
 """Tables that visitors' pages are made of and that move no version, each for its reason."""
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -34,11 +35,13 @@ from keystall.tenants.keys.shop_rotation import Keeper, rotate_shop, rotate_shop
 from keystall.tenants.keys.standing import standing
 from keystall.tenants.orders.tokens import order_of_token, order_token
 from keystall.tenants.shops.service import shop_reopen
+from keystall.tenants.stock import packs
 from keystall.tenants.stock.allocation import Wanted, reserve, sell
 from keystall.tenants.stock.listing import codes_pages
 from keystall.tenants.stock.previews import codes_preview
 from keystall.tenants.stock.sealing import KeysDestroyed, key_place, shop_cipher
 from keystall.tenants.stock.uploads import codes_content
+from keystall.tenants.writing import writing
 from tests.conftest import Engines
 from tests.tenants.shelves import Shelf, a_shelf, an_order_line, an_upload
 
@@ -60,7 +63,7 @@ async def keeper(installation: Installation) -> AsyncIterator[Keeper]:
 
 async def a_sold_order(shelf: Shelf, quantity: int = 2) -> UUID:
     order, line = await an_order_line(shelf, quantity)
-    async with database.transaction(shelf.shop) as tx:
+    async with writing(shelf.installation, shelf.shop) as tx:
         assert await reserve(tx, shelf.shop, [Wanted(line, shelf.variant, quantity)]) == {}
         await sell(tx, shelf.shop, order)
     return order
@@ -237,7 +240,7 @@ async def test_a_buyer_waits_for_the_last_code_that_is_just_being_sealed_anew(
     _, line = await an_order_line(shelf, 1)
 
     async def buys() -> dict[UUID, int]:
-        async with database.transaction(shelf.shop) as tx:
+        async with writing(shelf.installation, shelf.shop) as tx:
             return await reserve(tx, shelf.shop, [Wanted(line, shelf.variant, 1)])
 
     async with alone(keeper.connection, reseal_lock(shelf.shop)):
@@ -271,7 +274,7 @@ async def test_destroying_one_shops_keys_makes_exactly_that_shop_unreadable(
         orders[shelf.shop] = await a_sold_order(shelf)
     upload = await an_upload(gone, b"Z-9\n")
     unpaid, line = await an_order_line(gone, 1)
-    async with database.transaction(gone.shop) as tx:
+    async with writing(gone.installation, gone.shop) as tx:
         assert await reserve(tx, gone.shop, [Wanted(line, gone.variant, 1)]) == {}
 
     await destroy_shop_keys(keeper, gone.shop, "gone")
@@ -302,6 +305,118 @@ async def test_destroying_one_shops_keys_makes_exactly_that_shop_unreadable(
     assert await stays.codes() == CODES.splitlines()
     opened = await reveal_order_codes(installation, stays.shop, orders[stays.shop], address="")
     assert sorted(opened.values()) == ["A-1", "B-2"]
+
+
+# Codes that rest in packs, of two here: a chunk of the rotation is one.
+
+
+@pytest.fixture
+def packs_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packs, "PACK", 2)
+
+
+async def marks(keeper: Keeper, shelf: Shelf) -> list[tuple[int, bytes]]:
+    """Of each pack, in the order they came: its key's version and its marks."""
+    rows = await keeper.connection.fetch(
+        "select key_version, marks from code_packs where shop_id = $1 order by id", shelf.shop
+    )
+    return [(row["key_version"], row["marks"]) for row in rows]
+
+
+async def marks_by_newest(shelf: Shelf, *codes: str) -> bytes:
+    async with database.transaction(shelf.shop) as tx:
+        cipher = await shop_cipher(tx, shelf.installation.keys, shelf.shop)
+    return b"".join(cipher.lookup(shelf.variant, code)[:8] for code in codes)
+
+
+async def test_a_rotated_shop_has_its_packs_by_the_new_key_alone(
+    installation: Installation, keeper: Keeper, packs_of_two: None
+) -> None:
+    shelf = await a_shelf(installation)
+    await shelf.fill(CODES)
+    before = await shelf.rows()
+    assert await marks(keeper, shelf) == [
+        (1, await marks_by_newest(shelf, "A-1", "B-2")),
+        (1, await marks_by_newest(shelf, "C-3", "D-4")),
+    ]
+
+    await rotate_shop(keeper, shelf.shop, "shop")
+
+    assert await versions(keeper, shelf) == [2]
+    assert await shelf.rows() == before
+    assert await marks(keeper, shelf) == [
+        (2, await marks_by_newest(shelf, "A-1", "B-2")),
+        (2, await marks_by_newest(shelf, "C-3", "D-4")),
+    ]
+    again = await shelf.fill("D-4\nF-6\nA-1")
+    assert (await shelf.job(again))["result"]["added"] == 1
+    order = await a_sold_order(shelf)
+    opened = await reveal_order_codes(installation, shelf.shop, order, address="")
+    assert sorted(opened.values()) == ["A-1", "B-2"]
+    assert await shelf.packs() == [2]
+
+
+async def test_what_is_packed_is_found_under_either_key_while_they_rotate(
+    installation: Installation, keeper: Keeper, packs_of_two: None
+) -> None:
+    shelf = await a_shelf(installation)
+    await shelf.fill(CODES)
+    with pytest.MonkeyPatch.context() as patch:
+        # The row, and one of the packs; then the second pack.
+        _dies(patch, shop_rotation, "_reseal_chunk", call=4)
+        with pytest.raises(Killed):
+            await rotate_shop(keeper, shelf.shop, "shop")
+    assert [version for version, _ in await marks(keeper, shelf)] == [2, 1]
+
+    preview = await codes_preview(installation, shelf.shop, shelf.variant, text=CODES + "\nF-6")
+    job = await shelf.fill("D-4\nA-1\nF-6\nC-3\nG-7")
+    order = await a_sold_order(shelf, 3)
+
+    assert (preview.new, preview.duplicates_in_stock_count) == (1, 5)
+    assert (await shelf.job(job))["result"]["added"] == 2
+    opened = await reveal_order_codes(installation, shelf.shop, order, address="")
+    assert sorted(opened.values()) == ["A-1", "B-2", "C-3"]
+    await rotate_shop(keeper, shelf.shop, "shop")
+    assert await versions(keeper, shelf) == [2]
+    assert await shelf.codes() == [*CODES.splitlines(), "F-6", "G-7"]
+
+
+async def test_a_pack_sealed_with_a_key_that_is_going_is_refused(
+    installation: Installation, keeper: Keeper, packs_of_two: None
+) -> None:
+    shelf = await a_shelf(installation)
+    await shelf.fill("A-1\nB-2")
+    await join(keeper, shelf)
+
+    with pytest.raises(asyncpg.CheckViolationError) as refusal:
+        async with database.transaction(shelf.shop) as tx:
+            await tx.execute(
+                "insert into code_packs (shop_id, id, variant_id, batch_id, position, codes,"
+                " sealed, key_version, marks) select shop_id, $1, variant_id, batch_id, 1, codes,"
+                " sealed, 1, marks from code_packs",
+                new_id(),
+            )
+
+    assert refusal.value.constraint_name == "sealed_with_newest_key"
+    assert await shelf.packs() == [2]
+
+
+async def test_destroying_a_shops_keys_takes_its_packs_and_tells_of_all_codes(
+    installation: Installation, keeper: Keeper, packs_of_two: None
+) -> None:
+    gone, stays = await a_shelf(installation), await a_shelf(installation)
+    for shelf in (gone, stays):
+        await shelf.fill(CODES)
+    await a_sold_order(gone, 1)
+    said: list[str] = []
+
+    await destroy_shop_keys(replace(keeper, say=said.append), gone.shop, "gone")
+
+    assert said == ["gone: 1 keys destroyed, 4 unsold codes deleted, the shop suspended."]
+    assert await gone.packs() == []
+    async with database.transaction(gone.shop) as tx:
+        assert await tx.value("select count(*) from codes") == 1
+    assert (await stays.packs(), await stays.codes()) == ([2, 2], CODES.splitlines())
 
 
 # The ring's rotation re-wraps every shop there is: it gets a database of its own.

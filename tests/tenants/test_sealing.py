@@ -45,6 +45,36 @@ def test_a_code_that_was_moved_or_altered_stays_shut(
         open_elsewhere(sealed)
 
 
+def test_a_pack_of_codes_comes_out_as_it_went_in_whatever_they_are() -> None:
+    texts = ["", "login: b\npass: 2\r\n", "say \"no\" \\ 'x'", "卡密", "\U0001f511\u2028", "[1,2]"]
+
+    assert CIPHER.open_pack(VARIANT, CODE, CIPHER.seal_pack(VARIANT, CODE, texts), 1) == texts
+
+
+@pytest.mark.parametrize(
+    "open_elsewhere",
+    [
+        lambda sealed: CIPHER.open_pack(VARIANT, uuid4(), sealed, 1),
+        lambda sealed: CIPHER.open_pack(uuid4(), CODE, sealed, 1),
+        lambda sealed: ShopCipher(uuid4(), {1: KEY}).open_pack(VARIANT, CODE, sealed, 1),
+        lambda sealed: ShopCipher(SHOP, {1: KEY, 2: KEY}).open_pack(VARIANT, CODE, sealed, 2),
+        lambda sealed: ShopCipher(SHOP, {1: new_key()}).open_pack(VARIANT, CODE, sealed, 1),
+        lambda sealed: CIPHER.open_pack(VARIANT, CODE, sealed, 7),
+        lambda sealed: CIPHER.open_pack(VARIANT, CODE, sealed[:-1] + bytes([sealed[-1] ^ 1]), 1),
+        lambda sealed: CIPHER.open_code(VARIANT, CODE, sealed, 1),
+        lambda _: CIPHER.open_pack(VARIANT, CODE, CIPHER.seal_code(VARIANT, CODE, '["A"]'), 1),
+    ],
+    ids=["pack", "variant", "shop", "version", "key", "lost key", "altered", "as a code", "a code"],
+)
+def test_a_pack_that_was_moved_or_altered_stays_shut(
+    open_elsewhere: Callable[[bytes], object],
+) -> None:
+    sealed = CIPHER.seal_pack(VARIANT, CODE, ["SECRET-1", "SECRET-2"])
+
+    with pytest.raises(Unreadable):
+        open_elsewhere(sealed)
+
+
 def test_lookups_are_equal_within_a_variant_and_tell_nothing_across() -> None:
     stranger = ShopCipher(SHOP, {1: new_key()})
 

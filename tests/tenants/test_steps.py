@@ -16,14 +16,14 @@ CIPHER = ShopCipher(SHOP, {1: new_key()})
 line = st.sampled_from(["", " ", "A", "B", "C ", "bad\x01", "卡", "worse\x02", "D"])
 
 
-def steps(data: bytes, size: int, *, done: int = 0, dry_run: bool = False) -> list[Step]:
+def steps(data: bytes, size: int, *, done: int = 0) -> list[Step]:
     found = survey([data])
-    stepping = Stepping(VARIANT, CIPHER, "CNY", size, done, dry_run)
+    stepping = Stepping(VARIANT, CIPHER, "CNY", size, done)
     return list(stepping.steps(card_runs([data], found), found.lines))
 
 
 def told(step: Step) -> tuple[object, ...]:
-    """All of a step but what is new each time: ids and what was sealed."""
+    """A step, to be compared."""
     codes = step.codes
     return (step.upto, codes.lines, codes.texts, codes.lookups, sorted(step.rejects), step.repeats,
             step.bad)  # fmt: skip
@@ -59,17 +59,17 @@ def test_what_is_taken_for_flawless_is(lines: Sequence[str]) -> None:
     assert found.flawless == all(text.isascii() and text.isprintable() for text in lines)
 
 
-def test_each_code_is_sealed_for_its_row_and_its_ids_grow_with_the_lines() -> None:
+def test_a_step_has_each_code_once_with_its_line_and_lookup() -> None:
     made = steps(b"one\ntwo\none\n\x01\nthree", 2)
 
     codes = [
-        (code_line, CIPHER.open_code(VARIANT, id_, sealed, 1))
+        (code_line, text, lookup)
         for step in made
-        for code_line, id_, sealed in zip(
-            step.codes.lines, step.codes.ids, step.codes.sealed, strict=True
+        for code_line, text, lookup in zip(
+            step.codes.lines, step.codes.texts, step.codes.lookups, strict=True
         )
     ]
-    assert codes == [(1, "one"), (2, "two"), (5, "three")]
-    ids = [id_ for step in made for id_ in step.codes.ids]
-    assert ids == sorted(ids)
-    assert [step.codes.sealed for step in steps(b"one\ntwo", 2, dry_run=True)] == [[], []]
+    assert codes == [
+        (at, text.encode(), CIPHER.lookup(VARIANT, text))
+        for at, text in ((1, "one"), (2, "two"), (5, "three"))
+    ]

@@ -3,22 +3,24 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
+import xlsxwriter  # type: ignore[import-untyped]
 
 from keystall.platform import clock, database
 from keystall.tenants.errors import Refused, UserError
 from keystall.tenants.installation import Installation
 from keystall.tenants.jobs.service import job_cancel
-from keystall.tenants.stock import import_work
+from keystall.tenants.stock import import_work, packs
 from keystall.tenants.stock.card_files import MAX_LINES, parse_file, survey
 from keystall.tenants.stock.imports import codes_import
 from keystall.tenants.stock.previews import MAX_TEXT
-from keystall.tenants.writing import Writing
+from keystall.tenants.writing import writing
 from tests.tenants.shelves import Shelf, a_shelf, an_upload
 
 DATA = Path(__file__).parents[1] / "data"
@@ -307,29 +309,6 @@ async def test_two_imports_of_the_same_codes_in_opposite_order_do_not_lock_up(
     assert sorted(await shelf.codes()) == lines
 
 
-async def test_only_the_first_step_that_meets_a_known_code_is_inserted_twice(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await shelf.fill("CODE-01500\nCODE-02500\nCODE-02501")
-    monkeypatch.setattr(import_work, "STEP", 1_000)
-    undone: list[str] = []
-    execute = Writing.execute
-
-    async def noted(self: Writing, sql: str, *args: object) -> int:
-        if sql.startswith("rollback"):
-            undone.append(sql)
-        return await execute(self, sql, *args)
-
-    monkeypatch.setattr(Writing, "execute", noted)
-
-    job = await shelf.fill(THREE_THOUSAND)
-
-    assert undone == ["rollback to savepoint as_new"]
-    result = (await shelf.job(job))["result"]
-    assert (result["added"], result["duplicates_in_stock"]) == (2_997, 3)
-    assert sorted(await shelf.codes()) == THREE_THOUSAND.split("\n")
-
-
 async def test_a_canceled_import_keeps_and_tells_what_was_added(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -417,8 +396,124 @@ async def test_plain_codes_rest_nowhere(shelf: Shelf, monkeypatch: pytest.Monkey
     assert canary.encode() not in stored.read_bytes()
     assert (await shelf.codes())[0] == canary
     async with database.transaction(shelf.shop) as tx:
-        for table in ("codes", "jobs", "outbox", "idempotency_keys", "batches"):
+        for table in ("code_packs", "jobs", "outbox", "idempotency_keys", "batches"):
             rows: Sequence[Any] = await tx.rows(f"select to_jsonb(t)::text as row from {table} t")
             assert rows
             assert not [row for row in rows if canary in row["row"]]
             assert not [row for row in rows if canary.encode().hex() in row["row"]]
+
+
+# Codes that rest in packs, of three here.
+
+
+@pytest.fixture
+def packs_of_three(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packs, "PACK", 3)
+
+
+ODD = "one\n\ntwo\none\nb\x00d\nthree\nfour\n\n\nfive\nsix\ntwo\nseven\neight"
+"""Eight codes, blank, repeated and bad lines between."""
+EIGHT = ["one", "two", "three", "four", "five", "six", "seven", "eight"]
+
+
+@pytest.mark.parametrize(
+    ("size", "in_packs"), [(2, []), (3, [3]), (4, [3, 3]), (6, [3, 3]), (100, [3, 3])]
+)
+async def test_whatever_lies_between_codes_in_packs_are_sold_in_the_order_of_their_lines(
+    shelf: Shelf, packs_of_three: None, monkeypatch: pytest.MonkeyPatch,
+    size: int, in_packs: list[int],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(import_work, "STEP", size)
+    job = await shelf.ask(ODD, skip_bad=True)
+    await shelf.work(job)
+
+    assert await shelf.codes() == EIGHT
+    assert await shelf.packs() == in_packs
+    assert (await shelf.job(job))["result"] == {
+        "added": 8, "duplicates_in_file": 2, "duplicates_in_stock": 0, "duplicates_sold": 0,
+        "bad": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("dies", [0, 1, 2])
+@pytest.mark.parametrize("canceled", [False, True])
+async def test_a_worker_that_dies_between_packs_is_followed_or_canceled_with_what_there_is(
+    shelf: Shelf, packs_of_three: None, monkeypatch: pytest.MonkeyPatch, dies: int, canceled: bool
+) -> None:
+    lines = [f"c{n}" for n in range(12)]
+    await shelf.fill("c11\nc1\nother")
+    text = "\n".join([*lines[:6], "c2", *lines[6:], "c0"])
+    job = await shelf.ask(text)
+    die_after(monkeypatch, dies)
+    monkeypatch.setattr(import_work, "STEP", 5)
+    with pytest.raises(asyncio.CancelledError):
+        await shelf.work(job)
+    if canceled:
+        await shelf.cancel(job)
+
+    await shelf.work(job)
+
+    row = await shelf.job(job)
+    added = [[], ["c0", "c2", "c3", "c4"], ["c0", "c2", "c3", "c4", "c5", "c6", "c7", "c8"]][dies]
+    if not canceled:
+        added = [line for line in lines if line not in ("c1", "c11")]
+    assert row["state"] == ("canceled" if canceled else "done")
+    assert row["result"]["added"] == len(added)
+    assert await shelf.codes() == ["c11", "c1", "other", *added]
+    assert len(await shelf.packs()) == 1 + (dies if canceled else 2)
+    assert stored_files(shelf) == []
+
+
+async def test_two_workers_at_once_pack_every_code_once(
+    shelf: Shelf, packs_of_three: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_work, "STEP", 7)
+    lines = [f"c{n}" for n in range(50)]
+    job = await shelf.ask("\n".join(lines))
+
+    await asyncio.gather(shelf.work(job), shelf.work(job), shelf.work(job))
+
+    row = await shelf.job(job)
+    assert (row["state"], row["done"], row["result"]["added"]) == ("done", 50, 50)
+    assert await shelf.codes() == lines
+
+
+async def test_codes_of_which_the_file_tells_something_have_rows(
+    shelf: Shelf, packs_of_three: None
+) -> None:
+    content = b"code,note\nA-1,first\nA-2,\nA-3,\nA-4,\n"
+
+    job = await codes_import(
+        shelf.installation, shelf.shop, shelf.variant,
+        upload_id=await an_upload(shelf, content), idempotency_key="told-1234",
+    )  # fmt: skip
+    await shelf.work(job)
+
+    assert await shelf.codes() == ["A-1", "A-2", "A-3", "A-4"]
+    assert await shelf.packs() == []
+    async with database.transaction(shelf.shop) as tx:
+        rows = await tx.rows("select note from codes order by position")
+    assert [row["note"] for row in rows] == ["first", "", "", ""]
+
+
+async def test_codes_of_any_script_survive_a_pack_and_its_opening(
+    shelf: Shelf, packs_of_three: None
+) -> None:
+    texts = ["login: b\npass: 2", 'say "no" \\ x', "卡密🔑"]
+    out = BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        book.add_worksheet().write_column(0, 0, texts)
+    job = await codes_import(
+        shelf.installation, shelf.shop, shelf.variant,
+        upload_id=await an_upload(shelf, out.getvalue()), idempotency_key="odd-12345",
+    )  # fmt: skip
+    await shelf.work(job)
+
+    assert (await shelf.packs(), await shelf.codes()) == ([3], texts)
+
+    code, _ = (await shelf.rows())[1]
+    async with writing(shelf.installation, shelf.shop) as tx:
+        await packs.open_with(tx, shelf.shop, [code])
+    assert (await shelf.packs(), await shelf.codes()) == ([], texts)
+    again = await shelf.fill("卡密🔑")
+    assert (await shelf.job(again))["result"]["duplicates_in_stock"] == 1

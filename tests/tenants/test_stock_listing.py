@@ -1,15 +1,25 @@
 """Stock as its merchant sees it."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import product
+from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from keystall.platform import clock, database
 from keystall.platform.crypto import Unreadable
 from keystall.platform.ids import new_id
+from keystall.tenants.columns import UNREAD
+from keystall.tenants.delivery.service import reveal_code
 from keystall.tenants.errors import Refused, UserError
 from keystall.tenants.installation import Installation
+from keystall.tenants.stock import packs
 from keystall.tenants.stock.allocation import Wanted, reserve, sell
+from keystall.tenants.stock.imports import BatchInput, codes_import
 from keystall.tenants.stock.listing import (
     MAX_DELETED,
     CodeState,
@@ -20,6 +30,8 @@ from keystall.tenants.stock.listing import (
     codes_pages,
     stock_counts,
 )
+from keystall.tenants.stock.masking import mask
+from keystall.tenants.writing import writing
 from tests.tenants.shelves import Shelf, a_shelf, an_order_line
 
 
@@ -41,7 +53,7 @@ async def page(
 
 async def hold(shelf: Shelf, quantity: int, *, sold: bool = False) -> None:
     order, line = await an_order_line(shelf, quantity)
-    async with database.transaction(shelf.shop) as tx:
+    async with writing(shelf.installation, shelf.shop) as tx:
         assert await reserve(tx, shelf.shop, [Wanted(line, shelf.variant, quantity)]) == {}
         if sold:
             await sell(tx, shelf.shop, order)
@@ -189,3 +201,206 @@ async def test_too_many_deletions_at_once_are_refused(shelf: Shelf) -> None:
     assert await deletion_errors(shelf, ids) == (
         UserError("TOO_MANY", ("ids",), {"limit": MAX_DELETED}),
     )
+
+
+# Codes that rest in packs, of three here.
+
+
+@pytest.fixture
+def packs_of_three(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packs, "PACK", 3)
+
+
+async def a_mixture(shelf: Shelf) -> None:
+    """Rows and packs by turns, some opened, some expired, some sold."""
+    await shelf.fill("a0\na1")
+    await shelf.fill("\n".join(f"b{n}" for n in range(7)))
+    soon = BatchInput(expires_at=clock.now() + timedelta(hours=1))
+    expiring = await codes_import(
+        shelf.installation, shelf.shop, shelf.variant,
+        text="c0\nc1\nc2\nc3", batch=soon, idempotency_key=str(new_id()),
+    )  # fmt: skip
+    await shelf.work(expiring)
+    await shelf.fill("\n".join(f"d{n}" for n in range(9)))
+    await hold(shelf, 3, sold=True)
+    await hold(shelf, 1)
+    [middle] = [id_ for id_, text in await shelf.rows() if text == "d4"]
+    await codes_delete(shelf.installation, shelf.shop, [middle])
+
+
+async def pages_of(
+    shelf: Shelf, variants: Sequence[UUID], **asked: Any
+) -> dict[UUID, list[StockedCode]]:
+    async with database.transaction(shelf.shop) as tx:
+        return await codes_pages(tx, shelf.installation, shelf.shop, variants, **asked)
+
+
+async def test_every_page_of_rows_and_packs_is_a_piece_of_the_whole(
+    shelf: Shelf, packs_of_three: None
+) -> None:
+    sibling = await a_shelf(shelf.installation, shelf.shop)
+    await a_mixture(shelf)
+    await sibling.fill("\n".join(f"e{n}" for n in range(6)))
+    assert (await shelf.packs(), await sibling.packs()) == ([3, 3, 3, 3], [3, 3])
+    variants = [shelf.variant, sibling.variant]
+    of_state: dict[CodeState | None, tuple[int, int]] = {
+        None: (21, 6), "available": (13, 6), "expired": (4, 0), "reserved": (1, 0), "sold": (3, 0),
+    }  # fmt: skip
+
+    for state, counts in of_state.items():
+        whole = await pages_of(shelf, variants, state=state, limit=100)
+        assert tuple(len(whole.get(variant, [])) for variant in variants) == counts
+        for at, limit in product(sorted(one.id for page in whole.values() for one in page),
+                                 (1, 2, 3, 4, 10)):  # fmt: skip
+            found = await pages_of(shelf, variants, state=state, after=at, limit=limit)
+            rest = {key: [one for one in page if one.id < at] for key, page in whole.items()}
+            assert found == {key: page[:limit] for key, page in rest.items() if page}
+        for limit in range(1, 11):
+            found = await pages_of(shelf, variants, state=state, limit=limit)
+            assert found == {key: page[:limit] for key, page in whole.items()}
+
+    texts = {id_: mask(text) for one in (shelf, sibling) for id_, text in await one.rows()}
+    pages = (await pages_of(shelf, variants, limit=100)).values()
+    listed = [(one.id, one.masked) for page in pages for one in page]
+    assert sorted(listed) == sorted(texts.items())
+    for page in pages:
+        assert page == sorted(page, key=lambda one: one.id, reverse=True)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4, 5])
+async def test_a_pack_that_is_opened_between_two_pages_shows_each_code_once(
+    shelf: Shelf, packs_of_three: None, limit: int
+) -> None:
+    await shelf.fill("\n".join(f"b{n}" for n in range(8)))
+    whole = [one.id for one in await page(shelf, limit=100)]
+    seen = [one.id for one in await page(shelf, limit=limit)]
+    while len(seen) < len(whole):
+        async with writing(shelf.installation, shelf.shop) as tx:
+            # The one that the page ended in, or the next.
+            await packs.open_with(tx, shelf.shop, [whole[len(seen) - 1], whole[len(seen)]])
+        seen += [one.id for one in await page(shelf, limit=limit, after=seen[-1])]
+
+    assert seen == whole
+
+
+async def test_a_list_goes_on_after_a_code_that_was_deleted(
+    shelf: Shelf, packs_of_three: None
+) -> None:
+    await shelf.fill("\n".join(f"b{n}" for n in range(6)))
+    whole = [one.id for one in await page(shelf)]
+
+    for at in (1, 2, 3):
+        if at < 3:
+            await codes_delete(shelf.installation, shelf.shop, [whole[at]])
+        assert [one.id for one in await page(shelf, after=whole[at])] == whole[at + 1 :]
+
+
+async def test_what_a_list_leaves_out_of_packs_is_unread_and_their_keys_may_be_gone(
+    shelf: Shelf, packs_of_three: None
+) -> None:
+    await shelf.fill("\n".join(f"code-{n}" for n in range(4)))
+    whole = await page(shelf)
+    ids = [one.id for one in whole]
+    left_out = frozenset({"masked", "note", "preview"})
+
+    found = await pages_of(shelf, [shelf.variant], limit=10, without=left_out)
+    owner = await asyncpg.connect(shelf.installation.settings.owner_database_url)
+    await owner.execute("delete from shop_keys where shop_id = $1", shelf.shop)
+    await owner.close()
+    async with database.transaction(shelf.shop) as tx:
+        by_id = await codes_by_id(tx, shelf.installation, shelf.shop, ids)
+
+    bare = dict.fromkeys(left_out, UNREAD)
+    assert found[shelf.variant] == [replace(one, **bare) for one in whole]
+    assert await page(shelf) == [replace(one, masked=None) for one in whole]
+    assert by_id == {one.id: replace(one, masked=None) for one in whole}
+
+
+async def test_a_code_in_a_pack_is_found_by_its_own_id_in_its_own_shop_alone(
+    installation: Installation, shelf: Shelf, packs_of_three: None
+) -> None:
+    stranger = await a_shelf(installation)
+    await shelf.fill("one\ntwo\nthree\nfour")
+    await stranger.fill("one\ntwo\nthree")
+    mine, theirs = [[id_ for id_, _ in await one.rows()] for one in (shelf, stranger)]
+    beyond = UUID(int=mine[2].int + 1)
+
+    async with database.transaction(shelf.shop) as tx:
+        found = await codes_by_id(
+            tx, installation, shelf.shop, [mine[1], mine[3], beyond, *theirs, new_id()]
+        )
+    listed = {one.id: one for one in await page(shelf)}
+
+    assert found == {id_: listed[id_] for id_ in (mine[1], mine[3])}
+    for missing in (beyond, theirs[0]):
+        assert await deletion_errors(shelf, [missing]) == (UserError("NOT_FOUND", ("ids", "0")),)
+        assert await revealed(shelf, missing) is None
+    assert (await shelf.packs(), await stranger.packs()) == ([3], [3])
+
+
+async def revealed(shelf: Shelf, code: UUID) -> str | None:
+    return await reveal_code(shelf.installation, shelf.shop, code, actor="lin", address="")
+
+
+async def test_a_code_in_a_pack_is_shown_to_its_merchant_and_stays_there(
+    shelf: Shelf, packs_of_three: None
+) -> None:
+    await shelf.fill("one\ntwo\nthree\nfour")
+    rows = await shelf.rows()
+
+    assert [await revealed(shelf, id_) for id_, _ in rows] == ["one", "two", "three", "four"]
+
+    assert await shelf.packs() == [3]
+    async with database.transaction(shelf.shop) as tx:
+        told = await tx.rows("select code_id, actor from reveals order by id")
+    assert [(row["code_id"], row["actor"]) for row in told] == [(id_, "lin") for id_, _ in rows]
+
+
+async def test_deleting_codes_opens_their_packs_alone_and_a_refusal_none(
+    shelf: Shelf, packs_of_three: None
+) -> None:
+    await shelf.fill("\n".join(f"b{n}" for n in range(9)))
+    ids = [id_ for id_, _ in await shelf.rows()]
+
+    assert await deletion_errors(shelf, [ids[0], ids[4], new_id()]) == (
+        UserError("NOT_FOUND", ("ids", "2")),
+    )
+    assert await shelf.packs() == [3, 3, 3]
+
+    await codes_delete(shelf.installation, shelf.shop, [ids[4], ids[8]])
+    assert await shelf.packs() == [3]
+    assert await shelf.rows() == [(ids[n], f"b{n}") for n in (0, 1, 2, 3, 5, 6, 7)]
+    async with database.transaction(shelf.shop) as tx:
+        counted = await stock_counts(tx, shelf.shop, [shelf.variant])
+    assert counted == {shelf.variant: StockCount(available=7)}
+
+
+async def test_what_was_sold_is_told_so_where_the_keys_are_gone(shelf: Shelf) -> None:
+    await shelf.fill("one")
+    await hold(shelf, 1, sold=True)
+    [(sold, _)] = await shelf.rows()
+    owner = await asyncpg.connect(shelf.installation.settings.owner_database_url)
+    await owner.execute("delete from shop_keys where shop_id = $1", shelf.shop)
+    await owner.close()
+
+    assert await deletion_errors(shelf, [sold]) == (UserError("CODE_SOLD", ("ids", "0")),)
+
+
+async def test_a_pack_that_was_put_in_place_of_another_does_not_open(
+    shelf: Shelf, packs_of_three: None
+) -> None:
+    await shelf.fill("\n".join(f"b{n}" for n in range(6)))
+    first = (await shelf.rows())[0][0]
+    owner = await asyncpg.connect(shelf.installation.settings.owner_database_url)
+    await owner.execute(
+        "update code_packs set sealed = (select sealed from code_packs where id = $1)"
+        " where shop_id = $2 and id <> $1",
+        first, shelf.shop,
+    )  # fmt: skip
+    await owner.close()
+
+    with pytest.raises(Unreadable):
+        await page(shelf)
+    with pytest.raises(Unreadable):
+        await hold(shelf, 4)
+    assert await shelf.packs() == [3, 3]

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from keystall.platform import database
 from keystall.platform.ids import new_id
 from keystall.tenants.errors import Refused, UserError
 from keystall.tenants.installation import Installation
@@ -15,6 +14,7 @@ from keystall.tenants.stock.card_files import BadLine, Duplicate, LineProblem
 from keystall.tenants.stock.card_formats import CardFormat
 from keystall.tenants.stock.previews import AT_ONCE, CodesPreview, SampleLine, codes_preview
 from keystall.tenants.stock.uploads import codes_content
+from keystall.tenants.writing import writing
 from tests.tenants.shelves import Shelf, a_shelf, an_order_line, an_upload
 
 DATA = Path(__file__).parents[1] / "data"
@@ -57,7 +57,7 @@ async def test_each_line_is_new_repeated_stocked_or_bad(shelf: Shelf) -> None:
 async def test_sold_codes_are_found_as_well(shelf: Shelf) -> None:
     await shelf.fill("one")
     order, line = await an_order_line(shelf, 1)
-    async with database.transaction(shelf.shop) as tx:
+    async with writing(shelf.installation, shelf.shop) as tx:
         await reserve(tx, shelf.shop, [Wanted(line, shelf.variant, 1)])
         await sell(tx, shelf.shop, order)
 
