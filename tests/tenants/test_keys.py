@@ -401,6 +401,24 @@ async def test_a_pack_sealed_with_a_key_that_is_going_is_refused(
     assert await shelf.packs() == [2]
 
 
+async def test_a_rotation_that_knows_no_packs_does_not_destroy_their_key(
+    installation: Installation,
+    keeper: Keeper,
+    packs_of_two: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shelf = await a_shelf(installation)
+    await shelf.fill("A-1\nB-2")
+    before = tuple(column for column in SEALED if column.table != "code_packs")
+    monkeypatch.setattr(shop_rotation, "SEALED", before)
+
+    with pytest.raises(asyncpg.ForeignKeyViolationError, match="sealed with its key 1"):
+        await rotate_shop(keeper, shelf.shop, "shop")
+
+    assert await versions(keeper, shelf) == [1, 2]
+    assert await shelf.codes() == ["A-1", "B-2"]
+
+
 async def test_destroying_a_shops_keys_takes_its_packs_and_tells_of_all_codes(
     installation: Installation, keeper: Keeper, packs_of_two: None
 ) -> None:
