@@ -16,7 +16,7 @@ from keystall.tenants.files import staging
 from keystall.tenants.identity import links
 from keystall.tenants.identity.totp import totp_place
 from keystall.tenants.orders import tokens
-from keystall.tenants.stock.packs import PACK, marks_of, opened
+from keystall.tenants.stock.packs import PACK, marks_of
 from keystall.tenants.stock.sealing import ShopCipher, key_place
 
 LINKS_FOR_EVER = (tokens.PURPOSE,)
@@ -92,7 +92,7 @@ def _code(cipher: ShopCipher, row_id: UUID, row: Row) -> tuple[object, ...]:
 
 def _pack(cipher: ShopCipher, row_id: UUID, row: Row) -> tuple[object, ...]:
     variant = row["variant_id"]
-    texts = opened(cipher, {"id": row_id, **row}).texts
+    texts = cipher.open_pack(variant, row_id, row["sealed"], row["key_version"])
     lookups = [cipher.lookup(variant, text) for text in texts]
     return cipher.seal_pack(variant, row_id, texts), cipher.version, marks_of(lookups)
 

@@ -20,11 +20,11 @@ from keystall.tenants.keys.registry import SEALED, Sealed
 from keystall.tenants.stock.sealing import ShopCipher, key_place
 from keystall.tenants.stock.uploads import codes_path, reseal_codes, stored_version
 
+CHUNK = 1_000
+"""Codes that are locked at once: buyers pass them over for that moment, or wait for their pack."""
 LAST_LOOKS_SECONDS = 1.0
 """From the last chunk to the end of the old key: who looked for codes before has them by then."""
 
-CHUNK = 1_000
-"""Codes that are locked at once: buyers pass them over for that moment, or wait for their pack."""
 BREATH_SECONDS = 0.05
 TOLD_EVERY = 50
 """Chunks between two lines of progress."""

@@ -127,7 +127,6 @@ def _page(rows: Sequence[Row], cipher: ShopCipher) -> str:
 
 def _texts(cipher: ShopCipher, row: Row) -> Iterable[tuple[UUID, str]]:
     if row["packed"]:
-        pack = opened(cipher, row)
-        return zip(pack.ids, pack.texts, strict=True)
+        return opened(cipher, row).items()
     sealed, version = row["sealed"], row["key_version"]
     return [(row["id"], cipher.open_code(row["variant_id"], row["id"], sealed, version))]

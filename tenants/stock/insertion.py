@@ -185,11 +185,7 @@ async def stocked(
     lines, lookups = _lookups(cipher, variant, codes)
     # Packs first: a code goes from a pack to a row, never back, and so is not missed in between.
     packed = await packs.packed(db, shop, variant, lookups, but_of=but_of)
-    known = (
-        {line: "available" for line, it in zip(lines, lookups, strict=True) if it in packed}
-        if packed
-        else {}
-    )
+    known = {line: "available" for line, it in zip(lines, lookups, strict=True) if it in packed}
     if await db.value(
         "select exists (select from codes where shop_id = $1 and variant_id = $2)", shop, variant
     ):

@@ -19,7 +19,6 @@ docs/decisions/0077.
 import secrets
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
@@ -31,7 +30,7 @@ from keystall.tenants.stock.sealing import ShopCipher, shop_cipher
 from keystall.tenants.writing import Writing
 
 PACK = 200
-"""Codes that are packed together: opening them takes some milliseconds, of one order in 200."""
+"""Codes that are packed together: opening them takes some 20 ms, of one order in 200."""
 
 _LOOKUP_WORDS = 4  # of eight bytes
 _PAGE = 200
@@ -74,19 +73,11 @@ def marks_of(lookups: Sequence[bytes]) -> bytes:
     return array("Q", b"".join(lookups))[::_LOOKUP_WORDS].tobytes()
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Opened:
-    """A pack's codes for a moment in memory, as their rows would be; `texts` are plain."""
-
-    pack: Row
-    ids: Sequence[UUID]
-    texts: Sequence[str]
-
-
-def opened(cipher: ShopCipher, pack: Row) -> Opened:
-    """What a row of `code_packs` holds. Raises Unreadable."""
+def opened(cipher: ShopCipher, pack: Row) -> dict[UUID, str]:
+    """The plain codes of a row of `code_packs` by the ids that their rows will have, in order.
+    Raises Unreadable."""
     texts = cipher.open_pack(pack["variant_id"], pack["id"], pack["sealed"], pack["key_version"])
-    return Opened(pack, ids_in(pack["id"], len(texts)), texts)
+    return dict(zip(ids_in(pack["id"], len(texts)), texts, strict=True))
 
 
 async def packed(
@@ -94,8 +85,8 @@ async def packed(
 ) -> set[bytes]:
     """Those of the lookups whose code rests in a pack; packs of the batch `but_of` are passed
     over."""
-    wanted: dict[int, bytes] = {}
-    found, after = set[bytes](), UUID(int=0)
+    wanted = dict(zip(array("Q", marks_of(lookups)), lookups, strict=True))
+    asked, found, after = set(wanted), set[bytes](), UUID(int=0)
     while True:
         page = await db.rows(
             "select id, marks from code_packs where shop_id = $1 and variant_id = $2 and id > $3"
@@ -104,10 +95,9 @@ async def packed(
         )  # fmt: skip
         if not page:
             break
-        wanted = wanted or dict(zip(array("Q", marks_of(lookups)), lookups, strict=True))
         after = page[-1]["id"]
         marks = array("Q", b"".join(pack["marks"] for pack in page))
-        found.update(wanted[mark] for mark in wanted.keys() & set(marks))
+        found.update(wanted[mark] for mark in asked.intersection(marks))
     return found
 
 
@@ -118,8 +108,7 @@ async def text_in_pack(db: Reads, cipher: ShopCipher, shop: UUID, code: UUID) ->
     )
     if pack is None:
         return None
-    held = opened(cipher, pack)
-    return dict(zip(held.ids, held.texts, strict=True)).get(code)
+    return opened(cipher, pack).get(code)
 
 
 async def alone_with_packs(tx: Writing, shop: UUID, variants: Iterable[UUID]) -> None:
@@ -144,7 +133,7 @@ async def open_packs(tx: Writing, shop: UUID, packs: Sequence[UUID]) -> None:
     )  # fmt: skip
     for pack in rows:
         try:
-            await _unpack(tx, shop, cipher, pack, opened(cipher, pack))
+            codes = opened(cipher, pack)
         except Unreadable:
             _log.error("a pack cannot be opened, and is not sold", pack=str(pack["id"]))
             await tx.execute(
@@ -152,6 +141,8 @@ async def open_packs(tx: Writing, shop: UUID, packs: Sequence[UUID]) -> None:
                 " where shop_id = $1 and id = $2",
                 shop, pack["id"],
             )  # fmt: skip
+        else:
+            await _unpack(tx, shop, cipher, pack, codes)
 
 
 async def open_with(tx: Writing, shop: UUID, codes: Sequence[UUID]) -> None:
@@ -166,9 +157,11 @@ async def open_with(tx: Writing, shop: UUID, codes: Sequence[UUID]) -> None:
         await open_packs(tx, shop, packs)
 
 
-async def _unpack(tx: Writing, shop: UUID, cipher: ShopCipher, pack: Row, codes: Opened) -> None:
-    variant, count = pack["variant_id"], len(codes.ids)
-    sealer, plain = cipher.for_import(variant), [text.encode() for text in codes.texts]
+async def _unpack(
+    tx: Writing, shop: UUID, cipher: ShopCipher, pack: Row, codes: dict[UUID, str]
+) -> None:
+    variant, count = pack["variant_id"], len(codes)
+    sealer, plain = cipher.for_import(variant), [text.encode() for text in codes.values()]
     made = await tx.execute(
         """
         insert into codes (shop_id, id, variant_id, batch_id, position, state, sealed, key_version,
@@ -179,9 +172,9 @@ async def _unpack(tx: Writing, shop: UUID, cipher: ShopCipher, pack: Row, codes:
         on conflict (shop_id, lookup) do nothing
         """,
         shop, variant, pack["batch_id"], cipher.version, pack["expires_at"], pack["sellable_until"],
-        codes.ids,
+        list(codes),
         drawn(count) if pack["shuffled"] else [pack["position"] + at for at in range(count)],
-        sealer.seal_all(list(zip(codes.ids, plain, strict=True))), list(map(sealer.lookup, plain)),
+        sealer.seal_all(list(zip(codes, plain, strict=True))), list(map(sealer.lookup, plain)),
     )  # fmt: skip
     if made < count:
         # Nobody sells a code twice: one that has a row already is left out. It should never be.

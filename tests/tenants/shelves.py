@@ -76,7 +76,7 @@ class Shelf:
         ]
         for pack in packs:
             inside = opened(cipher, pack)
-            found += zip(count(pack["position"]), inside.ids, inside.texts)
+            found += zip(count(pack["position"]), inside, inside.values())
         return [(id_, text) for _, id_, text in sorted(found)]
 
     async def packs(self) -> list[int]:
