@@ -48,6 +48,15 @@ def proportional_megabytes(pid: int) -> float | None:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
 
 
+def stolen_seconds() -> float:
+    """Processor time that a virtual machine wanted and its host gave to others; 0 elsewhere."""
+    try:
+        total = Path("/proc/stat").read_text().partition("\n")[0].split()
+    except OSError:
+        return 0.0
+    return int(total[8]) / _TICKS
+
+
 def machine() -> str:
     """Cores and processor, for the head of the table."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
