@@ -186,9 +186,11 @@ async def stocked(
     # Packs first: a code goes from a pack to a row, never back, and so is not missed in between.
     packed = await packs.packed(db, shop, variant, lookups, but_of=but_of)
     known = {line: "available" for line, it in zip(lines, lookups, strict=True) if it in packed}
+    # In order, which only the index has: any row, the planner hopes to happen on soon.
     if await db.value(
-        "select exists (select from codes where shop_id = $1 and variant_id = $2)", shop, variant
-    ):
+        "select true from codes where shop_id = $1 and variant_id = $2 order by id limit 1",
+        shop, variant,
+    ):  # fmt: skip
         for some in _cut(list(zip(lines, lookups, strict=True)), _LOOKUPS_AT_ONCE):
             rows = await db.rows(
                 """
